@@ -1,0 +1,62 @@
+# Permille: what can be made. `make help` lists it.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+WORKSPACE ?= workspace
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test lint types suite test-duckdb2 lock golden clean
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is newer than the lock exactly when what is installed is what is locked.
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Permille needs Python 3.11 or newer: install it, or name yours with 'make PYTHON=python3.12 ...'"; exit 1; }
+	@echo "Installing into $(VENV) (once; needs the network or a local package index) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar on --quiet -r requirements.lock
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+install: $(STAMP) ## install everything from the lock into .venv
+
+demo: $(STAMP) ## a simulated city, from laboratory files to a published page
+	@$(BIN)/permille demo --workspace $(WORKSPACE)
+
+dev: $(STAMP) ## the Dagster UI on http://127.0.0.1:3000
+	@mkdir -p .dagster
+	@DAGSTER_HOME="$(CURDIR)" PERMILLE_WORKSPACE="$(abspath $(WORKSPACE))" PATH="$(abspath $(BIN)):$$PATH" \
+		$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+test: lint types suite ## lint, types and the whole suite
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+suite: $(STAMP)
+	@$(BIN)/pytest
+
+test-duckdb2: $(STAMP) ## the suite on duckdb 2.0.0, in an environment of its own
+	@test -x .venv-duckdb2/bin/pytest || { \
+		$(PYTHON) -m venv .venv-duckdb2 && \
+		.venv-duckdb2/bin/pip install --disable-pip-version-check --quiet -r requirements.lock && \
+		.venv-duckdb2/bin/pip install --disable-pip-version-check --quiet --no-deps duckdb==2.0.0 && \
+		.venv-duckdb2/bin/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . ; }
+	@.venv-duckdb2/bin/python -c "import duckdb; print('duckdb', duckdb.__version__)"
+	@.venv-duckdb2/bin/pytest
+
+lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-strip-extras --all-extras --constraint constraints.txt pyproject.toml -o requirements.lock
+
+golden: $(STAMP) ## write the golden files anew; read the diff before you commit it
+	@PERMILLE_WRITE_GOLDEN=1 $(BIN)/pytest -n 0 tests -k golden
+
+clean: ## remove what was installed and built (not the workspace)
+	rm -rf $(VENV) .venv-duckdb2 .dagster dist .mypy_cache .ruff_cache .pytest_cache

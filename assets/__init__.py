@@ -1,0 +1,1 @@
+"""What is run, when and from what: the Dagster definitions. Thin: the work stands in `pipeline` and `dashboards`."""

@@ -1,0 +1,21 @@
+"""The changes between the baseline and the current period of the settings."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.describe import describe, materialized
+from assets.resources import WorkspaceResource
+from pipeline import estimates
+
+
+@dg.asset(
+    deps=["site_periods", "sites", "areas", "factors", "protocols"],
+    kinds={"sql", "duckdb"}, code_version="1", pool="warehouse", **describe("changes"),
+)  # fmt: skip
+def changes(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """How far each drug has fallen or risen, over the same sites."""
+    with workspace.warehouse() as warehouse:
+        chosen = estimates.compute_changes(warehouse, workspace.get().settings)
+        baseline, current = chosen or ("none", "none")
+        return materialized(warehouse, "changes", baseline=baseline, current=current)

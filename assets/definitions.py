@@ -1,0 +1,40 @@
+"""The code location: every asset, check, job, schedule and sensor, listed by hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.change import changes
+from assets.checks import MODEL_CHECKS, nothing_is_lost
+from assets.estimates import area_periods, consumption, loads, site_periods
+from assets.intake import intake
+from assets.jobs import inbox, monitoring, weekly
+from assets.publication import published_copy, site
+from assets.reference import reference
+from assets.resources import WorkspaceResource
+
+
+def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Fresh definitions; `resources` replaces what assets get from outside, by name (`workspace`)."""
+    return dg.Definitions(
+        assets=[
+            intake,
+            reference,
+            loads,
+            consumption,
+            site_periods,
+            area_periods,
+            changes,
+            published_copy,
+            site,
+        ],
+        asset_checks=[*MODEL_CHECKS, nothing_is_lost],
+        jobs=[monitoring],
+        schedules=[weekly],
+        sensors=[inbox],
+        resources={"workspace": WorkspaceResource(), **(resources or {})},
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,55 @@
+"""The estimates: loads, consumption, and means of periods. Each table is its SQL file."""
+
+from typing import Any
+
+import dagster as dg
+
+from assets.describe import describe, materialized
+from assets.resources import WorkspaceResource
+from pipeline import estimates
+
+KINDS = {"sql", "duckdb"}
+
+
+@dg.asset(
+    deps=["deliveries", "results", "flows", "populations", "sites", "areas"],
+    kinds=KINDS, code_version="1", pool="warehouse", **describe("loads"),
+)  # fmt: skip
+def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Concentration times flow, per 1000 inhabitants."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "loads")
+        return materialized(warehouse, "loads")
+
+
+@dg.asset(
+    deps=["loads", "reported_loads", "populations", "factors", "doses", "protocols"],
+    kinds=KINDS, code_version="1", pool="warehouse", **describe("consumption"),
+)  # fmt: skip
+def consumption(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Loads corrected for excretion, by each protocol."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "consumption")
+        return materialized(warehouse, "consumption")
+
+
+@dg.asset(
+    deps=["consumption", "protocols"],
+    kinds=KINDS, code_version="1", pool="warehouse", **describe("site_periods"),
+)  # fmt: skip
+def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Means of each site by year, quarter and month."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "site_periods")
+        return materialized(warehouse, "site_periods")
+
+
+@dg.asset(
+    deps=["site_periods", "sites", "areas", "protocols"],
+    kinds=KINDS, code_version="1", pool="warehouse", **describe("area_periods"),
+)  # fmt: skip
+def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Means of each area and of the network over the sites available."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "area_periods")
+        return materialized(warehouse, "area_periods")

@@ -1,0 +1,88 @@
+"""Running the job `monitoring` in this process, as the command line does. No scheduling (`jobs.py`)."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from assets.definitions import build_defs
+from assets.resources import WorkspaceResource
+from pipeline.estimates import PeriodError
+from pipeline.quality import BrokenTableError
+from pipeline.settings import SettingsError, Workspace
+from pipeline.warehouse import Warehouse, WarehouseError
+from schemas.profile import ProfileError
+
+_INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_SPOKEN = (SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, OSError)
+
+
+class RunFailedError(RuntimeError):
+    """A run that failed for a reason its user can mend; the message says which."""
+
+
+def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool:
+    """Runs the whole job; progress goes to `tell`, a line at a time.
+
+    Returns True where a delivery taken in by this run has rows in quarantine or was refused.
+    Raises `RunFailedError` where the run failed for a reason its user can mend.
+    """
+    before = _held(workspace)
+    job = build_defs(resources={"workspace": WorkspaceResource(folder=str(workspace.folder))}).resolve_job_def(
+        "monitoring"
+    )
+    with _progress(tell), _instance(workspace) as instance:
+        try:
+            job.execute_in_process(
+                instance=instance, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+            )
+        except dg.DagsterError as error:
+            raise RunFailedError(str(error)) from error
+        except _SPOKEN as error:
+            raise RunFailedError(str(error)) from error
+    return bool(_held(workspace) - before)
+
+
+def _held(workspace: Workspace) -> set[str]:
+    """Deliveries with rows in quarantine, or refused, as far as they are published."""
+    if not workspace.published.is_file():
+        return set()
+    with Warehouse.open(workspace.published, read_only=True) as warehouse:
+        found = warehouse.query("select delivery_id from deliveries where n_quarantined > 0 or status = 'refused'")
+    return set(found["delivery_id"])
+
+
+@contextmanager
+def _progress(tell: Callable[[str], None]) -> Iterator[None]:
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(f"  {record.getMessage()}")
+
+    logger = logging.getLogger("permille")
+    handler, level = Teller(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
+    """Dagster's own, where DAGSTER_HOME names one; else one inside the workspace. Neither sends anything anywhere."""
+    if os.environ.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+        return
+    home = workspace.folder / ".dagster"
+    home.mkdir(exist_ok=True)
+    settings = Path(home / "dagster.yaml")
+    if not settings.exists():
+        settings.write_text(_INSTANCE, encoding="utf-8")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance

@@ -1,0 +1,362 @@
+"""The front door: the command line. It reads options, calls the layers behind it and prints; nothing is computed here.
+
+What a command needs is imported when it runs, so that `permille --help` answers at once.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pipeline.intake import Delivery
+    from pipeline.settings import Workspace
+
+DONE, FAILED, WRONG_USAGE, QUARANTINED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="permille",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=(
+        "From drug residues in wastewater to consumption per 1000 inhabitants and day, and how far it has fallen.\n\n"
+        "A workspace is a folder with permille.toml, inbox/, the warehouse and site/: --workspace DIR, else the"
+        " variable PERMILLE_WORKSPACE, else ./workspace.\n\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but rows were quarantined."
+    ),
+)
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="The workspace's folder.", envvar="PERMILLE_WORKSPACE", show_envvar=True),
+]
+
+
+class Format(StrEnum):
+    """How a table is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class Level(StrEnum):
+    """What a change is of."""
+
+    site = "site"
+    area = "area"
+    network = "network"
+
+
+@app.command()
+def init(workspace: WorkspaceOption = None) -> None:
+    """Make a workspace: a folder with permille.toml and an inbox.
+
+    Example: permille init --workspace city
+    """
+    from assets.resources import workspace_folder
+    from pipeline.settings import make_workspace
+
+    made = make_workspace(workspace_folder(workspace))
+    typer.echo(f"Workspace {made.folder}")
+    typer.echo(f"Lay deliveries into {made.inbox}, then: permille run --workspace {made.folder}")
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated city: the same seed gives the same files.")] = 1000,
+) -> None:
+    """A simulated city, from its laboratories' files to published pages.
+
+    Example: permille demo --workspace demo
+    """
+    from assets.resources import workspace_folder
+    from pipeline.settings import make_workspace
+    from pipeline.simulation import simulate_city, write_deliveries
+
+    here = make_workspace(workspace_folder(workspace), {"title": "A simulated city"})
+    strangers = [path.name for path in sorted(here.inbox.iterdir()) if not path.name.startswith(("simulated-", "."))]
+    if strangers:
+        _fail(
+            f"{here.inbox} holds deliveries that are not simulated ({strangers[0]}): name another folder by"
+            " --workspace."
+        )
+    typer.echo(f"Simulating a city (seed {seed}) into {here.inbox} ...")
+    files = write_deliveries(simulate_city(seed), here.inbox)
+    typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
+    _run(here)
+    _print_headline(here)
+
+
+@app.command()
+def run(workspace: WorkspaceOption = None) -> None:
+    """Take in what is in the inbox, compute, publish.
+
+    Example: permille run --workspace city
+    """
+    here = _open(workspace)
+    taken = _run(here)
+    _print_headline(here)
+    if taken:
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The file to judge.", exists=True, dir_okay=False)],
+    profile: Annotated[str | None, typer.Option(help="Name of the profile; found by the headers if left out.")] = None,
+    most: Annotated[int, typer.Option(help="The most lines to print; 0 prints all.", min=0)] = 50,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Would this delivery be accepted? Nothing is stored.
+
+    Sites are held against those the workspace knows, where there is one. Exit code 3: some rows would be quarantined;
+    1: the whole file would be refused.
+
+    Example: permille check may.csv
+    """
+    from assets.resources import workspace_folder
+    from pipeline.intake import check_file
+    from pipeline.settings import SETTINGS_FILE, SettingsError, open_workspace
+    from schemas.profile import ProfileError
+
+    folder = workspace_folder(workspace)
+    try:
+        here = open_workspace(folder) if workspace or (folder / SETTINGS_FILE).is_file() else None
+        delivery = check_file(file, here, profile)
+    except (SettingsError, ProfileError) as error:
+        _fail(str(error))
+    _print_findings(delivery, most)
+    row = delivery.record.row(0, named=True)
+    if here is None:
+        typer.echo("No workspace: sites were not held against a list.", err=True)
+    by = f" by profile {row['profile']}" if row["profile"] else ""
+    typer.echo(
+        f"{file.name}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
+        f" + {row['n_quarantined']} quarantined"
+    )
+    if row["status"] == "refused":
+        raise typer.Exit(FAILED)
+    if row["status"] == "partly accepted":
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def status(
+    workspace: WorkspaceOption = None,
+    form: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.table,
+) -> None:
+    """What has been delivered, what is quarantined, and which flows and populations are missing.
+
+    Example: permille status --workspace city
+    """
+    from pipeline.status import status as read_status
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = _open(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            now = read_status(warehouse)
+    except WarehouseError as error:
+        _fail(str(error))
+    if form is not Format.table:
+        import json
+
+        parts = {name: json.loads(frame.write_json()) for name, frame in now._asdict().items()}
+        typer.echo(json.dumps(parts | {"does_add_up": now.does_add_up}, ensure_ascii=False, indent=2))
+        return
+    shown = now.deliveries.select("file_name", "profile", "status", "n_rows", "n_accepted", "n_quarantined")
+    _print_table("Deliveries", shown)
+    sums = now.deliveries.select("n_rows", "n_accepted", "n_quarantined").sum().row(0)
+    typer.echo(
+        f"{sums[0]} rows = {sums[1]} accepted + {sums[2]} quarantined:"
+        f" {'nothing is lost' if now.does_add_up else 'ROWS ARE LOST, please report this'}"
+    )
+    for file_name, problem in now.deliveries.select("file_name", "problem").drop_nulls().iter_rows():
+        typer.echo(f"! {problem}" if problem.startswith(file_name) else f"! {file_name}: {problem}")
+    _print_table("Tables", now.tables)
+    if now.missing.is_empty():
+        typer.echo("No flow and no population is missing.")
+        return
+    typer.echo("Missing: results that cannot become loads until these are delivered")
+    for row in now.missing.iter_rows(named=True):
+        typer.echo(
+            f"  {row['site_id']}: {row['missing']} of {row['n_days']} days ({row['n_results']} results): {row['days']}"
+        )
+
+
+@app.command()
+def change(
+    protocol: Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="2023, 2023-Q1 or 2023-03; the settings' if left out.")] = None,
+    current: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' if left out.")] = None,
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How far has each drug fallen or risen, over the same sites?
+
+    Example: permille change --protocol euda --baseline 2023 --current 2024 --level area --format csv
+    """
+    import polars as pl
+
+    from pipeline import estimates
+    from pipeline.settings import SettingsError
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = _open(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
+            wanted = protocol or here.settings.protocol
+            if wanted not in (*known, "all"):
+                _fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
+            chosen = estimates.chosen_periods(warehouse, here.settings) if not (baseline and current) else None
+            from_, to = baseline or (chosen or ("",))[0], current or (chosen or ("", ""))[1]
+            rows = estimates.changes_between(warehouse, from_, to)
+    except (WarehouseError, SettingsError, estimates.PeriodError) as error:
+        _fail(str(error))
+    rows = rows.filter(
+        (pl.col("level") == level.value) & pl.col("protocol").is_in(known if wanted == "all" else [wanted])
+    )
+    rows = rows.sort("protocol", "drug", "unit_id")
+    if form is Format.csv:
+        from dashboards.downloads import as_csv
+
+        typer.echo(as_csv(rows), nl=False)
+    elif form is Format.json:
+        typer.echo(rows.write_json())
+    else:
+        _print_changes(rows, level)
+
+
+def main() -> None:
+    """The command `permille`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # names are Chinese, terminals may not be
+    app()
+
+
+# --- behind the commands ---------------------------------------------------------------------------------------------
+
+
+def _fail(message: str, code: int = FAILED) -> NoReturn:
+    typer.echo(f"Error: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def _open(folder: Path | None) -> "Workspace":
+    from assets.resources import workspace_folder
+    from pipeline.settings import SettingsError, open_workspace
+
+    try:
+        return open_workspace(workspace_folder(folder))
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _run(here: "Workspace") -> bool:
+    """Runs the job; True where a delivery of this run has rows in quarantine or was refused."""
+    from assets.run import RunFailedError, run_monitoring
+
+    try:
+        outcome = run_monitoring(here, tell=typer.echo)
+    except RunFailedError as error:
+        _fail(str(error))
+    return outcome
+
+
+def _print_headline(here: "Workspace") -> None:
+    import polars as pl
+
+    from pipeline.warehouse import Warehouse
+
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        rows = warehouse.read("changes").filter(
+            (pl.col("level") == "network") & (pl.col("protocol") == here.settings.protocol)
+        )
+        missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
+            "n"
+        ].item()
+    if rows.is_empty():
+        typer.echo("No change can be computed yet: see 'permille status' for what is missing.")
+    else:
+        _print_changes(rows.sort("drug"), Level.network)
+    if missing:
+        typer.echo(f"{missing} results lack a flow or a population: see 'permille status'.")
+    typer.echo(f"Page: {here.site / 'index.html'}")
+
+
+def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
+    """One line a drug: baseline, now, change."""
+    import polars as pl
+
+    if rows.is_empty():
+        typer.echo("There is nothing to compare.")
+        return
+    first = rows.row(0, named=True)
+    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    typer.echo(
+        f"\n{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
+        " sites; no intervals yet"
+    )
+    number = lambda name: pl.col(name).round_sig_figs(3).cast(pl.String).fill_null("")  # noqa: E731
+    percent = pl.col("change_percent")
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
+        pl.col("drug"),
+        number("baseline_mg_per_day_per_1000").alias("baseline"),
+        number("current_mg_per_day_per_1000").alias("now"),
+        pl.when(percent.is_null())
+        .then(pl.format("not estimable ({})", pl.col("reason").fill_null("")))
+        .when(percent < 0)
+        .then(pl.format("{} %", percent.round(1)))
+        .otherwise(pl.format("+{} %", percent.round(1)))
+        .alias("change"),
+        pl.col("n_sites").alias("sites"),
+        pl.col("basis"),
+        pl.when(pl.col("is_provisional")).then(pl.lit("provisional")).otherwise(pl.lit("")).alias("factor"),
+    )
+    _print_table("", shown)
+
+
+def _print_table(title: str, frame: "pl.DataFrame") -> None:
+    import polars as pl
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from pipeline.findings import printable
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    safe = frame.with_columns(printable(pl.col(pl.String)))
+    for name, kind in frame.schema.items():
+        table.add_column(name, justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in safe.iter_rows():
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    # A pipe has no width: rows are not broken there.
+    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 400, highlight=False).print(table)
+
+
+def _print_findings(delivery: "Delivery", most: int) -> None:
+    messages = [note.message for note in delivery.notes]
+    refused = {note.rule for note in delivery.notes}
+    held = [row["message"] for row in delivery.quarantine.iter_rows(named=True) if row["rule"] not in refused]
+    messages += held
+    for message in messages[: most or None]:
+        typer.echo(message)
+    if most and len(messages) > most:
+        typer.echo(f"... and {len(messages) - most} more: --most 0 prints all.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""From accepted rows to estimates and changes: which table follows from which, year by year, each in a transaction.
+
+No formulas: they stand in `sql/macros.sql`, and each table's statement in `sql/<table>.sql`.
+"""
+
+import polars as pl
+
+from pipeline.settings import Settings
+from pipeline.warehouse import Warehouse, sql
+from schemas import reference_data
+from schemas.protocol import Protocol, load_protocols
+from schemas.tables import TABLES
+
+SOURCES: dict[str, tuple[str, ...]] = {
+    "loads": ("results",),
+    "consumption": ("loads", "reported_loads"),
+    "site_periods": ("consumption",),
+    "area_periods": ("site_periods",),
+}
+"""The tables whose years of sampling decide which years of a table there are."""
+
+
+class PeriodError(ValueError):
+    """A period without data; the message lists those that have some."""
+
+
+def load_reference(warehouse: Warehouse) -> None:
+    """Puts the project's residues, factors, doses and protocols into the warehouse."""
+    protocols = load_protocols()
+    sets = sorted({protocol.factor_set for protocol in protocols})
+    with warehouse.transaction():
+        warehouse.replace("residues", reference_data.load_residues())
+        warehouse.replace("factors", pl.concat([reference_data.load_factors(name) for name in sets]))
+        warehouse.replace("doses", pl.concat([reference_data.load_doses(name) for name in sets]))
+        warehouse.replace("protocols", protocol_rows(protocols))
+
+
+def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:
+    """Protocols as rows of their table."""
+    model = TABLES["protocols"].model.to_schema()
+    schema = {name: column.dtype.type for name, column in model.columns.items()}
+    return pl.DataFrame([protocol.model_dump() for protocol in protocols], schema=schema, orient="row")
+
+
+def compute(warehouse: Warehouse, table: str) -> None:
+    """Computes one table of the estimates anew, every year of sampling in it, in one transaction.
+
+    Parameters: `table` one of `SOURCES`.
+    """
+    with warehouse.transaction():
+        for year in warehouse.years(*SOURCES[table], table):
+            warehouse.compute(table, year)
+
+
+def periods(warehouse: Warehouse) -> list[str]:
+    """All periods with data, sorted."""
+    return warehouse.query("select distinct period from site_periods order by period")["period"].to_list()
+
+
+def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
+    """The baseline and the current period of the settings, `first` and `last` resolved; None where there are no data.
+
+    Raises `PeriodError` where a period of the settings has no data.
+    """
+    there = periods(warehouse)
+    years = [period for period in there if len(period) == 4]
+    if not years:
+        return None
+    baseline = years[0] if settings.baseline == "first" else settings.baseline
+    current = years[-1] if settings.current == "last" else settings.current
+    return require_period(there, baseline), require_period(there, current)
+
+
+def require_period(there: list[str], period: str) -> str:
+    """The period, if there are data in it.
+
+    Raises `PeriodError` with the periods there are.
+
+    >>> require_period(["2023", "2024"], "2025")
+    Traceback (most recent call last):
+    pipeline.estimates.PeriodError: there are no data in the period 2025; there are in 2023, 2024
+    """
+    if period not in there:
+        same = [name for name in there if len(name) == len(period)] or there
+        known = ", ".join(same) if same else "none: run 'permille run' after laying deliveries into the inbox"
+        raise PeriodError(f"there are no data in the period {period}; there are in {known}")
+    return period
+
+
+def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
+    """Computes the changes between the periods of the settings; returns the periods, None where there are no data."""
+    chosen = chosen_periods(warehouse, settings)
+    with warehouse.transaction():
+        if chosen is None:
+            warehouse.replace("changes", pl.DataFrame())
+        else:
+            warehouse.compute("changes", parameters={"baseline": chosen[0], "current": chosen[1]})
+    return chosen
+
+
+def changes_between(warehouse: Warehouse, baseline: str, current: str) -> pl.DataFrame:
+    """The changes between any two periods, as rows of the table `changes`; nothing is stored.
+
+    Raises `PeriodError` where a period has no data.
+    """
+    there = periods(warehouse)
+    bound = {"baseline": require_period(there, baseline), "current": require_period(there, current)}
+    return warehouse.query(sql("changes"), bound).select(list(TABLES["changes"].model.to_schema().columns))

@@ -1,0 +1,182 @@
+"""What can be wrong with a delivery, as data: each rule has an identifier, a sentence and a remedy.
+
+No judging here (`pipeline/judge.py`); a finding only says what was found, where, and what to do.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Rule(NamedTuple):
+    """One rule a delivery or a row can break. `{value}` and `{detail}` in the sentence are filled by the finding."""
+
+    sentence: str
+    remedy: str
+
+
+RULES: dict[str, Rule] = {
+    # --- about the whole file ------------------------------------------------------------------------
+    "empty_file": Rule("the file is empty", "Ask the sender for it again."),
+    "empty_table": Rule("the table has no row below its headers", "Ask the sender for the rows."),
+    "unreadable_file": Rule(
+        "this is not a readable table: {detail}", "Open it, save it as XLSX or as CSV in UTF-8, and deliver that."
+    ),
+    "password_protected": Rule(
+        "the workbook is protected by a password", "Save it without a password and deliver that."
+    ),
+    "unknown_profile": Rule(
+        "no profile fits this file: {detail}",
+        "Write a profile for its sender into the workspace's folder profiles/, or lay the file into a folder of the"
+        " inbox that is named after the right profile.",
+    ),
+    "no_such_profile": Rule(
+        "there is no profile {value}; there are {detail}", "Name one of them, or write it into the folder profiles/."
+    ),
+    "ambiguous_profile": Rule(
+        "several profiles fit: {detail}", "Lay the file into a folder of the inbox that is named after the right one."
+    ),
+    "missing_sheet": Rule("sheet {value} is missing; there are {detail}", "Add the sheet, or correct the profile."),
+    "missing_column": Rule(
+        "column {value} is missing, which profile {detail} reads", "Add the column, or correct the profile."
+    ),
+    "duplicate_column": Rule(
+        "column {value} stands twice",
+        "Rename one of them, or name it in the profile together with its unit, as in 'Date [MM/YY]'.",
+    ),
+    "unread_column": Rule(
+        "column {value} is not in profile {detail} and was not read", "Map it in the profile, or list it under ignore."
+    ),
+    # --- about a row ---------------------------------------------------------------------------------
+    "unparsable_number": Rule(
+        "{value} is not a number {detail}", "Write a number, or list the word under qualifiers in the profile."
+    ),
+    "unexplained_zero": Rule(
+        "{value} may mean measured, below a limit or not measured",
+        "List 0 under qualifiers in the profile with what it means.",
+    ),
+    "unparsable_date": Rule("{value} is not a date {detail}", "Write it so, or add its format to the profile."),
+    "wrong_unit": Rule("unit {value} {detail}", "Correct the unit."),
+    "missing_unit": Rule("the unit is missing", "Write the unit."),
+    "cell_error": Rule("the cell holds an error: {value}", "Mend the formula and deliver again."),
+    "ragged_row": Rule("the row has {detail}", "Quote cells that hold the separator, and deliver again."),
+    "missing_value": Rule("a value is missing", "Fill it in, or list the empty cell under qualifiers in the profile."),
+    "negative_value": Rule(
+        "{value} is below zero", "Correct it, or write <LOQ where the sample lay below the limit."
+    ),
+    "out_of_range": Rule("{value} is outside what is possible {detail}", "Correct it."),
+    "not_allowed": Rule("{value} is none of the words allowed {detail}", "Map yours to one in the profile."),
+    "value_contradicts_qualifier": Rule("value {value} and qualifier contradict each other", "Correct one of them."),
+    "composite_ends_before_it_starts": Rule("the composite ends before it starts", "Correct start or end."),
+    "composite_too_long": Rule(
+        "the composite lasts {detail}", "Correct start or end, or set composite_period_hours in the profile."
+    ),
+    "lod_above_loq": Rule(
+        "the limit of detection is above the limit of quantification", "Correct one of the limits."
+    ),
+    "date_in_future": Rule("{value} lies after the day the file was received {detail}", "Correct the date."),
+    "unknown_residue": Rule(
+        "residue {value} is unknown", "Correct the spelling, or map it in the profile under values.residue."
+    ),
+    "unknown_site": Rule(
+        "site {value} is unknown",
+        "Deliver a site list that holds it (the rows are then taken in by themselves), or map it in the profile under"
+        " values.site_id.",
+    ),
+    "duplicate_row": Rule("the same record stands more than once in the file", "Keep the right one and deliver again."),
+}  # fmt: skip
+
+FINDING = pl.Schema(
+    {
+        "file_name": pl.String,
+        "sheet": pl.String,
+        "row_number": pl.Int64,
+        "source_column": pl.String,
+        "rule": pl.String,
+        "value": pl.String,
+        "detail": pl.String,
+    }
+)
+"""Columns of a frame of findings: row 0 is the file or sheet as a whole, empty text is no sheet or column."""
+
+_LONGEST_QUOTE = 60
+
+
+def printable(text: pl.Expr) -> pl.Expr:
+    """The text without control and direction marks, so that a delivery cannot rewrite a terminal or a log."""
+    return text.str.replace_all(r"\p{C}", "�")
+
+
+def _quoted(text: pl.Expr) -> pl.Expr:
+    text = printable(text)
+    short = text.str.slice(0, _LONGEST_QUOTE)
+    return pl.format("'{}{}'", short, pl.when(short == text).then(pl.lit("")).otherwise(pl.lit("…")))
+
+
+def with_messages(findings: pl.DataFrame) -> pl.DataFrame:
+    """The findings with a column `message`: one line that says where, what, and what to do.
+
+    Raises `KeyError` where a finding names a rule that does not exist.
+    """
+    rules = pl.DataFrame(
+        {
+            "rule": list(RULES),
+            "_sentence": [rule.sentence for rule in RULES.values()],
+            "_remedy": [rule.remedy for rule in RULES.values()],
+        }
+    )
+    if unknown := set(findings["rule"].unique()) - set(RULES):
+        raise KeyError(f"no such rule: {', '.join(sorted(unknown))}")
+    sheet, column = pl.col("sheet"), pl.col("source_column")
+    place = pl.concat_str(
+        printable(pl.col("file_name")),
+        pl.when(sheet != "").then(pl.format(", sheet {}", _quoted(sheet))).otherwise(pl.lit("")),
+        pl.when(pl.col("row_number") > 0).then(pl.format(", row {}", "row_number")).otherwise(pl.lit("")),
+        pl.when(column != "").then(pl.format(", column {}", _quoted(column))).otherwise(pl.lit("")),
+    )
+    sentence = (
+        pl.col("_sentence")
+        .str.replace("{value}", _quoted(pl.col("value").fill_null("")), literal=True)
+        .str.replace("{detail}", printable(pl.col("detail").fill_null("")), literal=True)
+        .str.strip_chars_end()
+    )
+    return (
+        findings.join(rules, on="rule", how="left", maintain_order="left")
+        .with_columns(pl.format("{}: {}. {}", place, sentence, "_remedy").alias("message"))
+        .drop("_sentence", "_remedy")
+    )
+
+
+class Finding(NamedTuple):
+    """One thing found about a file or a sheet as a whole, or at one place of it."""
+
+    rule: str
+    file_name: str
+    sheet: str = ""
+    row_number: int = 0
+    source_column: str = ""
+    value: str | None = None
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        """One line: where, what, what to do.
+
+        >>> Finding("wrong_unit", "may.csv", "", 7, "Unit", "mg/kg", "is not a concentration in water").message
+        "may.csv, row 7, column 'Unit': unit 'mg/kg' is not a concentration in water. Correct the unit."
+        """
+        return str(with_messages(as_frame([self]))["message"].item())
+
+
+def as_frame(findings: Iterable[Finding]) -> pl.DataFrame:
+    """The findings as a frame with the columns `FINDING`."""
+    return pl.DataFrame([finding._asdict() for finding in findings], schema=FINDING, orient="row")
+
+
+class DeliveryError(Exception):
+    """A delivery that cannot be read as a whole; holds the finding that says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding

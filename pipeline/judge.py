@@ -1,0 +1,65 @@
+"""Judging rows by their model: who passes, and what the others broke. Eager frames only.
+
+No reading (`pipeline/reading`) and no storing (`pipeline/warehouse.py`).
+"""
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaErrors
+
+# pandera's names of checks, by how they begin, and the rule they stand for.
+_RULE_OF_CHECK = {
+    "not_nullable": "missing_value",
+    "multiple_fields_uniqueness": "duplicate_row",
+    "field_uniqueness": "duplicate_row",
+    "isin": "not_allowed",
+}
+_OUT_OF_RANGE = ("greater_than", "less_than", "in_range", "str_length", "str_matches")
+
+
+VERDICTS = pl.Schema({"index": pl.Int64, "column": pl.String, "rule": pl.String, "detail": pl.String})
+
+
+def judge(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+    """What the rows of a frame break of their model's rules.
+
+    Returns a frame with the columns `VERDICTS`, sorted; empty where all rows pass. `index` is the row in `frame`.
+    Raises `TypeError` for a LazyFrame, whose values pandera does not check, and `SchemaErrors` where columns are
+    missing or have another type: that is our mistake, not the sender's.
+    """
+    if not isinstance(frame, pl.DataFrame):
+        raise TypeError("judge takes an eager polars DataFrame: on a LazyFrame pandera checks no values")
+    try:
+        model.validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+        if cases["index"].null_count():
+            raise
+        return _verdicts(cases)
+    return pl.DataFrame(schema=VERDICTS)
+
+
+def _verdicts(cases: pl.DataFrame) -> pl.DataFrame:
+    check = pl.col("check")
+    rule = (
+        pl.when(check.str.starts_with("greater_than") & (pl.col("failure_case").cast(pl.Float64, strict=False) < 0))
+        .then(pl.lit("negative_value"))
+        .when(pl.any_horizontal(check.str.starts_with(name) for name in _OUT_OF_RANGE))
+        .then(pl.lit("out_of_range"))
+    )
+    for name, ours in _RULE_OF_CHECK.items():
+        rule = rule.when(check.str.starts_with(name)).then(pl.lit(ours))
+    is_column = pl.col("schema_context") == "Column"
+    return (
+        cases.select(
+            pl.col("index").cast(pl.Int64),
+            pl.when(is_column).then(pl.col("column")).otherwise(pl.lit("")).alias("column"),
+            rule.otherwise(check).alias("rule"),
+            pl.when(is_column & (check != "not_nullable"))
+            .then(pl.format("({})", check.str.replace_all("_", " ")))
+            .otherwise(pl.lit(""))
+            .alias("detail"),
+        )
+        .unique()
+        .sort("index", "column", "rule", "detail")
+    )

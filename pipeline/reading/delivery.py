@@ -1,0 +1,155 @@
+"""Opening a delivered file: which profile fits, and its tables as canonical records.
+
+No validation here (`pipeline/judge.py`) and nothing is stored (`pipeline/intake.py`).
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.findings import DeliveryError, Finding
+from pipeline.reading.canonical import Canonical, Headers, read_table, wanted_headers
+from pipeline.reading.sheets import RawSheet
+from pipeline.reading.text import read_text
+from pipeline.reading.workbook import Workbook, is_workbook
+from schemas.profile import Profile, TableProfile
+
+_NEAR = 0.6
+"""From this share of its headers on a profile is meant, and what lacks is a missing column."""
+
+
+class ReadTable(NamedTuple):
+    """One table of a delivery: its records, or its rows as they are and why they could not be read."""
+
+    table: str
+    sheet: RawSheet | None
+    first_data_row: int
+    headers: list[str]
+    records: Canonical | None
+    refused: Finding | None
+
+
+class DeliveredFile:
+    """A file's content, opened once, whatever it is called."""
+
+    def __init__(self, content: bytes, file_name: str) -> None:
+        """Raises `DeliveryError` where the file is empty, protected, broken or no table at all."""
+        if not content.strip(b"\x00\t\r\n \xef\xbb\xbf"):
+            raise DeliveryError(Finding("empty_file", file_name))
+        self.file_name = file_name
+        self._content = content
+        self._workbook = Workbook(content, file_name) if is_workbook(content) else None
+        self._heads: dict[tuple[str, str, str], RawSheet | None] = {}
+        if self._workbook is None:
+            read_text(content, file_name, is_head=True)  # raises for binary content
+
+    @property
+    def sheet_names(self) -> list[str]:
+        """The sheets of a workbook; one without a name for a text file."""
+        return self._workbook.sheet_names if self._workbook else [""]
+
+    def sheet_of(self, table: TableProfile) -> str | None:
+        """The sheet a table of a profile is read from: the named one, else the first; None where there is none."""
+        if self._workbook is None or table.sheet is None:
+            return self.sheet_names[0] if self.sheet_names else None
+        pattern = table.sheet.casefold()
+        return next((name for name in self.sheet_names if fnmatchcase(name.strip().casefold(), pattern)), None)
+
+    def sheet(self, name: str, profile: Profile) -> RawSheet:
+        """A whole sheet."""
+        if self._workbook:
+            return self._workbook.sheet(name)
+        return read_text(self._content, self.file_name, encoding=profile.encoding, separator=profile.separator)
+
+    def head(self, table: TableProfile, profile: Profile) -> RawSheet | None:
+        """The first rows of the sheet a table is read from, enough for its headers; None where it cannot be read so."""
+        name = self.sheet_of(table)
+        if name is None:
+            return None
+        key = (name, "", "") if self._workbook else ("", profile.encoding, profile.separator)
+        if key not in self._heads:
+            try:
+                self._heads[key] = (
+                    self._workbook.sheet(name, n_rows=20)
+                    if self._workbook
+                    else read_text(
+                        self._content, self.file_name, encoding=profile.encoding, separator=profile.separator,
+                        is_head=True,
+                    )
+                )  # fmt: skip
+            except DeliveryError:
+                self._heads[key] = None  # not in this profile's encoding
+        return self._heads[key]
+
+
+def choose_profile(file: DeliveredFile, profiles: Mapping[str, Profile], named: str | None = None) -> Profile:
+    """The profile a file is written by: the named one, else the one whose headers all stand in the file.
+
+    Where several fit, the one that reads the most columns. A file that has most headers of a profile, not all, is taken
+    to be meant for it, so that the message can say which column is missing.
+    Raises `DeliveryError` where no profile fits, or two fit alike.
+    """
+    if named is not None:
+        if named not in profiles:
+            raise DeliveryError(
+                Finding("no_such_profile", file.file_name, value=named, detail=", ".join(sorted(profiles)))
+            )
+        return profiles[named]
+    found: dict[str, tuple[int, int]] = {}
+    for name, profile in profiles.items():
+        heads = [(table, file.head(table, profile)) for table in profile.tables]
+        n_found = sum(Headers(head, table).count(table) for table, head in heads if head is not None)
+        found[name] = (n_found, sum(len(wanted_headers(table)) for table in profile.tables))
+    complete = {name: n_found for name, (n_found, n_wanted) in found.items() if n_found == n_wanted}
+    if complete:
+        most = max(complete.values())
+        best = sorted(name for name, n_found in complete.items() if n_found == most)
+        if len(best) > 1:
+            raise DeliveryError(Finding("ambiguous_profile", file.file_name, detail=", ".join(best)))
+        return profiles[best[0]]
+    share = {name: n_found / n_wanted for name, (n_found, n_wanted) in found.items()}
+    nearest = max(sorted(share), key=lambda name: share[name], default=None)
+    if nearest is not None and share[nearest] >= _NEAR:
+        return profiles[nearest]
+    detail = (
+        "there are no profiles" if nearest is None else f"its headers are those of none of {len(profiles)} profiles"
+    )
+    if nearest is not None and share[nearest] > 0:
+        n_found, n_wanted = found[nearest]
+        detail += f"; nearest is {nearest} with {n_found} of {n_wanted}"
+    raise DeliveryError(Finding("unknown_profile", file.file_name, detail=detail))
+
+
+def read_delivery(
+    file: DeliveredFile, profile: Profile, *, delivery_id: str, residues: Mapping[str, str]
+) -> list[ReadTable]:
+    """All tables of a delivery, each with its records or with the reason why it could not be read."""
+    sheets: dict[str, RawSheet] = {}
+    return [_read(file, profile, table, sheets, delivery_id, residues) for table in profile.tables]
+
+
+def _read(
+    file: DeliveredFile, profile: Profile, table: TableProfile, sheets: dict[str, RawSheet], delivery_id: str,
+    residues: Mapping[str, str],
+) -> ReadTable:  # fmt: skip
+    name = file.sheet_of(table)
+    if name is None:
+        names = ", ".join(file.sheet_names)
+        finding = Finding("missing_sheet", file.file_name, value=table.sheet or "", detail=names)
+        return ReadTable(table.table, None, table.first_data_row, [], None, finding)
+    if name not in sheets:
+        sheets[name] = file.sheet(name, profile)
+    sheet = sheets[name]
+    headers = sheet.row(table.header_row)
+    as_read = ReadTable(table.table, sheet, table.first_data_row, headers, None, None)
+    if sheet.cells.filter(pl.col("row_number") >= table.first_data_row).is_empty():
+        return as_read._replace(refused=Finding("empty_table", file.file_name, name))
+    try:
+        records = read_table(
+            sheet, table, profile, file_name=file.file_name, delivery_id=delivery_id, residues=residues
+        )
+    except DeliveryError as error:
+        return as_read._replace(refused=error.finding)
+    return as_read._replace(records=records)

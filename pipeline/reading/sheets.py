@@ -1,0 +1,47 @@
+"""A sheet as it was delivered: cells as text, with the row numbers a person sees in a spreadsheet."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Cell(NamedTuple):
+    """A place in a sheet, row and column counted from 1, and what is wrong with it."""
+
+    row_number: int
+    column_number: int
+    rule: str
+    value: str
+    detail: str = ""
+
+
+class RawSheet(NamedTuple):
+    """One table as it was delivered.
+
+    Attributes:
+        name: the sheet's name, empty for text files.
+        cells: text columns `c1`, `c2`, ... and the integer column `row_number`, counted from 1; empty cells are null.
+        is_workbook: true where numbers and dates were typed cells, so that a decimal sign is certain.
+        problems: cells and rows that could not be read faithfully.
+    """
+
+    name: str
+    cells: pl.DataFrame
+    is_workbook: bool
+    problems: tuple[Cell, ...] = ()
+
+    def row(self, row_number: int) -> list[str]:
+        """The texts of one row, blanks trimmed and folded; an empty list where the sheet has no such row."""
+        found = self.cells.filter(pl.col("row_number") == row_number).drop("row_number")
+        return [" ".join((cell or "").split()) for cell in found.row(0)] if found.height else []
+
+
+def as_sheet(name: str, cells: pl.DataFrame, *, is_workbook: bool, problems: tuple[Cell, ...] = ()) -> RawSheet:
+    """A sheet from a frame of texts whose first row is row 1; rows without any text are left out."""
+    numbered = cells.rename({old: f"c{i}" for i, old in enumerate(cells.columns, start=1)})
+    texts = [pl.col(column).str.strip_chars().replace("", None) for column in numbered.columns]
+    numbered = numbered.with_columns(texts).with_row_index("row_number", offset=1)
+    filled = numbered.with_columns(pl.col("row_number").cast(pl.Int64))
+    if texts:
+        filled = filled.filter(pl.any_horizontal(pl.exclude("row_number").is_not_null()))
+    return RawSheet(name, filled, is_workbook, problems)

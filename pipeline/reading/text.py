@@ -1,0 +1,107 @@
+"""Reading CSV and TSV: encoding, separator, rows. Nothing is guessed that would change a value."""
+
+import codecs
+import csv
+import io
+
+import polars as pl
+
+from pipeline.findings import DeliveryError, Finding
+from pipeline.reading.sheets import Cell, RawSheet, as_sheet
+
+_HEAD_BYTES = 65_536
+_LONGEST_CELL = 1_000_000
+_SEPARATORS = ",;\t|"
+_AUTO = ("utf-8", "gb18030", "latin-1")
+
+
+def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: bool = False) -> str:
+    """The text of a file.
+
+    A byte order mark wins. Otherwise `encoding`, or where that is "auto" UTF-8 if the bytes are valid UTF-8, then
+    GB18030, then Latin-1. Latin-1 letters can be valid GB18030, so a sender of Latin-1 says so in the profile.
+    With `is_head` the content may end within a character.
+
+    Raises `DeliveryError` for binary content and for bytes that the stated encoding does not know.
+    """
+    for mark, known in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if content.startswith(mark):
+            encoding = known
+            break
+    else:
+        if encoding != "utf-16" and b"\x00" in content[:_HEAD_BYTES]:
+            raise DeliveryError(Finding("unreadable_file", file_name, detail="it is binary, not text"))
+    for name in _AUTO if encoding == "auto" else (encoding,):
+        decoder = codecs.getincrementaldecoder(name)()
+        try:
+            text = decoder.decode(content, final=not is_head)
+        except UnicodeDecodeError:
+            continue
+        # Latin-1 takes any byte: what then holds control characters is no text.
+        if sum(char < " " and char not in "\t\r\n\x1a" for char in text[:_HEAD_BYTES]) > 0:
+            raise DeliveryError(Finding("unreadable_file", file_name, detail="it is binary, not text"))
+        return text
+    raise DeliveryError(Finding("unreadable_file", file_name, detail=f"its text is not {encoding}"))
+
+
+def read_text(
+    content: bytes, file_name: str, *, encoding: str = "auto", separator: str = "auto", is_head: bool = False
+) -> RawSheet:
+    """The rows of a CSV or TSV file.
+
+    A row with more or fewer cells than the header is kept and listed as a problem. With `is_head` only the beginning
+    is read, enough for the headers.
+
+    Raises `DeliveryError` where the content is no text, or a cell is longer than a million characters.
+    """
+    text = decode(content[:_HEAD_BYTES] if is_head else content, file_name, encoding, is_head=is_head)
+    first_line = text.lstrip("\r\n").split("\n", 1)[0]
+    if separator == "auto":
+        separator = max(_SEPARATORS, key=first_line.count)
+    if not is_head and (sheet := _read_fast(text, separator)) is not None:
+        return sheet
+    csv.field_size_limit(_LONGEST_CELL)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise DeliveryError(Finding("unreadable_file", file_name, detail=f"{error}")) from error
+    if is_head and len(content) > _HEAD_BYTES:
+        rows = rows[:-1]  # the last one may be cut
+    return _as_sheet(rows)
+
+
+def _read_fast(text: str, separator: str) -> RawSheet | None:
+    """The sheet by polars' reader, or None where the file needs the patient one: blank lines, quotes."""
+    if "\n\n" in text or "\r\n\r\n" in text or text.startswith(("\n", "\r\n")) or '"' in text:
+        return None
+    try:
+        cells = pl.read_csv(
+            text.encode("utf-8"),
+            has_header=False,
+            separator=separator,
+            infer_schema=False,
+            truncate_ragged_lines=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    # polars fills short rows silently: as many separators as a full table has, or the patient reader.
+    if text.count(separator) != cells.height * (cells.width - 1):
+        return None
+    return as_sheet("", cells, is_workbook=False)
+
+
+def _as_sheet(rows: list[list[str]]) -> RawSheet:
+    width = max((len(row) for row in rows), default=0)
+    header_width = next((len(row) for row in rows if any(row)), 0)
+    problems = tuple(
+        Cell(number, 0, "ragged_row", "", f"{len(row)} cells where the headers have {header_width}")
+        for number, row in enumerate(rows, start=1)
+        if len(row) != header_width and any(row)
+    )
+    padded = [row + [""] * (width - len(row)) for row in rows]
+    cells = pl.DataFrame(padded, schema=[(f"c{i}", pl.String) for i in range(1, width + 1)], orient="row")
+    return as_sheet("", cells, is_workbook=False, problems=problems)

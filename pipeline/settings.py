@@ -1,0 +1,131 @@
+"""The workspace and its one settings file, `permille.toml`. Every setting can be overridden by `PERMILLE_<NAME>`.
+
+Nothing is read at import: `open_workspace(folder)` reads when it is called.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+SETTINGS_FILE = "permille.toml"
+_PERIOD = r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?"
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names the file, the setting and what to mend."""
+
+
+class Settings(BaseSettings):
+    """What an office decides about its workspace. Folders and files are relative to the workspace."""
+
+    model_config = SettingsConfigDict(env_prefix="PERMILLE_", extra="forbid", frozen=True)
+
+    title: str = "Drug use by wastewater monitoring"
+    """Title of the published pages."""
+    protocol: str = "permille"
+    """The protocol of the headline."""
+    baseline: str = Field(default="first", pattern=f"^(first|{_PERIOD})$")
+    """Period compared against: 2023, 2023-Q1, 2023-03, or `first` for the first year with data."""
+    current: str = Field(default="last", pattern=f"^(last|{_PERIOD})$")
+    """Period compared, or `last` for the last year with data."""
+    inbox: Path = Path("inbox")
+    warehouse: Path = Path("warehouse.duckdb")
+    published: Path = Path("published.duckdb")
+    site: Path = Path("site")
+    profiles: Path = Path("profiles")
+    archive: Path = Path("archive")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content comes in as arguments."""
+        return env_settings, init_settings
+
+
+class Workspace(NamedTuple):
+    """A folder of one office: settings, inbox, warehouse, published copy and site."""
+
+    folder: Path
+    settings: Settings
+
+    def _of(self, path: Path) -> Path:
+        return self.folder / path
+
+    @property
+    def inbox(self) -> Path:
+        """Where deliveries are laid. Nothing in it is moved or changed."""
+        return self._of(self.settings.inbox)
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file one process at a time writes."""
+        return self._of(self.settings.warehouse)
+
+    @property
+    def published(self) -> Path:
+        """The copy of the warehouse that people read."""
+        return self._of(self.settings.published)
+
+    @property
+    def site(self) -> Path:
+        """The folder of static pages."""
+        return self._of(self.settings.site)
+
+    @property
+    def profiles(self) -> Path:
+        """The office's own profiles."""
+        return self._of(self.settings.profiles)
+
+    @property
+    def archive(self) -> Path:
+        """A copy of each delivered file, named by its content."""
+        return self._of(self.settings.archive)
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """The workspace in a folder, with its settings overridden by the environment.
+
+    Raises `SettingsError` where the folder is no workspace or its settings cannot be used.
+    """
+    file = folder / SETTINGS_FILE
+    if not file.is_file():
+        raise SettingsError(
+            f"{folder} is no workspace: it has no {SETTINGS_FILE}. Make one with 'permille init --workspace {folder}'."
+        )
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file}: not a TOML file in UTF-8: {error}. Mend it there.") from error
+    try:
+        return Workspace(folder, Settings(**given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{file}: setting {name!r}: {first['msg']}. Mend it there, or in the variable PERMILLE_{name.upper()}."
+        ) from error
+
+
+def make_workspace(folder: Path, settings: dict[str, str] | None = None) -> Workspace:
+    """A new workspace with the example settings overridden by `settings`; an old one is kept as it is."""
+    file = folder / SETTINGS_FILE
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        text = (Path(__file__).parent / "settings.example.toml").read_text(encoding="utf-8")
+        for name, value in (settings or {}).items():
+            quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+            text = text.replace(f"# {name} = ", f'{name} = "{quoted}"\n# {name} = ', 1)
+        file.write_text(text, encoding="utf-8")
+    workspace = open_workspace(folder)
+    workspace.inbox.mkdir(parents=True, exist_ok=True)
+    workspace.profiles.mkdir(parents=True, exist_ok=True)
+    return workspace

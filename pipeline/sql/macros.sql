@@ -1,0 +1,32 @@
+-- The formula. It stands here once: the estimates, `explain`, the documentation and the tests evaluate this text.
+-- Units are in the names. Temporary, so that a catalogue shared by several writers stays free of them.
+
+-- Mass of a residue passing in a day [mg/day] = concentration [ng/L] x flow [m3/day] / 1000; 1 ng/L is 1 ug/m3.
+create or replace temp macro load_mg_per_day(concentration_ng_per_l, flow_m3_per_day) as
+    concentration_ng_per_l * flow_m3_per_day / 1000;
+
+-- The same per 1000 inhabitants [mg/day/1000].
+create or replace temp macro load_mg_per_day_per_1000(load_mg_per_day, population) as
+    load_mg_per_day / (population / 1000);
+
+-- From a residue's load to its drug's consumption [1]. On the molar basis the excreted fraction counts molecules and the
+-- masses' ratio applies; on the mass basis the fraction already is one of mass. No excreted fraction: no factor.
+create or replace temp macro correction_factor(
+    molar_mass_parent_g_per_mol, molar_mass_residue_g_per_mol, excreted_fraction, excretion_basis
+) as
+    case excretion_basis
+        when 'molar' then (molar_mass_parent_g_per_mol / molar_mass_residue_g_per_mol) / excreted_fraction
+        when 'mass' then 1 / excreted_fraction
+    end;
+
+-- Consumption [mg/day/1000]; in_sewer_loss is the fraction of the residue lost on its way, 0 by default.
+create or replace temp macro consumption_mg_per_day_per_1000(load_mg_per_day_per_1000, factor, in_sewer_loss) as
+    load_mg_per_day_per_1000 * factor / (1 - in_sewer_loss);
+
+-- Doses [1/day/1000].
+create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
+    consumption_mg_per_day_per_1000 / dose_mg;
+
+-- Change of the current on the baseline [%]. Nothing divides by zero: no baseline, no change.
+create or replace temp macro change_percent(baseline, current_value) as
+    case when baseline > 0 then 100 * (current_value / baseline - 1) end;

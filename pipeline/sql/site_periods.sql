@@ -1,0 +1,95 @@
+-- One row is the mean of one drug at one site over one period of $year, by one protocol.
+-- Grain: site_id, period, drug, protocol. Sums run in a fixed order, so that the same days give the same last digit.
+with
+
+days as (
+    select
+        c.*,
+        unnest([
+            {'kind': 'year', 'period': sampling_year::varchar},
+            {'kind': 'quarter', 'period': strftime(sampled_on, '%Y') || '-Q' || quarter(sampled_on)},
+            {'kind': 'month', 'period': strftime(sampled_on, '%Y-%m')}
+        ]) as span
+    from consumption c
+    where sampling_year = $year
+),
+
+by_weekday as (
+    select
+        site_id, drug, protocol, span, weekday,
+        any_value(sampling_year) as sampling_year,
+        any_value(residue) as residue,
+        any_value(basis) as basis,
+        list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
+        count(*) as n_days,
+        count_if(is_censored) as n_censored,
+        count_if(amount_mg_per_day_per_1000 is null) as n_unknown,
+        list(population order by sampled_on, origin) as populations,
+        bool_or(is_provisional) as is_provisional,
+        bool_or(is_simulated) as is_simulated
+    from days
+    where span.period is not null -- a reported load without a date belongs to its year only
+    group by site_id, drug, protocol, span, weekday
+),
+
+means as (
+    select
+        site_id, drug, protocol, span,
+        any_value(sampling_year) as sampling_year,
+        any_value(residue) as residue,
+        any_value(basis) as basis,
+        sum(n_days)::bigint as n_days,
+        sum(n_censored)::bigint as n_censored,
+        sum(n_unknown)::bigint as n_unknown,
+        count(*) as n_weekdays,
+        list(list_avg(amounts) order by weekday) as weekday_means,
+        list_avg(flatten(list(amounts order by weekday))) as plain_mean,
+        list_avg(flatten(list(amounts order by weekday) filter (where weekday in (2, 3, 4)))) as midweek_mean,
+        list_avg(flatten(list(amounts order by weekday) filter (where weekday in (5, 6, 7, 1)))) as weekend_mean,
+        list(weekday order by weekday) as weekdays,
+        list_avg(flatten(list(populations order by weekday))) as population,
+        bool_or(is_provisional) as is_provisional,
+        bool_or(is_simulated) as is_simulated
+    from by_weekday
+    group by site_id, drug, protocol, span
+),
+
+judged as (
+    select
+        m.*, p.weekday_rule,
+        case
+            when n_unknown > 0 then 'limit_unknown'
+            when n_censored > p.max_censored_share * n_days then 'mostly_below_limit'
+            when n_days - n_censored < p.min_detects then 'too_few_detects'
+        end as reason_not
+    from means m join protocols p using (protocol)
+)
+
+select
+    site_id,
+    sampling_year,
+    span.kind as period_kind,
+    span.period as period,
+    drug,
+    residue,
+    protocol,
+    basis,
+    n_days,
+    n_censored,
+    n_weekdays,
+    case
+        when reason_not is not null then null
+        when weekday_rule = 'weekday_means' and n_weekdays = 7 then list_avg(weekday_means)
+        else plain_mean
+    end as mean_mg_per_day_per_1000,
+    null::double as ci_low_mg_per_day_per_1000,
+    null::double as ci_high_mg_per_day_per_1000,
+    [weekday_means[list_position(weekdays, day)] for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_mg_per_day_per_1000,
+    if(reason_not is null, midweek_mean, null) as weekday_mean_mg_per_day_per_1000,
+    if(reason_not is null, weekend_mean, null) as weekend_mean_mg_per_day_per_1000,
+    population,
+    if(reason_not is null, 'estimated', 'not estimable') as state,
+    coalesce(reason_not, if(weekday_rule = 'weekday_means' and n_weekdays < 7, 'weekdays_incomplete', null)) as reason,
+    is_provisional,
+    is_simulated
+from judged

@@ -1,0 +1,48 @@
+"""What the warehouse holds and what it lacks: deliveries with their counts, and the days without flow or population.
+
+No estimates are made here.
+"""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.warehouse import Warehouse, sql
+from schemas.tables import MEASUREMENT_TABLES, TABLES
+
+
+class Status(NamedTuple):
+    """The state of a warehouse.
+
+    Attributes:
+        deliveries: rows of the table `deliveries`, sorted by file.
+        tables: each table with its number of rows.
+        missing: `site_id`, `missing` (flow or population), `n_days`, `n_results`, `first_day`, `last_day`, `days`
+            (runs of days, as 2024-03-01..2024-03-07).
+    """
+
+    deliveries: pl.DataFrame
+    tables: pl.DataFrame
+    missing: pl.DataFrame
+
+    @property
+    def does_add_up(self) -> bool:
+        """True where in each delivery rows = accepted + quarantined, and the tables hold just these."""
+        d = self.deliveries
+        is_sum = bool((d["n_rows"] == d["n_accepted"] + d["n_quarantined"]).all())
+        counts = dict(self.tables.iter_rows())
+        accepted = sum(counts[name] for name in MEASUREMENT_TABLES)
+        return is_sum and accepted == d["n_accepted"].sum() and counts["quarantine"] == d["n_quarantined"].sum()
+
+
+def status(warehouse: Warehouse) -> Status:
+    """The state of a warehouse."""
+    counts = pl.DataFrame(
+        {"table": list(TABLES), "n_rows": [warehouse.count(table) for table in TABLES]},
+        schema={"table": pl.String, "n_rows": pl.Int64},
+    )
+    return Status(
+        warehouse.query("select * from deliveries order by file_name, delivery_id"),
+        counts,
+        warehouse.query(sql("missing")),
+    )

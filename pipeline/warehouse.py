@@ -1,0 +1,187 @@
+"""The warehouse: a DuckDB file with one table for each model, written by one process at a time, in transactions.
+
+No reading of deliveries, no formulas: those stand in `sql/`. Nothing here uses indexes, keys or sequences, so that the
+same statements run on DuckLake.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+
+from schemas.tables import TABLES
+
+_SQL = Path(__file__).parent / "sql"
+_TYPES: dict[Any, str] = {
+    pl.String: "varchar",
+    pl.Boolean: "boolean",
+    pl.Int32: "integer",
+    pl.Int64: "bigint",
+    pl.Float64: "double",
+    pl.Date: "date",
+    pl.Datetime: "timestamp",
+    pl.List: "double[]",
+}
+
+
+class WarehouseError(RuntimeError):
+    """A warehouse that cannot be used now; the message says why and what to do."""
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of `sql/<name>.sql`."""
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _columns(table: str) -> dict[str, str]:
+    """Columns of a table and their SQL types, from its model."""
+    model = TABLES[table].model.to_schema()
+    return {name: _TYPES[column.dtype.type.base_type()] for name, column in model.columns.items()}
+
+
+class Warehouse:
+    """An open warehouse. Opened late, closed early: while one process holds it, another cannot.
+
+    Use `with Warehouse.open(path) as warehouse:`.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, *, read_only: bool = False) -> Iterator[Self]:
+        """A warehouse with its tables, macros and views.
+
+        Raises `WarehouseError` where another process holds the file, or it is no warehouse of this version.
+        """
+        if read_only and not path.is_file():
+            raise WarehouseError(f"{path} does not exist yet: run 'permille run' first.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only)
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise WarehouseError(
+                    f"{path} is in use by another process: wait until it has ended, or end it, and try again."
+                ) from error
+            raise WarehouseError(f"{path} cannot be opened: {error}. Move it away and run again.") from error
+        try:
+            warehouse = cls(connection)
+            if not read_only:
+                warehouse._create()
+            warehouse._check(path)
+            connection.execute(sql("macros"))
+            connection.execute(sql("views"))
+            yield warehouse
+        finally:
+            connection.close()
+
+    def _create(self) -> None:
+        for table in TABLES:
+            columns = ", ".join(f'"{name}" {kind}' for name, kind in _columns(table).items())
+            self.connection.execute(f'create table if not exists "{table}" ({columns})')
+
+    def _check(self, path: Path) -> None:
+        known = self.connection.execute(
+            "select table_name, list(column_name || ' ' || lower(data_type) order by column_name) from"
+            " information_schema.columns where table_schema = 'main' group by all"
+        ).fetchall()
+        found = {table: set(columns) for table, columns in known}
+        for table in TABLES:
+            if found.get(table) != {f"{name} {kind}" for name, kind in _columns(table).items()}:
+                raise WarehouseError(
+                    f"{path} was made by another version of Permille (table {table!r} differs): move it away and run"
+                    " 'permille run'; it is rebuilt from the inbox."
+                )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing: a process that is killed inside leaves the tables as they were."""
+        self.connection.execute("begin transaction")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def insert(self, table: str, frame: pl.DataFrame) -> None:
+        """Appends a frame that holds the table's columns."""
+        if frame.is_empty():
+            return
+        names = ", ".join(f'"{name}"' for name in _columns(table))
+        self.connection.register("incoming_rows", frame.to_arrow())
+        self.connection.execute(f'insert into "{_known(table)}" by name select {names} from incoming_rows')
+        self.connection.unregister("incoming_rows")
+
+    def replace(self, table: str, frame: pl.DataFrame) -> None:
+        """Puts a frame in place of all rows of a table. Call it inside a transaction."""
+        self.connection.execute(f'delete from "{_known(table)}"')
+        self.insert(table, frame)
+
+    def delete_delivery(self, table: str, delivery_id: str) -> None:
+        """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
+        self.connection.execute(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
+
+    def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
+        """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""
+        bound = dict(parameters or {})
+        if year is None:
+            self.connection.execute(f'delete from "{_known(table)}"')
+        else:
+            bound["year"] = year
+            self.connection.execute(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
+        self.connection.execute(f'insert into "{_known(table)}" by name {sql(table)}', bound)
+
+    def read(self, table: str, year: int | None = None) -> pl.DataFrame:
+        """The rows of a table, or of one year of sampling of it, with the types of its model."""
+        where = "" if year is None else "where sampling_year = $year"
+        bound = {} if year is None else {"year": year}
+        return self.connection.execute(f'select * from "{_known(table)}" {where}', bound).pl()
+
+    def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """The result of a statement with bound parameters."""
+        return self.connection.execute(statement, dict(parameters or {})).pl()
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        found = self.connection.execute(f'select count(*) from "{_known(table)}"').fetchone()
+        return int(found[0]) if found else 0
+
+    def years(self, *tables: str) -> list[int]:
+        """All years of sampling that occur in any of the tables, sorted."""
+        found: set[int] = set()
+        for table in tables:
+            rows = self.connection.execute(f'select distinct sampling_year from "{_known(table)}"').fetchall()
+            found.update(int(row[0]) for row in rows)
+        return sorted(found)
+
+    def copy_to(self, target: Path) -> None:
+        """A copy of all tables in a new file, put in place of `target` in one step: its readers see old or new."""
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        beside.unlink(missing_ok=True)
+        quoted = str(beside).replace("'", "''")  # attach takes no bound parameter
+        self.connection.execute(f"attach '{quoted}' as copy_target")
+        try:
+            for table in TABLES:
+                # Sorted by all columns: the copy does not tell in which order files came in.
+                self.connection.execute(
+                    f'create table copy_target."{table}" as select * from "{table}" order by all'
+                )
+        finally:
+            self.connection.execute("detach copy_target")
+        beside.replace(target)
+
+
+def _known(table: str) -> str:
+    """The table's name, which is one of ours: names cannot be bound as parameters."""
+    if table not in TABLES:
+        raise KeyError(table)
+    return table

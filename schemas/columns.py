@@ -1,0 +1,184 @@
+"""The one dictionary of columns: name, unit, meaning. Every table takes its columns from here.
+
+A column's unit is in its name where it has one; the same quantity in the same unit has the same name in every
+table. No rules about values: those stand in the models (`intake.py`, `estimates.py`, ...).
+"""
+
+from typing import Any, NamedTuple
+
+import pandera.polars as pa
+
+
+class Column(NamedTuple):
+    """One entry of the dictionary.
+
+    Attributes:
+        unit: a unit that pint can parse, or None for text, dates and codes.
+        description: what the column holds, in one sentence without its unit.
+    """
+
+    unit: str | None
+    description: str
+
+
+COLUMNS: dict[str, Column] = {
+    # --- where a row came from -----------------------------------------------------------------------
+    "delivery_id": Column(None, "SHA-256 of the delivered file: the identity of a delivery"),
+    "file_name": Column(None, "path of the delivered file inside the inbox"),
+    "profile": Column(None, "name of the profile the file was read by"),
+    "profile_digest": Column(None, "SHA-256 of the profile's content, so that a changed profile is noticed"),
+    "received_at": Column(None, "when the file was saved into the inbox, UTC; a later delivery supersedes an earlier"),
+    "sender": Column(None, "who sent the delivery, as the profile states it"),
+    "licence": Column(None, "terms of use of the delivered data, as the profile states them"),
+    "status": Column(None, "what became of the delivery: accepted, partly accepted, or refused as a whole"),
+    "problem": Column(None, "why the delivery was refused or what in it was left unread, and what to do"),
+    "n_rows": Column("count", "records read from the file; a wide row counts once for each of its measured columns"),
+    "n_accepted": Column("count", "records accepted into a table"),
+    "n_quarantined": Column("count", "records held in quarantine"),
+    "reader_version": Column(None, "version of the reading rules that judged the delivery"),
+    "sheet": Column(None, "sheet of the workbook, empty for text files"),
+    "row_number": Column(None, "row of the file or sheet, counted from 1 as a spreadsheet shows it"),
+    "source_column": Column(None, "header of the column that held the value, as written"),
+    "value_as_written": Column(None, "the value exactly as the sender wrote it"),
+    "unit_as_written": Column(None, "the unit as the sender or the profile states it"),
+    "is_simulated": Column(None, "true where the row comes from simulated data"),
+    # --- quarantine ----------------------------------------------------------------------------------
+    "target_table": Column(None, "table the row was meant for"),
+    "rule": Column(None, "identifier of the rule the row broke"),
+    "message": Column(None, "what is wrong, where, and what to do"),
+    "row_as_written": Column(None, "the whole row as written, as a JSON object of header and text"),
+    # --- what and where ------------------------------------------------------------------------------
+    "site_id": Column(None, "catchment (sewershed) whose wastewater was sampled"),
+    "site_name": Column(None, "name of the catchment or its treatment plant"),
+    "area_id": Column(None, "area of the administrative tree"),
+    "area_name": Column(None, "name of the area"),
+    "parent_area_id": Column(None, "area this area belongs to; empty at the top"),
+    "latitude": Column("degree", "latitude of the treatment plant, WGS 84"),
+    "longitude": Column("degree", "longitude of the treatment plant, WGS 84"),
+    "laboratory": Column(None, "laboratory that measured"),
+    "batch": Column(None, "analytical batch of the laboratory"),
+    "residue": Column(None, "substance measured in wastewater: the excreted parent drug or its metabolite"),
+    "residue_name": Column(None, "name of the residue in English"),
+    "residue_name_zh": Column(None, "name of the residue in Chinese"),
+    "kind": Column(None, "what the residue is measured for: drug, marker of population, or pharmaceutical"),
+    "synonyms": Column(None, "other spellings of the residue, separated by |"),
+    "drug": Column(None, "substance consumed"),
+    "drug_name": Column(None, "name of the drug in English"),
+    "drug_name_zh": Column(None, "name of the drug in Chinese"),
+    # --- when ----------------------------------------------------------------------------------------
+    "composite_start_at": Column(None, "start of the composite sample, local time of the site"),
+    "composite_end_at": Column(None, "end of the composite sample, local time of the site"),
+    "sampled_on": Column(None, "day the sample stands for: the day it mostly covers; empty where only a year is known"),
+    "weekday": Column(None, "ISO weekday, 1 Monday to 7 Sunday"),
+    "sampling_year": Column(None, "calendar year of sampling; measurement tables are replaced by it"),
+    "valid_from": Column(None, "first day the value holds; empty: always"),
+    "valid_to": Column(None, "last day the value holds; empty: still"),
+    "period_kind": Column(None, "kind of period: year, quarter or month"),
+    "period": Column(None, "the period: 2024, 2024-Q1 or 2024-03"),
+    "baseline_period": Column(None, "period compared against"),
+    "current_period": Column(None, "period compared"),
+    # --- measured ------------------------------------------------------------------------------------
+    "qualifier": Column(None, "= measured, <LOD, <LOQ, >ULOQ, or not measured"),
+    "concentration_ng_per_l": Column("ng/L", "concentration in influent wastewater; empty unless measured"),
+    "lod_ng_per_l": Column("ng/L", "limit of detection of this result"),
+    "loq_ng_per_l": Column("ng/L", "limit of quantification of this result"),
+    "reported_load_mg_per_day_per_1000": Column(
+        "mg/day",
+        "population-normalised load of the residue as another programme published it, per 1000 inhabitants",
+    ),
+    "flow_m3_per_day": Column("m^3/day", "influent flow of the sampled day"),
+    "population": Column("count", "inhabitants served"),
+    "population_method": Column(None, "how the inhabitants were counted"),
+    "population_rsd": Column("dimensionless", "relative standard deviation of the population figure"),
+    # --- reference -----------------------------------------------------------------------------------
+    "factor_set": Column(None, "version of the factor file"),
+    "excreted_fraction": Column("dimensionless", "fraction of a dose excreted as the residue"),
+    "excreted_fraction_low": Column("dimensionless", "lowest excreted fraction in use"),
+    "excreted_fraction_high": Column("dimensionless", "highest excreted fraction in use"),
+    "excretion_basis": Column(None, "molar or mass: what the excreted fraction is a fraction of"),
+    "molar_mass_parent_g_per_mol": Column("g/mol", "molar mass of the drug, free base"),
+    "molar_mass_residue_g_per_mol": Column("g/mol", "molar mass of the residue, free base"),
+    "stability_class": Column(None, "behaviour in the sewer: stable, unstable, formed or unknown"),
+    "is_default": Column(None, "true for the residue a drug is computed from unless a protocol says otherwise"),
+    "source": Column(None, "document the value comes from, with DOI where it has one"),
+    "evidence": Column(None, "V read in the source, C computed from published data, D derived, M not yet verified"),
+    "factor_status": Column(None, "approved, provisional or experimental"),
+    "dose_status": Column(None, "approved, provisional or experimental"),
+    "approved_by": Column(None, "who signed the value off; empty until somebody does"),
+    "dose_mg": Column("mg", "one typical dose of the pure drug"),
+    "protocol": Column(None, "set of choices the figure was computed by"),
+    "title": Column(None, "name for readers"),
+    "basis": Column(None, "consumption (corrected for excretion) or residue load (not corrected)"),
+    "below_limit": Column(None, "what stands for a value below its limit: zero or half_limit"),
+    "max_censored_share": Column("dimensionless", "largest share of values below limits that still gives an estimate"),
+    "min_detects": Column("count", "fewest measured values that give an estimate"),
+    "weekday_rule": Column(
+        None, "weekday_means: mean of the weekdays' means where all seven occur; plain: mean of days"
+    ),
+    "area_weights": Column(None, "weights of sites in an area: population or none"),
+    "stable_band_percent": Column("percent", "change up to which the protocol calls a drug stable; empty: no class"),
+    "choices": Column(None, "what the protocol fixes and why, in words"),
+    # --- estimated -----------------------------------------------------------------------------------
+    "is_censored": Column(None, "true where the value lies below its limit"),
+    "limit_ng_per_l": Column("ng/L", "the limit the result lies below"),
+    "load_mg_per_day": Column("mg/day", "mass of the residue passing in a day"),
+    "load_mg_per_day_per_1000": Column("mg/day", "mass of the residue in a day per 1000 inhabitants"),
+    "load_limit_mg_per_day_per_1000": Column(
+        "mg/day", "limit of the load per 1000 inhabitants: the value lies below it"
+    ),
+    "origin": Column(None, "measured: from concentrations; reported: a load published by another programme"),
+    "state": Column(None, "estimated or not estimable"),
+    "reason": Column(None, "why there is no estimate, or what to know about it; rule identifiers separated by spaces"),
+    "correction_factor": Column("dimensionless", "molar mass ratio over excreted fraction; 1 for residue loads"),
+    "is_provisional": Column(None, "true where the figure rests on a factor that is not approved"),
+    "amount_mg_per_day_per_1000": Column(
+        "mg/day", "drug consumed, or residue load, per 1000 inhabitants, as the protocol's basis says"
+    ),
+    "amount_limit_mg_per_day_per_1000": Column(
+        "mg/day", "limit of the amount per 1000 inhabitants: the value lies below it"
+    ),
+    "doses_per_day_per_1000": Column("1/day", "doses consumed per 1000 inhabitants; empty for residue loads"),
+    "ci_low_mg_per_day_per_1000": Column("mg/day", "lower end of the 95 % interval; empty until it is computed"),
+    "ci_high_mg_per_day_per_1000": Column("mg/day", "upper end of the 95 % interval; empty until it is computed"),
+    "n_days": Column("count", "days with a value, below limits included"),
+    "n_censored": Column("count", "days below their limit"),
+    "n_weekdays": Column("count", "different weekdays among the days"),
+    "mean_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants over the period"),
+    "weekday_mean_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants, Tuesday to Thursday"),
+    "weekend_mean_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants, Friday to Monday"),
+    "by_weekday_mg_per_day_per_1000": Column("mg/day", "seven means per 1000 inhabitants, Monday to Sunday"),
+    "n_sites": Column("count", "sites in the figure"),
+    "mass_mg_per_day": Column("mg/day", "amount of the area in a day, over the sites in the figure"),
+    # --- changed -------------------------------------------------------------------------------------
+    "level": Column(None, "site, area or network"),
+    "unit_id": Column(None, "the site or area; network for all sites"),
+    "unit_name": Column(None, "name of the site or area"),
+    "panel": Column(None, "the sites compared, sorted, separated by spaces: the same in both periods"),
+    "n_sites_left_out": Column("count", "sites estimable in one of the periods only, left out of the comparison"),
+    "baseline_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel in the baseline"),
+    "current_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel now"),
+    "n_days_baseline": Column("count", "days of the panel in the baseline"),
+    "n_days_current": Column("count", "days of the panel now"),
+    "n_censored_baseline": Column("count", "days of the panel below their limit in the baseline"),
+    "n_censored_current": Column("count", "days of the panel below their limit now"),
+    "change_percent": Column("percent", "change of the current on the baseline mean over the same sites"),
+    "ci_low_percent": Column("percent", "lower end of the 95 % interval of the change; empty until it is computed"),
+    "ci_high_percent": Column("percent", "upper end of the 95 % interval of the change; empty until it is computed"),
+    "verdict": Column(None, "fall, rise, no change detected or not estimable; empty until the interval is computed"),
+    "smallest_detectable_fall_percent": Column(
+        "percent", "smallest fall this sampling could see; empty until computed"
+    ),
+    "naive_change_percent": Column("percent", "change between all available sites, whichever they are: for comparison"),
+    "published_class": Column(None, "increase, decrease or stable by the protocol's own band, where it has one"),
+    "credibility": Column(None, "whether other explanations were tested; empty until they are"),
+}
+
+
+def column(name: str, **rules: Any) -> Any:
+    """A pandera field for a column of the dictionary.
+
+    Parameters: the column's name, and any rule pandera's `Field` knows (`nullable=True`, `ge=0`, `isin=[...]`).
+    Raises `KeyError` for a name the dictionary does not hold.
+    """
+    entry = COLUMNS[name]
+    return pa.Field(description=entry.description, metadata={"unit": entry.unit}, **rules)

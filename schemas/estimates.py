@@ -1,0 +1,149 @@
+"""What a row of the estimates is: loads, consumption, and means of periods for sites and areas.
+
+No formulas (`pipeline/sql`), no statistics (`pipeline/statistics`).
+"""
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from schemas.columns import column
+from schemas.intake import QUALIFIERS, _Table
+from schemas.reference import BASIS
+
+STATES = ["estimated", "not estimable"]
+PERIOD_KINDS = ["year", "quarter", "month"]
+ORIGINS = ["measured", "reported"]
+
+
+class _Estimated(_Table):
+    """A figure, or the reason why there is none."""
+
+    state: str = column("state", isin=STATES)
+    reason: str = column("reason", nullable=True)
+
+    @pa.dataframe_check(error="not_estimable_without_reason")
+    def says_why_not(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """What is not estimable says why."""
+        return data.lazyframe.select((pl.col("state") == "estimated") | pl.col("reason").is_not_null())
+
+
+class Loads(_Estimated):
+    """The load of one residue at one site on one day, measured or below its limit."""
+
+    site_id: str = column("site_id")
+    sampled_on: pl.Date = column("sampled_on")
+    sampling_year: pl.Int32 = column("sampling_year")
+    residue: str = column("residue")
+    concentration_ng_per_l: float = column("concentration_ng_per_l", nullable=True, ge=0)
+    qualifier: str = column("qualifier", isin=QUALIFIERS)
+    is_censored: bool = column("is_censored")
+    limit_ng_per_l: float = column("limit_ng_per_l", nullable=True, gt=0)
+    flow_m3_per_day: float = column("flow_m3_per_day", nullable=True, gt=0)
+    population: float = column("population", nullable=True, gt=0)
+    population_method: str = column("population_method", nullable=True)
+    load_mg_per_day: float = column("load_mg_per_day", nullable=True, ge=0)
+    load_mg_per_day_per_1000: float = column("load_mg_per_day_per_1000", nullable=True, ge=0)
+    load_limit_mg_per_day_per_1000: float = column("load_limit_mg_per_day_per_1000", nullable=True, gt=0)
+    delivery_id: str = column("delivery_id")
+    sheet: str = column("sheet")
+    row_number: pl.Int64 = column("row_number", ge=1)
+    source_column: str = column("source_column")
+    is_simulated: bool = column("is_simulated")
+
+    class Config:
+        strict = True
+        unique = ["site_id", "sampled_on", "residue"]  # noqa: RUF012
+
+
+class Consumption(_Estimated):
+    """What one site's inhabitants used of one drug on one day, by one protocol."""
+
+    site_id: str = column("site_id")
+    sampled_on: pl.Date = column("sampled_on", nullable=True)
+    weekday: pl.Int32 = column("weekday", in_range={"min_value": 1, "max_value": 7})
+    sampling_year: pl.Int32 = column("sampling_year")
+    drug: str = column("drug")
+    residue: str = column("residue")
+    protocol: str = column("protocol")
+    basis: str = column("basis", isin=BASIS)
+    origin: str = column("origin", isin=ORIGINS)
+    is_censored: bool = column("is_censored")
+    load_mg_per_day_per_1000: float = column("load_mg_per_day_per_1000", nullable=True, ge=0)
+    load_limit_mg_per_day_per_1000: float = column("load_limit_mg_per_day_per_1000", nullable=True, gt=0)
+    correction_factor: float = column("correction_factor", gt=0)
+    factor_status: str = column("factor_status", nullable=True)
+    is_provisional: bool = column("is_provisional")
+    amount_mg_per_day_per_1000: float = column("amount_mg_per_day_per_1000", nullable=True, ge=0)
+    amount_limit_mg_per_day_per_1000: float = column("amount_limit_mg_per_day_per_1000", nullable=True, gt=0)
+    ci_low_mg_per_day_per_1000: float = column("ci_low_mg_per_day_per_1000", nullable=True, ge=0)
+    ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
+    doses_per_day_per_1000: float = column("doses_per_day_per_1000", nullable=True, ge=0)
+    population: float = column("population", nullable=True, gt=0)
+    delivery_id: str = column("delivery_id")
+    sheet: str = column("sheet")
+    row_number: pl.Int64 = column("row_number", ge=1)
+    source_column: str = column("source_column")
+    is_simulated: bool = column("is_simulated")
+
+    class Config:
+        strict = True
+        unique = ["site_id", "sampling_year", "sampled_on", "weekday", "drug", "protocol", "origin"]  # noqa: RUF012
+
+
+class _Mean(_Estimated):
+    """The mean of a period."""
+
+    sampling_year: pl.Int32 = column("sampling_year")
+    period_kind: str = column("period_kind", isin=PERIOD_KINDS)
+    period: str = column("period", str_matches=r"^\d{4}(-Q[1-4]|-\d{2})?$")
+    drug: str = column("drug")
+    residue: str = column("residue")
+    protocol: str = column("protocol")
+    basis: str = column("basis", isin=BASIS)
+    n_days: pl.Int64 = column("n_days", ge=0)
+    n_censored: pl.Int64 = column("n_censored", ge=0)
+    mean_mg_per_day_per_1000: float = column("mean_mg_per_day_per_1000", nullable=True, ge=0)
+    ci_low_mg_per_day_per_1000: float = column("ci_low_mg_per_day_per_1000", nullable=True, ge=0)
+    ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
+    is_provisional: bool = column("is_provisional")
+    is_simulated: bool = column("is_simulated")
+
+    @pa.dataframe_check(error="estimate_without_mean")
+    def estimated_has_mean(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A mean stands exactly where it could be estimated."""
+        return data.lazyframe.select(
+            (pl.col("state") == "estimated") == pl.col("mean_mg_per_day_per_1000").is_not_null()
+        )
+
+
+class SitePeriods(_Mean):
+    """The mean of one drug at one site over one period, by one protocol."""
+
+    site_id: str = column("site_id")
+    n_weekdays: pl.Int64 = column("n_weekdays", in_range={"min_value": 0, "max_value": 7})
+    by_weekday_mg_per_day_per_1000: pl.List(pl.Float64) = column(  # type: ignore[valid-type]
+        "by_weekday_mg_per_day_per_1000"
+    )
+    weekday_mean_mg_per_day_per_1000: float = column("weekday_mean_mg_per_day_per_1000", nullable=True, ge=0)
+    weekend_mean_mg_per_day_per_1000: float = column("weekend_mean_mg_per_day_per_1000", nullable=True, ge=0)
+    population: float = column("population", nullable=True, gt=0)
+
+    class Config:
+        strict = True
+        unique = ["site_id", "period", "drug", "protocol"]  # noqa: RUF012
+
+
+class AreaPeriods(_Mean):
+    """The mean of one drug over all available sites of one area and period, by one protocol."""
+
+    level: str = column("level", isin=["area", "network"])
+    unit_id: str = column("unit_id")
+    unit_name: str = column("unit_name", nullable=True)
+    n_sites: pl.Int64 = column("n_sites", ge=0)
+    population: float = column("population", nullable=True, gt=0)
+    mass_mg_per_day: float = column("mass_mg_per_day", nullable=True, ge=0)
+
+    class Config:
+        strict = True
+        unique = ["level", "unit_id", "period", "drug", "protocol"]  # noqa: RUF012

@@ -1,0 +1,191 @@
+"""What an accepted row of a delivery is: one model for each intake table. The rules a row is judged by stand here.
+
+No reading and no judging (`pipeline/intake.py`). Rules that need other tables, such as "the site is known", stand in
+`pipeline/intake.py` too.
+"""
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from schemas.columns import column
+
+QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
+CENSORED = ["<LOD", "<LOQ"]
+POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
+DELIVERY_STATUS = ["accepted", "partly accepted", "refused"]
+
+
+class _Table(pa.DataFrameModel):
+    """What all tables share: exactly the columns of the model, in any order."""
+
+    class Config:
+        strict = True
+
+
+class _Delivered(_Table):
+    """The way back: which file, sheet, row and cell a row came from."""
+
+    delivery_id: str = column("delivery_id", str_matches=r"^[0-9a-f]{64}$")
+    sheet: str = column("sheet")
+    row_number: pl.Int64 = column("row_number", ge=1)
+    source_column: str = column("source_column")
+    value_as_written: str = column("value_as_written")
+    unit_as_written: str = column("unit_as_written", nullable=True)
+    is_simulated: bool = column("is_simulated")
+
+
+class Deliveries(_Table):
+    """One file a laboratory or plant sent."""
+
+    delivery_id: str = column("delivery_id", str_matches=r"^[0-9a-f]{64}$", unique=True)
+    file_name: str = column("file_name")
+    profile: str = column("profile", nullable=True)
+    profile_digest: str = column("profile_digest", nullable=True)
+    received_at: pl.Datetime("us") = column("received_at")  # type: ignore[valid-type]
+    sender: str = column("sender", nullable=True)
+    source: str = column("source", nullable=True)
+    licence: str = column("licence", nullable=True)
+    status: str = column("status", isin=DELIVERY_STATUS)
+    problem: str = column("problem", nullable=True)
+    n_rows: pl.Int64 = column("n_rows", ge=0)
+    n_accepted: pl.Int64 = column("n_accepted", ge=0)
+    n_quarantined: pl.Int64 = column("n_quarantined", ge=0)
+    reader_version: str = column("reader_version")
+    is_simulated: bool = column("is_simulated")
+
+    @pa.dataframe_check(error="rows_do_not_add_up")
+    def rows_add_up(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805  pandera makes it a class method
+        """Nothing is lost: rows in = accepted + quarantined."""
+        return data.lazyframe.select(pl.col("n_rows") == pl.col("n_accepted") + pl.col("n_quarantined"))
+
+
+class Results(_Delivered):
+    """One measured concentration: a residue in a composite sample of a site."""
+
+    site_id: str = column("site_id")
+    composite_start_at: pl.Datetime("us") = column("composite_start_at", nullable=True)  # type: ignore[valid-type]
+    composite_end_at: pl.Datetime("us") = column("composite_end_at", nullable=True)  # type: ignore[valid-type]
+    sampled_on: pl.Date = column("sampled_on")
+    sampling_year: pl.Int32 = column("sampling_year")
+    residue: str = column("residue")
+    concentration_ng_per_l: float = column("concentration_ng_per_l", nullable=True, ge=0)
+    qualifier: str = column("qualifier", isin=QUALIFIERS)
+    lod_ng_per_l: float = column("lod_ng_per_l", nullable=True, gt=0)
+    loq_ng_per_l: float = column("loq_ng_per_l", nullable=True, gt=0)
+    laboratory: str = column("laboratory", nullable=True)
+    batch: str = column("batch", nullable=True)
+
+    @pa.dataframe_check(error="value_contradicts_qualifier")
+    def value_fits_qualifier(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A concentration stands exactly where the qualifier says there is one."""
+        return data.lazyframe.select(
+            pl.col("concentration_ng_per_l").is_not_null() == pl.col("qualifier").is_in(["=", ">ULOQ"])
+        )
+
+    @pa.dataframe_check(error="composite_ends_before_it_starts")
+    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A composite ends after it starts."""
+        return data.lazyframe.select((pl.col("composite_end_at") > pl.col("composite_start_at")).fill_null(value=True))
+
+    @pa.dataframe_check(error="lod_above_loq")
+    def limits_in_order(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """The limit of detection is not above the limit of quantification."""
+        return data.lazyframe.select((pl.col("lod_ng_per_l") <= pl.col("loq_ng_per_l")).fill_null(value=True))
+
+    class Config:
+        strict = True
+        unique = ["site_id", "sampled_on", "residue"]  # noqa: RUF012  pandera's form
+
+
+class ReportedLoads(_Delivered):
+    """One population-normalised load published by another programme."""
+
+    site_id: str = column("site_id")
+    sampled_on: pl.Date = column("sampled_on", nullable=True)
+    weekday: pl.Int32 = column("weekday", in_range={"min_value": 1, "max_value": 7})
+    sampling_year: pl.Int32 = column("sampling_year", in_range={"min_value": 1990, "max_value": 2200})
+    residue: str = column("residue")
+    reported_load_mg_per_day_per_1000: float = column("reported_load_mg_per_day_per_1000", nullable=True, ge=0)
+    qualifier: str = column("qualifier", isin=QUALIFIERS)
+
+    @pa.dataframe_check(error="value_contradicts_qualifier")
+    def value_fits_qualifier(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A load stands exactly where the qualifier says there is one."""
+        return data.lazyframe.select(
+            pl.col("reported_load_mg_per_day_per_1000").is_not_null() == pl.col("qualifier").is_in(["=", ">ULOQ"])
+        )
+
+    class Config:
+        strict = True
+        unique = ["site_id", "sampling_year", "sampled_on", "weekday", "residue"]  # noqa: RUF012
+
+
+class Flows(_Delivered):
+    """The influent flow of a site on a day."""
+
+    site_id: str = column("site_id")
+    sampled_on: pl.Date = column("sampled_on")
+    sampling_year: pl.Int32 = column("sampling_year")
+    flow_m3_per_day: float = column("flow_m3_per_day", gt=0)
+
+    class Config:
+        strict = True
+        unique = ["site_id", "sampled_on"]  # noqa: RUF012
+
+
+class Populations(_Delivered):
+    """The inhabitants of a site by one method, with validity."""
+
+    site_id: str = column("site_id")
+    population_method: str = column("population_method", isin=POPULATION_METHODS)
+    population: float = column("population", gt=0)
+    population_rsd: float = column("population_rsd", nullable=True, ge=0)
+    valid_from: pl.Date = column("valid_from", nullable=True)
+    valid_to: pl.Date = column("valid_to", nullable=True)
+
+    class Config:
+        strict = True
+        unique = ["site_id", "population_method", "valid_from"]  # noqa: RUF012
+
+
+class Sites(_Delivered):
+    """A catchment."""
+
+    site_id: str = column("site_id", str_length={"min_value": 1})
+    site_name: str = column("site_name", nullable=True)
+    area_id: str = column("area_id", nullable=True)
+    latitude: float = column("latitude", nullable=True, in_range={"min_value": -90, "max_value": 90})
+    longitude: float = column("longitude", nullable=True, in_range={"min_value": -180, "max_value": 180})
+
+    class Config:
+        strict = True
+        unique = ["site_id"]  # noqa: RUF012
+
+
+class Areas(_Delivered):
+    """A node of the tree of areas that sites belong to."""
+
+    area_id: str = column("area_id", str_length={"min_value": 1})
+    area_name: str = column("area_name", nullable=True)
+    parent_area_id: str = column("parent_area_id", nullable=True)
+
+    class Config:
+        strict = True
+        unique = ["area_id"]  # noqa: RUF012
+
+
+class Quarantine(_Table):
+    """One rejected record, as it was written, with what is wrong and what to do."""
+
+    delivery_id: str = column("delivery_id", str_matches=r"^[0-9a-f]{64}$")
+    file_name: str = column("file_name")
+    sheet: str = column("sheet")
+    row_number: pl.Int64 = column("row_number", ge=1)
+    source_column: str = column("source_column")
+    target_table: str = column("target_table")
+    rule: str = column("rule")
+    value_as_written: str = column("value_as_written", nullable=True)
+    message: str = column("message")
+    row_as_written: str = column("row_as_written")
+    is_simulated: bool = column("is_simulated")

@@ -1,0 +1,39 @@
+"""What a protocol file says: every choice between a result and a published figure. No choice is made here."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SHIPPED = Path(__file__).parent / "protocols"
+
+
+class Protocol(BaseModel):
+    """One set of choices, read from a TOML file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    protocol: str = Field(pattern=r"^[a-z0-9-]+$")
+    title: str
+    basis: Literal["consumption", "residue load"]
+    factor_set: str
+    below_limit: Literal["zero", "half_limit"]
+    max_censored_share: float = Field(ge=0, le=1)
+    min_detects: int = Field(ge=0)
+    weekday_rule: Literal["weekday_means", "plain"]
+    area_weights: Literal["population", "none"]
+    stable_band_percent: float | None = Field(default=None, gt=0)
+    choices: str
+
+
+def load_protocols(folder: Path = SHIPPED) -> list[Protocol]:
+    """All protocols of a folder, sorted by name.
+
+    Raises pydantic's `ValidationError` where a file does not hold what a protocol needs.
+
+    >>> [p.protocol for p in load_protocols()]
+    ['euda', 'permille']
+    """
+    files = sorted(folder.glob("*.toml"))
+    return [Protocol.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))) for file in files]

@@ -1,0 +1,87 @@
+"""What a row of the reference tables is: residues, factors, doses and protocols. The rows are files of the project.
+
+No values here: they stand in `vocabularies/`, `factors/` and `protocols/`.
+"""
+
+import pandera.polars as pa
+import polars as pl
+from pandera.api.polars.types import PolarsData
+
+from schemas.columns import column
+from schemas.intake import _Table
+
+STATUS = ["approved", "provisional", "experimental"]
+BASIS = ["consumption", "residue load"]
+
+
+class Residues(_Table):
+    """One substance a laboratory measures in wastewater."""
+
+    residue: str = column("residue", unique=True, str_matches=r"^[a-z0-9-]+$")
+    residue_name: str = column("residue_name")
+    residue_name_zh: str = column("residue_name_zh", nullable=True)
+    kind: str = column("kind", isin=["drug", "marker", "pharmaceutical"])
+    synonyms: str = column("synonyms", nullable=True)
+
+
+class Factors(_Table):
+    """One way from a residue back to the drug consumed."""
+
+    factor_set: str = column("factor_set")
+    drug: str = column("drug")
+    drug_name: str = column("drug_name")
+    drug_name_zh: str = column("drug_name_zh")
+    residue: str = column("residue")
+    excreted_fraction: float = column("excreted_fraction", nullable=True, gt=0, le=1)
+    excreted_fraction_low: float = column("excreted_fraction_low", nullable=True, gt=0, le=1)
+    excreted_fraction_high: float = column("excreted_fraction_high", nullable=True, gt=0, le=1)
+    excretion_basis: str = column("excretion_basis", isin=["molar", "mass"])
+    molar_mass_parent_g_per_mol: float = column("molar_mass_parent_g_per_mol", gt=0)
+    molar_mass_residue_g_per_mol: float = column("molar_mass_residue_g_per_mol", gt=0)
+    stability_class: str = column("stability_class", isin=["stable", "unstable", "formed", "unknown"])
+    is_default: bool = column("is_default")
+    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    factor_status: str = column("factor_status", isin=STATUS)
+    source: str = column("source")
+    valid_from: pl.Date = column("valid_from")
+    approved_by: str = column("approved_by", nullable=True)
+
+    @pa.dataframe_check(error="unverified_factor_approved")
+    def unverified_is_not_approved(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A factor nobody has checked against its source (M) is never approved."""
+        return data.lazyframe.select((pl.col("evidence") != "M") | (pl.col("factor_status") != "approved"))
+
+    class Config:
+        strict = True
+        unique = ["factor_set", "drug", "residue"]  # noqa: RUF012
+
+
+class Doses(_Table):
+    """The mass of one typical dose of a pure drug."""
+
+    factor_set: str = column("factor_set")
+    drug: str = column("drug")
+    dose_mg: float = column("dose_mg", gt=0)
+    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    dose_status: str = column("dose_status", isin=STATUS)
+    source: str = column("source")
+
+    class Config:
+        strict = True
+        unique = ["factor_set", "drug"]  # noqa: RUF012
+
+
+class Protocols(_Table):
+    """One set of choices by which all figures can be computed."""
+
+    protocol: str = column("protocol", unique=True)
+    title: str = column("title")
+    basis: str = column("basis", isin=BASIS)
+    factor_set: str = column("factor_set")
+    below_limit: str = column("below_limit", isin=["zero", "half_limit"])
+    max_censored_share: float = column("max_censored_share", in_range={"min_value": 0, "max_value": 1})
+    min_detects: pl.Int64 = column("min_detects", ge=0)
+    weekday_rule: str = column("weekday_rule", isin=["weekday_means", "plain"])
+    area_weights: str = column("area_weights", isin=["population", "none"])
+    stable_band_percent: float = column("stable_band_percent", nullable=True, gt=0)
+    choices: str = column("choices")

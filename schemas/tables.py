@@ -1,0 +1,43 @@
+"""The register of tables: one table, one model, one name. The order is the order the data flows in."""
+
+from typing import NamedTuple
+
+import pandera.polars as pa
+
+from schemas import change, estimates, intake, reference
+
+
+class Table(NamedTuple):
+    """A table of the warehouse: its asset group, its model, and the columns that tell one row from another."""
+
+    group: str
+    model: type[pa.DataFrameModel]
+    is_by_year: bool = False
+
+    @property
+    def row_is(self) -> str:
+        """What one row is, as the model's docstring says it."""
+        return (self.model.__doc__ or "").strip().splitlines()[0]
+
+
+TABLES: dict[str, Table] = {
+    "deliveries": Table("intake", intake.Deliveries),
+    "areas": Table("intake", intake.Areas),
+    "sites": Table("intake", intake.Sites),
+    "populations": Table("intake", intake.Populations),
+    "flows": Table("intake", intake.Flows, is_by_year=True),
+    "results": Table("intake", intake.Results, is_by_year=True),
+    "reported_loads": Table("intake", intake.ReportedLoads, is_by_year=True),
+    "quarantine": Table("intake", intake.Quarantine),
+    "residues": Table("reference", reference.Residues),
+    "factors": Table("reference", reference.Factors),
+    "doses": Table("reference", reference.Doses),
+    "protocols": Table("reference", reference.Protocols),
+    "loads": Table("estimates", estimates.Loads, is_by_year=True),
+    "consumption": Table("estimates", estimates.Consumption, is_by_year=True),
+    "site_periods": Table("estimates", estimates.SitePeriods, is_by_year=True),
+    "area_periods": Table("estimates", estimates.AreaPeriods, is_by_year=True),
+    "changes": Table("change", change.Changes),
+}
+MEASUREMENT_TABLES = ("areas", "sites", "populations", "flows", "results", "reported_loads")
+"""The tables a delivery's accepted rows go to, in the order they depend on each other."""
