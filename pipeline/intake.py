@@ -110,8 +110,7 @@ def read_and_judge(
             notes += [note for note in read.records.notes if note not in notes]
             passed, held = _judged(read, file_name, profile, sites, received_at)
             n_rows += read.records.rows.height
-            before = accepted.get(read.table)
-            accepted[read.table] = passed if before is None else pl.concat([before, passed])
+            accepted[read.table] = passed
             if read.table == "sites" and sites is not None:
                 sites |= set(passed["site_id"])
         quarantine.append(held)
@@ -141,7 +140,8 @@ def _judged(
         unknown = readable.filter(~pl.col("site_id").is_in(sorted(sites)))
         findings.append(
             unknown.select(
-                "record", *place, pl.lit(as_written["site_id"]).alias("source_column"), pl.lit("unknown_site").alias("rule"),
+                "record", *place, pl.lit(as_written["site_id"]).alias("source_column"),
+                pl.lit("unknown_site").alias("rule"),
                 pl.col("site_id").alias("value"), pl.lit("").alias("detail"),
             )
         )  # fmt: skip
@@ -150,7 +150,8 @@ def _judged(
         latest = (received_at + timedelta(days=1)).date()
         findings.append(
             readable.filter(pl.col("sampled_on") > latest).select(
-                "record", *place, pl.lit(as_written["sampled_on"]).alias("source_column"), pl.lit("date_in_future").alias("rule"),
+                "record", *place, pl.lit(as_written["sampled_on"]).alias("source_column"),
+                pl.lit("date_in_future").alias("rule"),
                 pl.col("sampled_on").cast(pl.String).alias("value"),
                 pl.lit(f"({received_at:%Y-%m-%d})").alias("detail"),
             )

@@ -136,6 +136,13 @@ class Profile(_Strict):
     tables: list[TableProfile] = Field(min_length=1)
     digest: str = ""
 
+    @model_validator(mode="after")
+    def _has_each_table_once(self) -> "Profile":
+        names = [table.table for table in self.tables]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"table {', '.join(twice)} stands twice: a file feeds each table from one sheet")
+        return self
+
 
 def load_profile(file: Path) -> Profile:
     """Read one profile.

@@ -366,7 +366,7 @@ def test_time_of_last_change_is_the_delivery(delivered: Delivered) -> None:
     times = {name: dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) for name, path in delivered.files.items()}
     assert list(times.values()) == sorted(times.values())
     assert times["simulated-north-2024-Q1.csv"] == dt.datetime(2024, 4, 7, 9, tzinfo=dt.UTC)
-    assert times["simulated-daily-2025.xlsx"] == dt.datetime(2026, 1, 20, 9, tzinfo=dt.UTC)
+    assert times["simulated-daily-2025.xlsx"] == dt.datetime(2026, 1, 10, 9, tzinfo=dt.UTC)
 
 
 def test_wrong_rows_stand_where_the_list_says(delivered: Delivered) -> None:

@@ -1,0 +1,228 @@
+"""The words of the pages: reasons as sentences, numbers as people say them. No figures are computed here."""
+
+import unicodedata
+from datetime import date
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+LANGUAGE = "en"
+UNIT = "mg/day/1000"
+UNIT_IN_WORDS = "mg/day per 1000 inhabitants"
+SIMULATED = "SIMULATED DATA"
+NOT_ESTIMABLE = "not estimable"
+
+
+class Reason(NamedTuple):
+    """A rule that explains an estimate, or why there is none: its identifier, two words for a cell, a sentence."""
+
+    rule: str
+    short: str
+    sentence: str
+
+
+REASONS: dict[str, Reason] = {
+    reason.rule: reason
+    for reason in (
+        # --- of a result -----------------------------------------------------------------------------
+        Reason("not_measured", "not measured", "The laboratory did not measure it."),
+        Reason("above_upper_limit", "above range", "The value lies above the range the method can quantify."),
+        Reason("no_flow", "no flow", "The flow of the sampled day was not delivered, so there is no load."),
+        Reason("no_population", "no population", "The population of a site was not delivered."),
+        Reason("limit_unknown", "limit unknown", "A value lies below a limit that was not delivered."),
+        # --- of a period -----------------------------------------------------------------------------
+        Reason("mostly_below_limit", "below limits", "More days lie below their limits than the protocol allows."),
+        Reason(
+            "too_few_detects", "few detects", "Fewer days were measured above the limits than the protocol asks for."
+        ),
+        Reason("weekdays_incomplete", "weekdays", "Not all seven weekdays were sampled."),
+        Reason("no_site_estimable", "no site", "No site has an estimate in this period."),
+        # --- of a change -----------------------------------------------------------------------------
+        Reason("no_baseline", "no baseline", "There are no data in the baseline period."),
+        Reason("no_current", "no current", "There are no data in the current period."),
+        Reason("no_common_weekday", "no weekday", "The two periods have no weekday in common."),
+        Reason("baseline_zero", "baseline 0", "The baseline is zero, and nothing can be set in relation to zero."),
+    )
+}
+"""What the rule identifiers in the column `reason` mean."""
+
+EVIDENCE: dict[str, str] = {
+    "V": "read in the source",
+    "C": "computed from published data",
+    "D": "derived",
+    "M": "not yet verified",
+}
+"""What the letters in the column `evidence` mean."""
+
+BELOW_LIMIT: dict[str, str] = {"zero": "zero", "half_limit": "half the day's limit"}
+WEEKDAY_RULE: dict[str, str] = {
+    "weekday_means": "mean of the weekdays' means where all seven occur, else of the days",
+    "plain": "mean of the days",
+}
+AREA_WEIGHTS: dict[str, str] = {"population": "sites weigh by their population", "none": "sites weigh alike"}
+
+FORMULA: tuple[tuple[str, str], ...] = (
+    ("load_mg_per_day", "concentration_ng_per_l * flow_m3_per_day / 1000"),
+    ("load_mg_per_day_per_1000", "load_mg_per_day / (population / 1000)"),
+    ("correction_factor", "(molar_mass_parent_g_per_mol / molar_mass_residue_g_per_mol) / excreted_fraction"),
+    ("consumption_mg_per_day_per_1000", "load_mg_per_day_per_1000 * factor / (1 - in_sewer_loss)"),
+    ("change_percent", "100 * (current_value / baseline - 1)"),
+)
+"""The formula for readers. A test holds each line against the SQL that computes it."""
+
+
+class TrendLabels(NamedTuple):
+    """The words in a figure of a trend."""
+
+    axis: str = UNIT_IN_WORDS
+    unit: str = UNIT
+    network: str = "All sites"
+    areas: str = "Areas"
+    panel: str = "Same sites, mean of the period"
+    baseline: str = "baseline"
+    current: str = "current"
+    sites: str = "sites"
+    simulated: str = SIMULATED
+
+
+def reasons(rules: str | None) -> list[Reason]:
+    """The reasons behind rule identifiers separated by blanks. A rule without a sentence stands for itself.
+
+    >>> [reason.short for reason in reasons("no_flow brand_new")]
+    ['no flow', 'brand_new']
+    """
+    return [REASONS.get(rule, Reason(rule, rule, rule)) for rule in (rules or "").split()]
+
+
+def because(rules: str | None, n_sites: int = 1) -> str:
+    """The reasons as sentences, one after the other; several of them over several sites hold at some of these each.
+
+    >>> because("no_baseline no_current", n_sites=4)
+    'At some of its sites each: There are no data in the baseline period. There are no data in the current period.'
+    """
+    found = reasons(rules)
+    said = " ".join(reason.sentence for reason in found)
+    return f"At some of its sites each: {said}" if len(found) > 1 and n_sites > 1 else said
+
+
+def percent(change: float) -> str:
+    """A change with its sign, and as many digits as say something.
+
+    >>> percent(-43.21), percent(4.04), percent(0.0), percent(-99.97), percent(1234.5)
+    ('−43 %', '+4.0 %', '0 %', '−99.9 %', '+1,234 %')
+    """
+    size = _size(change)
+    if float(size.replace(",", "")) == 0:
+        return "0 %"
+    return f"{'−' if change < 0 else '+'}{size} %"
+
+
+def change_in_words(change: float | None) -> str:
+    """A change as one would say it.
+
+    >>> change_in_words(-43.21), change_in_words(250.0), change_in_words(0.01), change_in_words(None)
+    ('down 43 %', 'up 250 %', 'unchanged', 'not estimable')
+    """
+    if change is None:
+        return NOT_ESTIMABLE
+    size = _size(change)
+    if float(size.replace(",", "")) == 0:
+        return "unchanged"
+    return f"{'down' if change < 0 else 'up'} {size} %"
+
+
+def magnitude(change: float) -> str:
+    """A percentage without its sign.
+
+    >>> magnitude(12.04)
+    '12 %'
+    """
+    return f"{_size(abs(change))} %"
+
+
+def _size(change: float) -> str:
+    size = abs(change)
+    if change < 0 and 99 < size < 100:
+        return f"{min(size, 99.9):.1f}"  # not all of it: "down 100 %" would be wrong
+    return f"{size:.1f}" if size < 9.95 else f"{size:,.0f}"
+
+
+def amount(value: float | None) -> str:
+    """An amount with three significant digits, without exponents; a dash where there is none.
+
+    >>> amount(412.34), amount(41.234), amount(0.041234), amount(12345.6), amount(0.0), amount(None)
+    ('412', '41.2', '0.0412', '12,346', '0', '–')
+    """
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    digits = next((n for n in range(12) if abs(value) * 10**n >= 99.95), 12)
+    return f"{value:,.{digits}f}"
+
+
+def reference(value: float | None) -> str:
+    """A reference value as its source states it, with at most six digits; a dash where there is none.
+
+    >>> reference(0.39), reference(303.353), reference(None)
+    ('0.39', '303.353', '–')
+    """
+    return "–" if value is None else f"{value:.6g}"
+
+
+def count(value: int | None) -> str:
+    """A number of things.
+
+    >>> count(12345), count(None)
+    ('12,345', '–')
+    """
+    return "–" if value is None else f"{value:,}"
+
+
+def things(value: int, one: str, many: str) -> str:
+    """A number of things with their name.
+
+    >>> things(1, "site", "sites"), things(1200, "site", "sites")
+    ('1 site', '1,200 sites')
+    """
+    return f"{count(value)} {one if value == 1 else many}"
+
+
+def day(value: date | None) -> str:
+    """A day as ISO 8601 writes it."""
+    return "–" if value is None else value.isoformat()
+
+
+def capital(name: str) -> str:
+    """A name with which a line begins.
+
+    >>> capital("methamphetamine"), capital("MDMA")
+    ('Methamphetamine', 'MDMA')
+    """
+    return name[:1].upper() + name[1:]
+
+
+def printable(text: object) -> str:
+    """A delivered text without the marks that cannot be seen but change what is: controls and directions.
+
+    >>> printable("a\\u202eb\\x00")
+    'a�b�'
+    """
+    spaced = str(text).translate({ord(sign): " " for sign in "\t\n\r"})
+    return "".join("�" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} else sign for sign in spaced)
+
+
+def delivered(text: object) -> Markup:
+    """A delivered text for a page: escaped, without invisible marks, its direction kept to itself; a dash for none."""
+    if text is None or text == "":
+        return Markup("–")
+    return Markup("<bdi>{}</bdi>").format(printable(text))
+
+
+def in_figure(text: object) -> str:
+    """A delivered text for a figure, which reads a few tags and entities: all of them escaped.
+
+    >>> in_figure("<b>R&D</b>")
+    '&lt;b&gt;R&amp;D&lt;/b&gt;'
+    """
+    return str(escape(printable(text)))

@@ -1,0 +1,10 @@
+-- One row is a period for which sites have a mean, by protocol $protocol, of the kinds of $baseline and $current.
+-- Grain: period.
+select period, count(distinct site_id) as n_sites
+from site_periods
+where
+    protocol = $protocol
+    and state = 'estimated'
+    and length(period) in (length($baseline), length($current))
+group by period
+order by period

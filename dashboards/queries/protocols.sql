@@ -1,0 +1,4 @@
+-- One row is a protocol. Grain: protocol. The headline protocol $protocol first.
+select *
+from protocols
+order by protocol <> $protocol, protocol

@@ -1,0 +1,76 @@
+"""How figures look: one small template and one colour a drug. No data."""
+
+import plotly.graph_objects as go
+import plotly.io as pio
+
+COLOURS: dict[str, str] = {
+    "methamphetamine": "#0072b2",
+    "amphetamine": "#009271",
+    "cocaine": "#d55e00",
+    "mdma": "#c0649b",
+    "ketamine": "#8a6ad1",
+    "heroin": "#a8741a",
+    "cannabis": "#4f8a2e",
+    "etomidate": "#b0596a",
+    "codeine": "#3f8aa8",
+}
+"""The colour of each drug. All keep a contrast of 3:1 on the light and on the dark page; the first six are told apart
+with red-green blindness (after Okabe and Ito, darkened where the light page asks for it)."""
+
+OTHER_COLOUR = "#667a94"
+"""The colour of a drug without one of its own."""
+
+QUIET = "#8a919b"
+"""The colour of what stands in the background, on either page."""
+
+BAND = "rgba(128,134,145,0.16)"
+_GRID = "rgba(128,134,145,0.28)"
+_FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei',"
+    " 'Noto Sans CJK SC', sans-serif"
+)
+
+TEMPLATE = "permille"
+pio.templates[TEMPLATE] = go.layout.Template(
+    layout={
+        "font": {"family": _FONT, "size": 13, "color": "#1b2530"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "title": {
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 8},
+            "font": {"size": 16},
+            "subtitle": {"font": {"size": 12}},
+        },
+        "margin": {"l": 56, "r": 12, "t": 96, "b": 64},
+        "dragmode": False,
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": "#1b2530", "bordercolor": "#1b2530", "font": {"color": "#ffffff"}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.14, "yanchor": "top"},
+        "xaxis": {"showgrid": False, "linecolor": QUIET, "ticks": "outside", "tickcolor": QUIET, "fixedrange": True},
+        "yaxis": {
+            "title": {"font": {"size": 13}},
+            "gridcolor": _GRID,
+            "zeroline": True,
+            "zerolinecolor": QUIET,
+            "fixedrange": True,
+            "rangemode": "tozero",
+            "exponentformat": "none",
+            "separatethousands": True,
+        },
+    }
+)
+
+
+def colour_of(drug: str) -> str:
+    """The colour of a drug, the same in every figure.
+
+    >>> colour_of("methamphetamine"), colour_of("something new")
+    ('#0072b2', '#667a94')
+    """
+    return COLOURS.get(drug, OTHER_COLOUR)

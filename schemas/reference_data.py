@@ -1,0 +1,150 @@
+"""The project's reference files as frames: residues, factors, doses. Read with the models' types and validated.
+
+No values here: they stand in `vocabularies/` and `factors/`, each with a README. No correction factors either: the
+formula stands once, beside the other macros. Protocols are read by `protocol.py`, profiles by `profile.py`.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.reference import Doses, Factors, Residues
+
+_HERE = Path(__file__).parent
+
+
+def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+    types = {name: column.dtype.type for name, column in model.to_schema().columns.items()}
+    frame = pl.read_csv(file, schema_overrides=types)
+    model.validate(frame, lazy=True)  # an eager frame: of a lazy one the values would go unchecked
+    return frame
+
+
+def _of_set(factor_set: str, file_name: str, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+    file = _HERE / "factors" / file_name
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.csv") if not path.stem.startswith("doses-")))
+        raise FileNotFoundError(f"factor set {factor_set!r} has no file {file_name}; there are {known}")
+    return _load(file, model)
+
+
+def load_residues() -> pl.DataFrame:
+    """All substances a laboratory may measure.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `Residues`, one row a residue.
+
+    Raises
+    ------
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_residues().filter(pl.col("kind") == "marker")["residue"].to_list()
+    ['cotinine', 'hydroxycotinine', 'nicotine', 'anabasine', 'caffeine', 'paraxanthine']
+    """
+    return _load(_HERE / "vocabularies" / "residues.csv", Residues)
+
+
+def load_factors(factor_set: str = "2026") -> pl.DataFrame:
+    """The factors of one set.
+
+    Parameters
+    ----------
+    factor_set : str
+        Name of the set, that is of its file.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `Factors`, one row a drug and a residue it may be computed from.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such set; the message lists those there are.
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_factors().filter(pl.col("drug") == "heroin").select("residue", "is_default").rows()
+    [('6-mam', True), ('morphine', False)]
+    """
+    return _of_set(factor_set, f"{factor_set}.csv", Factors)
+
+
+def load_doses(factor_set: str = "2026") -> pl.DataFrame:
+    """The doses of one set.
+
+    Parameters
+    ----------
+    factor_set : str
+        Name of the set, that is of its file.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `Doses`, one row a drug. Not every drug of the factors has a dose.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such set; the message lists those there are.
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_doses().filter(pl.col("drug") == "methamphetamine")["dose_mg"].to_list()
+    [30.0]
+    """
+    return _of_set(factor_set, f"doses-{factor_set}.csv", Doses)
+
+
+@cache
+def residue_by_spelling() -> dict[str, str]:
+    """Each known spelling of a residue, casefolded and without blanks around it, with the residue.
+
+    Spellings are the identifier, the English and the Chinese name, and the synonyms.
+
+    Raises
+    ------
+    ValueError
+        Where one spelling stands for two residues; the message names both.
+
+    Examples
+    --------
+    >>> [residue_by_spelling()[spelling] for spelling in ("meth", "冰毒", "6-am")]
+    ['methamphetamine', 'methamphetamine', '6-mam']
+    """
+    return spellings(load_residues())
+
+
+def spellings(residues: pl.DataFrame) -> dict[str, str]:
+    """What `residue_by_spelling` gives, of any frame with the columns of `Residues`.
+
+    Examples
+    --------
+    >>> two = pl.DataFrame({"residue": ["a", "b"], "residue_name": ["A", "B"],
+    ...                     "residue_name_zh": ["甲", "乙"], "synonyms": [None, " A |bee"]})
+    >>> spellings(two)
+    Traceback (most recent call last):
+    ValueError: spelling 'a' stands for 'a' and 'b': remove it from one of them in residues.csv
+    """
+    found: dict[str, str] = {}
+    columns = ("residue", "residue_name", "residue_name_zh", "synonyms")
+    for residue, name, name_zh, synonyms in residues.select(columns).iter_rows():
+        for written in (residue, name, name_zh, *(synonyms or "").split("|")):
+            spelling = (written or "").strip().casefold()
+            if spelling and found.setdefault(spelling, residue) != residue:
+                raise ValueError(
+                    f"spelling {spelling!r} stands for {found[spelling]!r} and {residue!r}:"
+                    " remove it from one of them in residues.csv"
+                )
+    return found

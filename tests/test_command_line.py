@@ -1,0 +1,150 @@
+"""The command line as its users meet it: every command helps with an example, exit codes say what became of it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import permille
+from pipeline.settings import make_workspace
+from schemas.tables import TABLES
+
+COMMANDS = ["init", "demo", "run", "check", "status", "change"]
+SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
+HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
+runner = CliRunner()
+
+
+def call(*arguments: object, code: int = 0) -> str:
+    result = runner.invoke(permille.app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps_with_an_example(command):
+    assert f"Example: permille {command}" in " ".join(call(command, "--help").split())
+
+
+def test_commands_are_those_the_readme_names():
+    names = [command.callback.__name__ for command in permille.app.registered_commands]
+    assert names == COMMANDS
+    readme = (Path(permille.__file__).parent / "README.md").read_text(encoding="utf-8")
+    for command in set(COMMANDS) - {"demo"}:
+        assert f"permille {command}" in readme, command
+
+
+def test_help_does_not_import_what_it_does_not_need():
+    probe = (
+        "import sys, permille\n"
+        "from typer.testing import CliRunner\n"
+        "CliRunner().invoke(permille.app, ['--help'])\n"
+        "assert not {'dagster', 'polars', 'duckdb', 'plotly', 'pandera'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", probe], check=True)
+
+
+def test_wrong_usage_is_2():
+    call("change", "--level", "planet", code=2)
+    call("nothing", code=2)
+
+
+def test_a_folder_that_is_no_workspace_says_what_to_do(tmp_path):
+    assert "permille init --workspace" in call("run", "--workspace", tmp_path / "none", code=1)
+
+
+def test_settings_that_cannot_be_used_name_file_and_setting(workspace):
+    (workspace.folder / "permille.toml").write_text('baseline = "spring"\n')
+    said = call("status", "--workspace", workspace.folder, code=1)
+    assert "permille.toml" in said
+    assert "'baseline'" in said
+
+
+def test_run_ends_with_3_where_rows_were_quarantined_and_with_0_when_nothing_is_new(workspace):
+    (workspace.inbox / "sites.csv").write_text(SITES)
+    (workspace.inbox / "may.csv").write_text(HEAD + "S1,2025-03-11,METH,5,mg/kg,,,,\n" + "S1,2025-03-12,METH,5,ng/L,,,,\n")
+    said = call("run", "--workspace", workspace.folder, code=3)
+    assert "may.csv: partly accepted, 2 rows = 1 accepted + 1 quarantined" in said
+    call("run", "--workspace", workspace.folder)
+
+
+def test_status_says_exactly_which_flows_are_missing(workspace):
+    (workspace.inbox / "sites.csv").write_text(SITES)
+    days = ["2025-03-10", "2025-03-11", "2025-03-12", "2025-03-20"]
+    (workspace.inbox / "may.csv").write_text(HEAD + "".join(f"S1,{day},METH,5,ng/L,,,,\n" for day in days))
+    call("run", "--workspace", workspace.folder)
+    said = call("status", "--workspace", workspace.folder)
+    assert "S1: flow of 4 days (4 results): 2025-03-10..2025-03-12 2025-03-20" in said
+    assert "S1: population of 4 days (4 results)" in said
+    assert "6 rows" not in said
+    as_data = json.loads(call("status", "--workspace", workspace.folder, "--format", "json"))
+    assert as_data["does_add_up"] is True
+    assert as_data["missing"][0]["n_days"] == 4
+
+
+def test_check_prints_one_line_for_each_finding_and_stores_nothing(workspace, tmp_path):
+    file = tmp_path / "may.csv"
+    file.write_text(HEAD + "S1,2025-03-11,METH,5,mg/kg,,,,\n" + "S1,2025-03-12,METH,5,ng/L,,,,\n")
+    said = call("check", file, "--workspace", workspace.folder, code=3)
+    lines = said.strip().splitlines()
+    assert lines[0].startswith("may.csv, row 2, column 'unit': unit 'mg/kg' is not a concentration in water")
+    assert lines[-1].endswith("2 rows = 1 accepted + 1 quarantined")
+    assert list(workspace.folder.glob("*.duckdb")) == []
+    file.write_bytes(b"")
+    assert "the file is empty" in call("check", file, "--workspace", workspace.folder, code=1)
+
+
+def test_check_works_without_a_workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERMILLE_WORKSPACE", raising=False)
+    file = tmp_path / "may.csv"
+    file.write_text(HEAD + "S1,2025-03-12,METH,5,ng/L,,,,\n")
+    assert "would be accepted by profile permille-results" in call("check", file)
+
+
+def test_change_gives_the_columns_of_its_table(simulated_workspace):
+    _, here = simulated_workspace
+    said = call("change", "--workspace", here.folder, "--protocol", "euda", "--level", "area", "--format", "csv",
+                "--baseline", "2023", "--current", "2024")  # fmt: skip
+    rows = pl.read_csv(said.encode())
+    assert rows.columns == list(TABLES["changes"].model.to_schema().columns)
+    assert set(rows["protocol"]) == {"euda"}
+    assert set(rows["level"]) == {"area"}
+    as_json = json.loads(call("change", "--workspace", here.folder, "--format", "json"))
+    assert {row["level"] for row in as_json} == {"network"}
+    table = call("change", "--workspace", here.folder)
+    assert "SIMULATED DATA" in table
+    assert "methamphetamine" in table
+
+
+def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspace):
+    _, here = simulated_workspace
+    said = call("change", "--workspace", here.folder, "--baseline", "1999", code=1)
+    assert "no data in the period 1999; there are in 2023, 2024, 2025" in said
+    assert "there are euda, permille" in call("change", "--workspace", here.folder, "--protocol", "mine", code=2)
+
+
+def test_demo_refuses_a_workspace_with_real_deliveries(workspace):
+    shutil.rmtree(workspace.inbox)
+    make_workspace(workspace.folder)
+    (workspace.inbox / "may.csv").write_text(HEAD)
+    assert "not simulated" in call("demo", "--workspace", workspace.folder, code=1)
+
+
+def test_a_warehouse_in_use_says_so(workspace):
+    from pipeline.warehouse import Warehouse
+
+    hold = f"import duckdb, time; c = duckdb.connect({str(workspace.warehouse)!r}); print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().strip() == "held"
+        try:
+            assert "in use by another process" in call("run", "--workspace", workspace.folder, code=1)
+        finally:
+            process.kill()
+    with Warehouse.open(workspace.warehouse):
+        pass

@@ -1,0 +1,155 @@
+"""The whole job over the simulated city: the truth is found again, runs are reproducible, a killed run leaves no trace."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from assets.run import run_monitoring
+from pipeline import estimates, quality
+from pipeline.settings import make_workspace
+from pipeline.warehouse import Warehouse
+from tests.conftest import tables_of
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_falls_that_were_simulated_are_found(simulated_workspace):
+    """Network changes lie near the truth; for one batch a campaign they cannot lie nearer than batch errors allow.
+
+    With a batch RSD of about 10 % and four campaigns a year in each of several laboratories, a ratio of yearly means is
+    uncertain by a few percent: a tolerance of 15 % of the ratio is generous and still catches a wrong factor, unit or
+    panel. Drugs mostly below their limit are not estimable and are not compared.
+    """
+    city, here = simulated_workspace
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        rows = warehouse.read("changes").filter(
+            (pl.col("level") == "network") & (pl.col("protocol") == "permille") & (pl.col("state") == "estimated")
+        )
+        panel_of = {row["drug"]: row["panel"].split() for row in rows.iter_rows(named=True)}
+        baseline, current = rows["baseline_period"][0], rows["current_period"][0]
+    assert len(panel_of) >= 7
+    for row in rows.iter_rows(named=True):
+        expected = city.true_ratio(row["drug"], panel_of[row["drug"]], int(baseline), int(current))
+        found = 1 + row["change_percent"] / 100
+        assert found / expected == pytest.approx(1, abs=0.15), row["drug"]
+
+
+def test_every_table_keeps_its_model(simulated_workspace):
+    _, here = simulated_workspace
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        quality.require_sound(warehouse)
+
+
+def test_consumption_can_be_followed_back_to_the_row_of_the_file(simulated_workspace):
+    """For every figure of a day: the row it names holds the concentration it was computed from."""
+    _, here = simulated_workspace
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        lost = warehouse.query(
+            "select count(*) as n from consumption c left join results r on r.delivery_id = c.delivery_id"
+            " and r.sheet = c.sheet and r.row_number = c.row_number and r.source_column = c.source_column"
+            " and r.residue = c.residue where r.delivery_id is null and c.origin = 'measured'"
+        )["n"].item()
+        by_hand = warehouse.query(
+            "select c.amount_mg_per_day_per_1000 as found, r.concentration_ng_per_l * f.flow_m3_per_day / 1000"
+            " / (p.population / 1000) * (149.23 / 149.23) / 0.43 as expected"
+            " from consumption c join results r using (delivery_id, sheet, row_number, source_column, residue)"
+            " join current_flows f on f.site_id = c.site_id and f.sampled_on = c.sampled_on"
+            " join current_populations p on p.site_id = c.site_id and c.sampled_on between p.valid_from and p.valid_to"
+            " where c.protocol = 'permille' and c.drug = 'methamphetamine' and not c.is_censored"
+        )
+    assert lost == 0
+    assert by_hand.height > 1_000
+    assert ((by_hand["found"] / by_hand["expected"] - 1).abs() < 1e-12).all()
+
+
+def test_a_site_that_joins_or_leaves_is_in_the_naive_figure_only(simulated_workspace):
+    city, here = simulated_workspace
+    moved = set(city.truth.events.filter(pl.col("kind").is_in(["site_joins", "site_leaves"]))["site_id"])
+    assert len(moved) == 2
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        rows = estimates.changes_between(warehouse, "2023", "2025").filter(
+            (pl.col("level") == "network") & (pl.col("protocol") == "permille") & (pl.col("state") == "estimated")
+        )
+    for row in rows.iter_rows(named=True):
+        assert not moved & set(row["panel"].split())
+        assert row["n_sites_left_out"] >= 2
+
+
+def test_two_runs_give_the_same_bytes(simulated_inbox, simulated_workspace, tmp_path):
+    """Another workspace, the same deliveries laid in another order: the same tables and the same pages, byte for byte."""
+    _, folder = simulated_inbox
+    _, first = simulated_workspace
+    second = make_workspace(tmp_path / "again")
+    for file in sorted(folder.rglob("*"), reverse=True):
+        if file.is_file():
+            target = second.inbox / file.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, target)
+    run_monitoring(second, tell=lambda line: None)
+    _assert_same(first, second)
+
+
+def _assert_same(first, second) -> None:
+    with (
+        Warehouse.open(first.published, read_only=True) as one,
+        Warehouse.open(second.published, read_only=True) as other,
+    ):
+        left, right = tables_of(one), tables_of(other)
+    for table in left:
+        assert left[table].equals(right[table]), table
+    pages = {file.relative_to(first.site): file.read_bytes() for file in first.site.rglob("*") if file.is_file()}
+    again = {file.relative_to(second.site): file.read_bytes() for file in second.site.rglob("*") if file.is_file()}
+    assert pages == again
+
+
+@pytest.mark.parametrize("moment", ["intake", "loads", "site_periods", "site"])
+def test_a_run_killed_in_the_middle_leaves_nothing_to_clean(simulated_inbox, simulated_workspace, tmp_path, moment):
+    """kill -9 during a stage, then a normal run: the result of an undisturbed one."""
+    _, folder = simulated_inbox
+    _, undisturbed = simulated_workspace
+    here = make_workspace(tmp_path / "killed")
+    shutil.copytree(folder, here.inbox, dirs_exist_ok=True, copy_function=shutil.copy2)
+    command = [sys.executable, "-u", "-m", "permille", "run", "--workspace", str(here.folder)]
+    sign = {"intake": "[20/", "loads": "quarantine:", "site_periods": "consumption:", "site": "site: writing"}[moment]
+    env = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+        for line in process.stdout:
+            if sign in line:
+                time.sleep(0.05)
+                process.send_signal(signal.SIGKILL)
+                break
+        process.stdout.read()
+    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    run_monitoring(here, tell=lambda line: None)
+    _assert_same(undisturbed, here)
+    left = [path.name for path in here.folder.iterdir() if path.name.startswith((".site", ".published"))]
+    assert left == []
+
+
+def test_a_table_that_breaks_its_model_is_not_published(simulated_inbox, tmp_path):
+    """The last edition stays, and the message names the table and the rule."""
+    _, folder = simulated_inbox
+    here = make_workspace(tmp_path / "broken")
+    for name in ("areas", "sites"):
+        for file in folder.rglob(f"*{name}*"):
+            shutil.copy2(file, here.inbox)
+    run_monitoring(here, tell=lambda line: None)
+    edition = here.published.read_bytes()
+    with duckdb.connect(str(here.warehouse)) as connection:
+        connection.execute("update sites set latitude = 99")
+    with Warehouse.open(here.warehouse) as warehouse:
+        with pytest.raises(quality.BrokenTableError, match="sites: 18 rows break out_of_range"):
+            quality.require_sound(warehouse)
+    from assets.run import RunFailedError
+
+    with pytest.raises(RunFailedError):
+        run_monitoring(here, tell=lambda line: None)
+    assert here.published.read_bytes() == edition

@@ -1,0 +1,394 @@
+"""Small published warehouses: the tables of `schemas.tables`, filled with plausible rows."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from dashboards.pages import publish_site
+from schemas.tables import TABLES
+
+Tables = dict[str, pl.DataFrame]
+Row = dict[str, Any]
+
+NAMES = {
+    "methamphetamine": "methamphetamine",
+    "ketamine": "ketamine",
+    "cocaine": "cocaine",
+    "mdma": "MDMA",
+    "amphetamine": "amphetamine",
+    "heroin": "heroin",
+}
+QUESTION = {"headline_protocol": "permille", "baseline": "2023", "current": "2025", "title": "Drugs in wastewater"}
+
+
+def schema_of(table: str) -> dict[str, Any]:
+    """Columns of a table and their types, from its model."""
+    return {name: column.dtype.type for name, column in TABLES[table].model.to_schema().columns.items()}
+
+
+def rows_of(table: str, rows: list[Row]) -> pl.DataFrame:
+    """Rows with the table's types; what a row does not say is empty."""
+    return pl.DataFrame(rows, schema=schema_of(table))
+
+
+def write_warehouse(file: Path, tables: Mapping[str, pl.DataFrame]) -> Path:
+    """A published copy: each table of the register, empty where no rows are given."""
+    with duckdb.connect(str(file)) as connection:
+        for table in TABLES:
+            frame = tables.get(table, rows_of(table, []))
+            TABLES[table].model.validate(frame)
+            connection.register("incoming_rows", frame.to_arrow())
+            connection.execute(f'create table "{table}" as select * from incoming_rows')  # noqa: S608
+            connection.unregister("incoming_rows")
+    return file
+
+
+def level(drug: str, year: int, quarter: int, place: int) -> float:
+    """A made-up amount [mg/day/1000]: some drugs fall, some rise, with a season."""
+    at_start, ratio = {
+        "methamphetamine": (412.0, 0.72),
+        "ketamine": (31.0, 1.18),
+        "cocaine": (88.0, 0.94),
+        "mdma": (6.4, 0.9),
+        "amphetamine": (24.0, 1.02),
+        "heroin": (55.0, 0.88),
+    }[drug]
+    season = 1 + 0.06 * ((quarter * 7 + place * 3) % 5 - 2)
+    return at_start * ratio ** (year - 2022 + (quarter - 2.5) / 4) * season * (0.6 + 0.15 * (place % 7))
+
+
+def city(
+    *,
+    n_sites: int = 8,
+    n_areas: int = 3,
+    drugs: tuple[str, ...] = ("methamphetamine", "ketamine", "cocaine", "mdma"),
+    years: tuple[int, ...] = (2022, 2023, 2024, 2025),
+    has_quarters: bool = True,
+    is_simulated: bool = True,
+    site_name: Callable[[int], str] = lambda n: f"Plant {n + 1}",
+    file_name: str = "north/results-2025.xlsx",
+    none_estimable: tuple[str, ...] = ("mdma",),
+) -> Tables:
+    """Tables of a made-up city by two protocols; the drugs in `none_estimable` have no change."""
+    delivery = "a" * 64
+    back = {
+        "delivery_id": delivery,
+        "sheet": "",
+        "row_number": 1,
+        "source_column": "c",
+        "value_as_written": "1",
+        "is_simulated": is_simulated,
+    }
+    simulated = {"is_simulated": is_simulated}
+    sites = [f"s{n:03d}" for n in range(n_sites)]
+    area_of = {site: f"a{n % n_areas:02d}" for n, site in enumerate(sites)}
+    area_name = {f"a{n:02d}": f"District {chr(65 + n % 26)}{n // 26 or ''}" for n in range(n_areas)}
+    protocols = {"permille": "consumption", "euda": "residue load"}
+    spans = [("year", f"{year}", year, 2.5) for year in years]
+    if has_quarters:
+        spans += [("quarter", f"{year}-Q{n}", year, n) for year in years for n in range(1, 5)]
+    common = [
+        {"drug": drug, "residue": drug, "protocol": protocol, "basis": basis, "is_provisional": drug != "cocaine"}
+        for drug in drugs
+        for protocol, basis in protocols.items()
+    ]
+    site_periods: list[Row] = []
+    area_periods: list[Row] = []
+    changes: list[Row] = []
+    for about in common:
+        scale = 1.0 if about["protocol"] == "permille" else 0.4
+        is_known = about["drug"] not in none_estimable
+        states = (
+            {"state": "estimated", "reason": None}
+            if is_known
+            else {"state": "not estimable", "reason": "mostly_below_limit"}
+        )
+        for kind, period, year, quarter in spans:
+            means = [scale * level(about["drug"], year, int(quarter), n) if is_known else None for n in range(n_sites)]
+            when = {"sampling_year": year, "period_kind": kind, "period": period}
+            counts = {"n_days": 28, "n_censored": 2 if is_known else 25}
+            site_periods += [
+                {
+                    **about,
+                    **when,
+                    **counts,
+                    **states,
+                    **simulated,
+                    "site_id": site,
+                    "n_weekdays": 7,
+                    "by_weekday_mg_per_day_per_1000": [mean, None, mean, mean, mean, mean, mean],
+                    "mean_mg_per_day_per_1000": mean,
+                    "population": 50_000.0,
+                }
+                for site, mean in zip(sites, means, strict=True)
+            ]
+            for unit in ["network", *area_name]:
+                mine = [
+                    mean
+                    for site, mean in zip(sites, means, strict=True)
+                    if mean is not None and unit in ("network", area_of[site])
+                ]
+                mean = sum(mine) / len(mine) if mine else None
+                area_periods.append(
+                    {
+                        **about,
+                        **when,
+                        **simulated,
+                        "n_days": 28 * len(mine),
+                        "n_censored": 2 * len(mine),
+                        "mean_mg_per_day_per_1000": mean,
+                        "level": "network" if unit == "network" else "area",
+                        "unit_id": unit,
+                        "unit_name": "All sites" if unit == "network" else area_name[unit],
+                        "n_sites": len(mine),
+                        "state": "estimated" if mine else "not estimable",
+                        "reason": None if mine else "no_site_estimable",
+                    }
+                )
+        units = [("network", "network", "All sites", list(range(n_sites)))]
+        units += [
+            ("area", unit, name, [n for n, site in enumerate(sites) if area_of[site] == unit])
+            for unit, name in area_name.items()
+        ]
+        units += [("site", site, site_name(n), [n]) for n, site in enumerate(sites)]
+        for kind, unit, name, panel in units:
+            n_panel = len(panel)
+            before = scale * sum(level(about["drug"], 2023, 2, n) for n in panel) / n_panel
+            now = scale * sum(level(about["drug"], 2025, 2, n) for n in panel) / n_panel
+            change = 100 * (now / before - 1)
+            band = "decrease" if change < -10 else "increase" if change > 10 else "stable"
+            changes.append(
+                {
+                    **about,
+                    **states,
+                    **simulated,
+                    "level": kind,
+                    "unit_id": unit,
+                    "unit_name": name,
+                    "drug_name": NAMES[about["drug"]],
+                    "baseline_period": "2023",
+                    "current_period": "2025",
+                    "baseline_mg_per_day_per_1000": before if is_known else None,
+                    "current_mg_per_day_per_1000": now if is_known else None,
+                    "change_percent": change if is_known else None,
+                    "verdict": None if is_known else "not estimable",
+                    "naive_change_percent": change + 5 if is_known else None,
+                    "published_class": band if is_known and about["protocol"] == "euda" else None,
+                    "n_sites": n_panel if is_known else 0,
+                    "n_sites_left_out": 0 if is_known else n_panel,
+                    "panel": " ".join(sites[n] for n in panel) if is_known else "",
+                    "area_weights": "population" if about["protocol"] == "permille" else "none",
+                    "n_days_baseline": 28 * n_panel,
+                    "n_days_current": 28 * n_panel,
+                    "n_censored_baseline": 2 * n_panel,
+                    "n_censored_current": 3 * n_panel,
+                }
+            )
+    newest = date(max(years), 12, 28)
+    sampled = {"sampled_on": newest, "sampling_year": newest.year}
+    return {
+        "deliveries": rows_of(
+            "deliveries",
+            [
+                {
+                    "delivery_id": delivery,
+                    "file_name": file_name,
+                    "profile": "simulated-north",
+                    "profile_digest": "0",
+                    "received_at": datetime(2026, 1, 5, 9, 30),  # noqa: DTZ001  the table's times are UTC without a zone
+                    "sender": "Northern laboratory",
+                    "source": "Weekly monitoring",
+                    "licence": "CC BY 4.0",
+                    "status": "partly accepted",
+                    "problem": None,
+                    "n_rows": 1203,
+                    "n_accepted": 1200,
+                    "n_quarantined": 3,
+                    "reader_version": "1",
+                    **simulated,
+                }
+            ],
+        ),
+        "areas": rows_of("areas", [{**back, "area_id": unit, "area_name": name} for unit, name in area_name.items()]),
+        "sites": rows_of(
+            "sites",
+            [
+                {**back, "site_id": site, "site_name": site_name(n), "area_id": area_of[site]}
+                for n, site in enumerate(sites)
+            ],
+        ),
+        "results": rows_of(
+            "results",
+            [
+                {
+                    **back,
+                    **sampled,
+                    "site_id": site,
+                    "residue": drug,
+                    "concentration_ng_per_l": 120.0,
+                    "qualifier": "=",
+                }
+                for site in sites
+                for drug in drugs
+            ],
+        ),
+        "flows": rows_of("flows", [{**back, **sampled, "site_id": site, "flow_m3_per_day": 2e4} for site in sites]),
+        "populations": rows_of(
+            "populations",
+            [{**back, "site_id": site, "population_method": "census", "population": 5e4} for site in sites],
+        ),
+        "quarantine": rows_of(
+            "quarantine",
+            [
+                {
+                    "delivery_id": delivery,
+                    "file_name": file_name,
+                    "sheet": "",
+                    "row_number": number,
+                    "source_column": "Flow",
+                    "target_table": "flows",
+                    "rule": "negative_value",
+                    "value_as_written": "-1",
+                    "message": f"{file_name}, row {number}: '-1' is below zero. Correct it.",
+                    "row_as_written": "{}",
+                    **simulated,
+                }
+                for number in (3, 5, 9)
+            ],
+        ),
+        "residues": rows_of(
+            "residues", [{"residue": drug, "residue_name": NAMES[drug], "kind": "drug"} for drug in drugs]
+        ),
+        "factors": rows_of("factors", [factor(drug) for drug in drugs]),
+        "doses": rows_of(
+            "doses",
+            [
+                {
+                    "factor_set": "2026",
+                    "drug": drug,
+                    "dose_mg": 30.0,
+                    "evidence": "D",
+                    "dose_status": "provisional",
+                    "source": "Made up",
+                }
+                for drug in drugs
+            ],
+        ),
+        "protocols": rows_of("protocols", [protocol("euda"), protocol("permille")]),
+        "consumption": rows_of(
+            "consumption",
+            [
+                {
+                    **back,
+                    **sampled,
+                    "site_id": site,
+                    "weekday": newest.isoweekday(),
+                    "drug": drug,
+                    "residue": drug,
+                    "protocol": name,
+                    "basis": basis,
+                    "origin": "measured",
+                    "is_censored": False,
+                    "correction_factor": 2.5,
+                    "is_provisional": True,
+                    "amount_mg_per_day_per_1000": 12.5,
+                    "state": "estimated",
+                }
+                for site in sites
+                for drug in drugs
+                for name, basis in protocols.items()
+            ],
+        ),
+        "site_periods": rows_of("site_periods", site_periods),
+        "area_periods": rows_of("area_periods", area_periods),
+        "changes": rows_of("changes", changes),
+    }
+
+
+def factor(drug: str) -> Row:
+    """A way back from the drug itself."""
+    return {
+        "factor_set": "2026",
+        "drug": drug,
+        "drug_name": NAMES[drug],
+        "drug_name_zh": "药物",
+        "residue": drug,
+        "excreted_fraction": 0.39,
+        "excreted_fraction_low": 0.3,
+        "excreted_fraction_high": 0.45,
+        "excretion_basis": "molar",
+        "molar_mass_parent_g_per_mol": 149.23,
+        "molar_mass_residue_g_per_mol": 149.23,
+        "stability_class": "stable",
+        "is_default": True,
+        "evidence": "V" if drug == "cocaine" else "M",
+        "factor_status": "approved" if drug == "cocaine" else "provisional",
+        "source": "A paper, doi:10.1000/example",
+        "valid_from": date(2026, 1, 1),
+        "approved_by": "A. Chemist" if drug == "cocaine" else None,
+    }
+
+
+def protocol(name: str) -> Row:
+    """One of the two protocols."""
+    is_default = name == "permille"
+    return {
+        "protocol": name,
+        "title": "Permille" if is_default else "EUDA / SCORE",
+        "basis": "consumption" if is_default else "residue load",
+        "factor_set": "2026",
+        "below_limit": "half_limit" if is_default else "zero",
+        "max_censored_share": 0.5 if is_default else 1.0,
+        "min_detects": 3 if is_default else 0,
+        "weekday_rule": "weekday_means" if is_default else "plain",
+        "area_weights": "population" if is_default else "none",
+        "stable_band_percent": None if is_default else 10.0,
+        "choices": "What stands in the file.",
+    }
+
+
+def without_flows() -> Tables:
+    """Results that cannot become loads: no flow and no population were delivered."""
+    tables = city(is_simulated=False)
+    found = {name: tables[name] for name in ("deliveries", "sites", "results", "residues", "factors", "doses")}
+    loads = [
+        {
+            "site_id": "s000",
+            "sampled_on": date(2025, 12, 28) - timedelta(days=n),
+            "sampling_year": 2025,
+            "residue": "cocaine",
+            "concentration_ng_per_l": 120.0,
+            "qualifier": "=",
+            "is_censored": False,
+            "state": "not estimable",
+            "reason": "no_flow no_population",
+            "delivery_id": "a" * 64,
+            "sheet": "",
+            "row_number": n + 1,
+            "source_column": "c",
+            "is_simulated": False,
+        }
+        for n in range(9)
+    ]
+    return {**found, "protocols": tables["protocols"], "loads": rows_of("loads", loads)}
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., Path]:
+    """A function that publishes tables and gives the folder of the site."""
+
+    def built(tables: Mapping[str, pl.DataFrame], name: str = "site", **changed: str) -> Path:
+        database = tmp_path / f"{name}.duckdb"
+        if not database.exists():
+            write_warehouse(database, tables)
+        folder = tmp_path / name
+        folder.mkdir()
+        publish_site(database, folder, **{**QUESTION, **changed})
+        return folder
+
+    return built

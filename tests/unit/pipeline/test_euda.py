@@ -1,0 +1,134 @@
+"""EUDA's own file: our means of its daily values against the means it publishes, and its arithmetic for changes."""
+
+from datetime import datetime
+
+import polars as pl
+import pytest
+
+from pipeline import estimates
+from pipeline.intake import take_in
+from pipeline.settings import make_workspace
+from pipeline.warehouse import Warehouse
+from tests.conftest import lay, shared
+
+DAYS = ["Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday"]
+RESIDUES = {"cocaine": "benzoylecgonine", "MDMA": "mdma", "cannabis": "thc-cooh"}
+TOLERANCE = 0.011  # the published means are rounded to two digits
+
+
+@pytest.fixture(scope="module")
+def published():
+    return pl.read_csv(shared("euda/ww2025-all-data.csv"), null_values=["NA"])
+
+
+@pytest.fixture(scope="module")
+def warehouse(published, tmp_path_factory):
+    here = make_workspace(tmp_path_factory.mktemp("euda"))
+    for name in ("ww2025-all-data.csv", "ww2025-site-info-table.csv"):
+        lay(here, name, shared(f"euda/{name}").read_bytes(), datetime(2025, 6, 1))  # noqa: DTZ001
+    take_in(here)
+    with Warehouse.open(here.warehouse) as opened:
+        estimates.load_reference(opened)
+        for table in estimates.SOURCES:
+            estimates.compute(opened, table)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def compared(warehouse, published):
+    """Our yearly means by the euda protocol beside the published ones, of all complete weeks outside 2021."""
+    ours = warehouse.query(
+        "select site_id, residue, sampling_year, n_days, mean_mg_per_day_per_1000 as daily,"
+        " weekday_mean_mg_per_day_per_1000 as weekday, weekend_mean_mg_per_day_per_1000 as weekend"
+        " from site_periods where protocol = 'euda' and period_kind = 'year'"
+    )
+    theirs = published.filter(pl.all_horizontal(pl.col(DAYS).is_not_null()) & (pl.col("Year") != 2021)).select(
+        pl.col("Site ID").alias("site_id"),
+        pl.col("Metabolite").replace(RESIDUES).alias("residue"),
+        pl.col("Year").cast(pl.Int32).alias("sampling_year"),
+        pl.col("Daily mean").alias("published_daily"),
+        pl.col("Weekday mean").alias("published_weekday"),
+        pl.col("Weekend mean").alias("published_weekend"),
+    )
+    joined = theirs.join(ours, on=["site_id", "residue", "sampling_year"], how="left")
+    assert joined["daily"].null_count() == 0, "a complete week has no mean of ours"
+    return joined
+
+
+def test_every_daily_value_is_taken_in_and_gaps_stay_gaps(warehouse, published):
+    rows = warehouse.read("reported_loads")
+    values = published.select(DAYS).unpivot()["value"]
+    assert rows.height == published.height * 7
+    assert rows.filter(pl.col("qualifier") != "not measured").height == values.drop_nulls().len() == 30_283
+    assert rows.filter(pl.col("qualifier") == "<LOQ").height == (values == 0).sum() == 2_393
+    assert warehouse.count("quarantine") == 0
+
+
+def test_populations_in_scientific_notation_are_numbers(warehouse):
+    rows = warehouse.read("populations").filter(pl.col("value_as_written") == "9e+05")
+    assert rows.height > 0
+    assert set(rows["population"]) == {900_000}
+
+
+def test_our_means_are_the_published_ones(compared):
+    within = {
+        name: ((compared[name] - compared[f"published_{name}"]).abs() <= TOLERANCE).sum()
+        for name in ("daily", "weekday", "weekend")
+    }
+    print(f"complete weeks outside 2021: {compared.height}; within {TOLERANCE}: {within}")  # noqa: T201
+    assert compared.height > 3_500
+    assert within["daily"] / compared.height >= 0.99
+    assert within["weekday"] / compared.height >= 0.97
+    assert within["weekend"] / compared.height >= 0.97
+
+
+@pytest.mark.parametrize(
+    ("city", "residue", "weekday", "weekend", "daily"),
+    [
+        ("Graz", "mdma", 10.27, 19.47, 15.53),
+        ("Innsbruck", "mdma", 13.36, 29.72, 22.71),
+        ("Barcelona", "ketamine", 56.25, 55.74, 55.96),
+    ],
+)
+def test_published_weeks_of_2024(compared, published, city, residue, weekday, weekend, daily):
+    """Literals from the published file; the city of each site is unique here."""
+    site = published.filter((pl.col("City") == city) & (pl.col("Year") == 2024))["Site ID"][0]
+    row = compared.filter(
+        (pl.col("site_id") == site) & (pl.col("residue") == residue) & (pl.col("sampling_year") == 2024)
+    ).row(0, named=True)
+    assert row["weekday"] == pytest.approx(weekday, abs=TOLERANCE)
+    assert row["weekend"] == pytest.approx(weekend, abs=TOLERANCE)
+    assert row["daily"] == pytest.approx(daily, abs=TOLERANCE)
+
+
+def test_change_and_class_as_euda_publishes_them(warehouse):
+    """Graz MDMA 2024 on 2023: -34.56 %, decrease; Hall-Wattens -7.36 %, stable; Innsbruck +16.04 %, increase."""
+    rows = estimates.changes_between(warehouse, "2023", "2024").filter(
+        (pl.col("protocol") == "euda") & (pl.col("drug") == "mdma") & (pl.col("level") == "site")
+    )
+    found = {row["unit_id"]: row for row in rows.iter_rows(named=True)}
+    for site, change, published_class in (
+        ("AT001", -34.5554150863885, "decrease"),
+        ("AT002", -7.3587385019711, "stable"),
+        ("AT004", 16.0449667858968, "increase"),
+    ):
+        # Published from means rounded to two digits.
+        assert found[site]["change_percent"] == pytest.approx(change, abs=0.15)
+        assert found[site]["published_class"] == published_class
+
+
+def test_a_baseline_of_zero_is_not_estimable_and_nothing_is_infinite(warehouse):
+    rows = estimates.changes_between(warehouse, "2023", "2024").filter(pl.col("protocol") == "euda")
+    zero = rows.filter(pl.col("baseline_mg_per_day_per_1000") == 0)
+    assert zero.height > 0
+    assert set(zero["state"]) == {"not estimable"}
+    assert set(zero["reason"]) == {"baseline_zero"}
+    assert not rows["change_percent"].is_infinite().any()
+    assert not rows["naive_change_percent"].is_infinite().any()
+
+
+def test_weeks_with_zeros_are_not_estimable_by_our_protocol_because_no_limit_was_published(warehouse):
+    rows = warehouse.query("select * from site_periods where protocol = 'permille' and n_censored > 0")
+    assert rows.height > 0
+    assert set(rows["reason"]) == {"limit_unknown"}
+    assert rows["mean_mg_per_day_per_1000"].null_count() == rows.height
