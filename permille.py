@@ -228,9 +228,9 @@ def change(
     )
     rows = rows.sort("protocol", "drug", "unit_id")
     if form is Format.csv:
-        from dashboards.downloads import as_csv
+        from dashboards.downloads import neutralised
 
-        typer.echo(as_csv(rows), nl=False)
+        typer.echo(neutralised(rows).write_csv(), nl=False)
     elif form is Format.json:
         typer.echo(rows.write_json())
     else:

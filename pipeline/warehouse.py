@@ -77,22 +77,27 @@ class Warehouse:
             if not read_only:
                 warehouse._create()
             warehouse._check(path)
-            connection.execute(sql("macros"))
-            connection.execute(sql("views"))
+            warehouse._do(sql("macros"))
+            warehouse._do(sql("views"))
             yield warehouse
         finally:
             connection.close()
 
+    def _do(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+        # To the end: from DuckDB 2 on a statement whose result is not fetched blocks its connection.
+        rows: list[Any] = self.connection.execute(statement, dict(parameters or {})).fetchall()
+        return rows
+
     def _create(self) -> None:
         for table in TABLES:
             columns = ", ".join(f'"{name}" {kind}' for name, kind in _columns(table).items())
-            self.connection.execute(f'create table if not exists "{table}" ({columns})')
+            self._do(f'create table if not exists "{table}" ({columns})')
 
     def _check(self, path: Path) -> None:
-        known = self.connection.execute(
+        known = self._do(
             "select table_name, list(column_name || ' ' || lower(data_type) order by column_name) from"
             " information_schema.columns where table_schema = 'main' group by all"
-        ).fetchall()
+        )
         found = {table: set(columns) for table, columns in known}
         for table in TABLES:
             if found.get(table) != {f"{name} {kind}" for name, kind in _columns(table).items()}:
@@ -104,13 +109,13 @@ class Warehouse:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or nothing: a process that is killed inside leaves the tables as they were."""
-        self.connection.execute("begin transaction")
+        self._do("begin transaction")
         try:
             yield
         except BaseException:
-            self.connection.execute("rollback")
+            self._do("rollback")
             raise
-        self.connection.execute("commit")
+        self._do("commit")
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Appends a frame that holds the table's columns."""
@@ -118,48 +123,48 @@ class Warehouse:
             return
         names = ", ".join(f'"{name}"' for name in _columns(table))
         self.connection.register("incoming_rows", frame.to_arrow())
-        self.connection.execute(f'insert into "{_known(table)}" by name select {names} from incoming_rows')
+        self._do(f'insert into "{_known(table)}" by name select {names} from incoming_rows')
         self.connection.unregister("incoming_rows")
 
     def replace(self, table: str, frame: pl.DataFrame) -> None:
         """Puts a frame in place of all rows of a table. Call it inside a transaction."""
-        self.connection.execute(f'delete from "{_known(table)}"')
+        self._do(f'delete from "{_known(table)}"')
         self.insert(table, frame)
 
     def delete_delivery(self, table: str, delivery_id: str) -> None:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
-        self.connection.execute(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
+        self._do(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
 
     def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""
         bound = dict(parameters or {})
         if year is None:
-            self.connection.execute(f'delete from "{_known(table)}"')
+            self._do(f'delete from "{_known(table)}"')
         else:
             bound["year"] = year
-            self.connection.execute(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
-        self.connection.execute(f'insert into "{_known(table)}" by name {sql(table)}', bound)
+            self._do(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
+        self._do(f'insert into "{_known(table)}" by name {sql(table)}', bound)
 
     def read(self, table: str, year: int | None = None) -> pl.DataFrame:
         """The rows of a table, or of one year of sampling of it, with the types of its model."""
-        where = "" if year is None else "where sampling_year = $year"
-        bound = {} if year is None else {"year": year}
-        return self.connection.execute(f'select * from "{_known(table)}" {where}', bound).pl()
+        if year is None:
+            return self.query(f'select * from "{_known(table)}"')
+        return self.query(f'select * from "{_known(table)}" where sampling_year = $year', {"year": year})
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The result of a statement with bound parameters."""
-        return self.connection.execute(statement, dict(parameters or {})).pl()
+        return self.connection.sql(statement, params=dict(parameters or {})).pl()
 
     def count(self, table: str) -> int:
         """Rows of a table."""
-        found = self.connection.execute(f'select count(*) from "{_known(table)}"').fetchone()
-        return int(found[0]) if found else 0
+        found = self._do(f'select count(*) from "{_known(table)}"')
+        return int(found[0][0])
 
     def years(self, *tables: str) -> list[int]:
         """All years of sampling that occur in any of the tables, sorted."""
         found: set[int] = set()
         for table in tables:
-            rows = self.connection.execute(f'select distinct sampling_year from "{_known(table)}"').fetchall()
+            rows = self._do(f'select distinct sampling_year from "{_known(table)}"')
             found.update(int(row[0]) for row in rows)
         return sorted(found)
 
@@ -168,15 +173,13 @@ class Warehouse:
         beside = target.with_name(f".{target.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
         quoted = str(beside).replace("'", "''")  # attach takes no bound parameter
-        self.connection.execute(f"attach '{quoted}' as copy_target")
+        self._do(f"attach '{quoted}' as copy_target")
         try:
             for table in TABLES:
                 # Sorted by all columns: the copy does not tell in which order files came in.
-                self.connection.execute(
-                    f'create table copy_target."{table}" as select * from "{table}" order by all'
-                )
+                self._do(f'create table copy_target."{table}" as select * from "{table}" order by all')
         finally:
-            self.connection.execute("detach copy_target")
+            self._do("detach copy_target")
         beside.replace(target)
 
 

@@ -67,7 +67,9 @@ def test_settings_that_cannot_be_used_name_file_and_setting(workspace):
 
 def test_run_ends_with_3_where_rows_were_quarantined_and_with_0_when_nothing_is_new(workspace):
     (workspace.inbox / "sites.csv").write_text(SITES)
-    (workspace.inbox / "may.csv").write_text(HEAD + "S1,2025-03-11,METH,5,mg/kg,,,,\n" + "S1,2025-03-12,METH,5,ng/L,,,,\n")
+    (workspace.inbox / "may.csv").write_text(
+        HEAD + "S1,2025-03-11,METH,5,mg/kg,,,,\n" + "S1,2025-03-12,METH,5,ng/L,,,,\n"
+    )
     said = call("run", "--workspace", workspace.folder, code=3)
     assert "may.csv: partly accepted, 2 rows = 1 accepted + 1 quarantined" in said
     call("run", "--workspace", workspace.folder)

@@ -122,7 +122,7 @@ def test_sql_opens_with_what_a_row_is():
         if entry.group in ("estimates", "change"):
             text = (ROOT / "pipeline" / "sql" / f"{table}.sql").read_text(encoding="utf-8")
             assert text.startswith("-- One row is "), table
-            assert "Grain:" in text.split("with")[0] or "-- Grain:" in text, table
+            assert "Grain: " in text.split("\nwith")[0], table
 
 
 def test_warehouse_keeps_to_what_ducklake_understands():

@@ -358,9 +358,10 @@ def _add_numbers(context: _Context, typed: dict[str, pl.Expr]) -> None:
         return
 
     words = {word.casefold(): meaning for word, meaning in context.table.qualifiers.items()}
-    word = value.fill_null("").str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.String)
-    below = value.str.extract(r"^[<＜]\s*(.*)$", 1)
-    above = value.str.extract(r"^[>＞]\s*(.*)$", 1)
+    folded = value.fill_null("").str.replace_all("＜", "<").str.replace_all("＞", ">").str.to_lowercase()
+    word = folded.replace_strict(words, default=None, return_dtype=pl.String)
+    below = folded.str.extract(r"^<\s*(.*)$", 1)
+    above = folded.str.extract(r"^>\s*(.*)$", 1)
     number = pl.when(word.is_null()).then(_number(pl.coalesce(below, above, value), context))
     is_zero = (number == 0) & below.is_null() & above.is_null()
     qualifier = (
@@ -456,7 +457,7 @@ def _complete(context: _Context) -> None:
 
 def _distinct(rows: pl.DataFrame, findings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each distinct record once, at the first row it stands in."""
-    what = [name for name in rows.columns if name not in ("record", "row_number")]
+    what = [name for name in rows.columns if name not in ("record", "row_number", "value_as_written")]
     kept = rows.unique(subset=what, keep="first", maintain_order=True)
     return kept, findings.filter(pl.col("record").is_in(kept["record"].implode()))
 

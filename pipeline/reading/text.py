@@ -41,8 +41,9 @@ def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: b
             text = decoder.decode(content, final=not is_head)
         except UnicodeDecodeError:
             continue
-        # Latin-1 takes any byte: what then holds control characters is no text.
-        if sum(char < " " and char not in "\t\r\n\x1a" for char in text[:_HEAD_BYTES]) > 0:
+        # Latin-1 takes any byte: what then is full of control characters is no text.
+        head = text[:_HEAD_BYTES]
+        if sum(char < " " and char not in "\t\r\n" for char in head) > len(head) / 100:
             raise DeliveryError(Finding("unreadable_file", file_name, detail="it is binary, not text"))
         return text
     raise DeliveryError(Finding("unreadable_file", file_name, detail=f"its text is not {encoding}"))

@@ -29,9 +29,7 @@ def graph() -> dict:
             "columns": [column.name for column in schema.columns] if schema else [],
         }
     repository = defs.get_repository_def()
-    checks = sorted(
-        f"{key.asset_key.to_user_string()}: {key.name}" for key in repository.asset_checks_defs_by_key
-    )
+    checks = sorted(f"{key.asset_key.to_user_string()}: {key.name}" for key in repository.asset_checks_defs_by_key)
     return {
         "assets": dict(sorted(nodes.items())),
         "checks": checks,

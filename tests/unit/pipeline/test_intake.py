@@ -112,7 +112,7 @@ def test_hidden_and_unfinished_files_are_left_alone(workspace):
 
 def test_a_folder_named_after_a_profile_decides(workspace):
     lay(workspace, "permille-sites/anything.csv", SITES)
-    lay(workspace, "permille-flows/wrong.csv", SITES)
+    lay(workspace, "permille-flows/wrong.csv", SITES + "S2,Two,A,1,2\n")
     taken = {delivery.record["file_name"].item(): delivery for delivery in take_in(workspace).taken}
     assert taken["permille-sites/anything.csv"].status == "accepted"
     assert taken["permille-flows/wrong.csv"].notes[0].rule == "missing_column"
