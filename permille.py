@@ -308,7 +308,10 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         f"\n{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
         " sites; no intervals yet"
     )
-    number = lambda name: pl.col(name).round_sig_figs(3).cast(pl.String).fill_null("")  # noqa: E731
+
+    def number(name: str) -> pl.Expr:
+        return pl.col(name).round_sig_figs(3).cast(pl.String).fill_null("")
+
     percent = pl.col("change_percent")
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),

@@ -7,8 +7,8 @@ import polars as pl
 
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
-from schemas import reference_data
 from schemas.protocol import Protocol, load_protocols
+from schemas.reference_data import load_doses, load_factors, load_residues
 from schemas.tables import TABLES
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -29,9 +29,9 @@ def load_reference(warehouse: Warehouse) -> None:
     protocols = load_protocols()
     sets = sorted({protocol.factor_set for protocol in protocols})
     with warehouse.transaction():
-        warehouse.replace("residues", reference_data.load_residues())
-        warehouse.replace("factors", pl.concat([reference_data.load_factors(name) for name in sets]))
-        warehouse.replace("doses", pl.concat([reference_data.load_doses(name) for name in sets]))
+        warehouse.replace("residues", load_residues())
+        warehouse.replace("factors", pl.concat([load_factors(name) for name in sets]))
+        warehouse.replace("doses", pl.concat([load_doses(name) for name in sets]))
         warehouse.replace("protocols", protocol_rows(protocols))
 
 

@@ -17,6 +17,8 @@ from schemas.tables import TABLES
 COMMANDS = ["init", "demo", "run", "check", "status", "change"]
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
+WRONG_UNIT = "S1,2025-03-11,METH,5,mg/kg,,,,\n"
+GOOD = "S1,2025-03-12,METH,5,ng/L,,,,\n"
 runner = CliRunner()
 
 
@@ -91,7 +93,7 @@ def test_status_says_exactly_which_flows_are_missing(workspace):
 
 def test_check_prints_one_line_for_each_finding_and_stores_nothing(workspace, tmp_path):
     file = tmp_path / "may.csv"
-    file.write_text(HEAD + "S1,2025-03-11,METH,5,mg/kg,,,,\n" + "S1,2025-03-12,METH,5,ng/L,,,,\n")
+    file.write_text(HEAD + WRONG_UNIT + GOOD)
     said = call("check", file, "--workspace", workspace.folder, code=3)
     lines = said.strip().splitlines()
     assert lines[0].startswith("may.csv, row 2, column 'unit': unit 'mg/kg' is not a concentration in water")
@@ -141,7 +143,8 @@ def test_demo_refuses_a_workspace_with_real_deliveries(workspace):
 def test_a_warehouse_in_use_says_so(workspace):
     from pipeline.warehouse import Warehouse
 
-    hold = f"import duckdb, time; c = duckdb.connect({str(workspace.warehouse)!r}); print('held', flush=True); time.sleep(60)"
+    path = str(workspace.warehouse)
+    hold = f"import duckdb, time; c = duckdb.connect({path!r}); print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().strip() == "held"
         try:

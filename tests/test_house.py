@@ -152,7 +152,8 @@ def test_macros_are_the_only_place_of_the_formula(tmp_path):
     with Warehouse.open(tmp_path / "w.duckdb") as warehouse:
         row = warehouse.query(
             "select load_mg_per_day(100, 50000) as load, load_mg_per_day_per_1000(5000, 200000) as per_1000,"
-            " correction_factor(303.35, 289.33, 0.29, 'molar') as molar, correction_factor(303.35, 289.33, 0.29, 'mass') as mass,"
+            " correction_factor(303.35, 289.33, 0.29, 'molar') as molar,"
+            " correction_factor(303.35, 289.33, 0.29, 'mass') as mass,"
             " consumption_mg_per_day_per_1000(25, 2, 0.2) as consumption, doses_per_day_per_1000(60, 30) as doses,"
             " change_percent(50, 30) as fell, change_percent(0, 30) as nothing"
         ).row(0, named=True)

@@ -1,4 +1,4 @@
-"""The whole job over the simulated city: the truth is found again, runs are reproducible, a killed run leaves no trace."""
+"""The whole job over the simulated city: the truth is found again, runs repeat, a killed run leaves no trace."""
 
 import os
 import shutil
@@ -89,7 +89,7 @@ def test_a_site_that_joins_or_leaves_is_in_the_naive_figure_only(simulated_works
 
 
 def test_two_runs_give_the_same_bytes(simulated_inbox, simulated_workspace, tmp_path):
-    """Another workspace, the same deliveries laid in another order: the same tables and the same pages, byte for byte."""
+    """Another workspace, the same deliveries laid in another order: the same tables and pages, byte for byte."""
     _, folder = simulated_inbox
     _, first = simulated_workspace
     second = make_workspace(tmp_path / "again")
@@ -150,9 +150,11 @@ def test_a_table_that_breaks_its_model_is_not_published(simulated_inbox, tmp_pat
     edition = here.published.read_bytes()
     with duckdb.connect(str(here.warehouse)) as connection:
         connection.execute("update sites set latitude = 99")
-    with Warehouse.open(here.warehouse) as warehouse:
-        with pytest.raises(quality.BrokenTableError, match="sites: 18 rows break out_of_range"):
-            quality.require_sound(warehouse)
+    with (
+        Warehouse.open(here.warehouse) as warehouse,
+        pytest.raises(quality.BrokenTableError, match="sites: 18 rows break out_of_range"),
+    ):
+        quality.require_sound(warehouse)
     from assets.run import RunFailedError
 
     with pytest.raises(RunFailedError):

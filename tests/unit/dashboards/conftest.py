@@ -43,7 +43,7 @@ def write_warehouse(file: Path, tables: Mapping[str, pl.DataFrame]) -> Path:
             frame = tables.get(table, rows_of(table, []))
             TABLES[table].model.validate(frame)
             connection.register("incoming_rows", frame.to_arrow())
-            connection.execute(f'create table "{table}" as select * from incoming_rows')  # noqa: S608
+            connection.execute(f'create table "{table}" as select * from incoming_rows')
             connection.unregister("incoming_rows")
     return file
 

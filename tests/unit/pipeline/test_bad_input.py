@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline.intake import check_file, take_in
+from pipeline.reading.workbook import OLE
 from pipeline.warehouse import Warehouse
 from tests.conftest import lay
 
@@ -72,7 +73,10 @@ def test_a_missing_column_holds_all_rows(judge_text):
     delivery = judge_text(text, "may.csv")
     assert delivery.status == "refused"
     assert [note.message for note in delivery.notes] == [
-        "may.csv: column 'unit' is missing, which profile permille-results reads. Add the column, or correct the profile."
+        (
+            "may.csv: column 'unit' is missing, which profile permille-results reads."
+            " Add the column, or correct the profile."
+        )
     ]
     assert delivery.quarantine["rule"].to_list() == ["missing_column"] * 2
     assert delivery.record.select("n_rows", "n_accepted", "n_quarantined").row(0) == (2, 0, 2)
@@ -88,8 +92,8 @@ def test_a_missing_column_holds_all_rows(judge_text):
         (bytes(range(256)) * 40, "unreadable_file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(64), "unreadable_file"),
         (b"PK\x03\x04 this is no workbook", "unreadable_file"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512) + "EncryptedPackage".encode("utf-16-le"), "password_protected"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "unreadable_file"),
+        (OLE + bytes(512) + "EncryptedPackage".encode("utf-16-le"), "password_protected"),
+        (OLE + bytes(600), "unreadable_file"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_table_is_refused_in_one_line(judge_text, content, rule):
@@ -182,8 +186,9 @@ def test_each_rule_of_each_intake_model_rejects_one_bad_row(judge_text):
     cases = {
         "populations": (
             "site_id,population_method,population,population_rsd,valid_from,valid_to\n",
-            {"S1,guess,100,,,\n": "not_allowed", "S1,census,-1,,,\n": "negative_value", "S1,census,0,,,\n": "out_of_range",
-             "S1,census,100,-0.1,,\n": "negative_value", ",census,100,,,\n": "missing_value"},
+            {"S1,guess,100,,,\n": "not_allowed", "S1,census,-1,,,\n": "negative_value",
+             "S1,census,0,,,\n": "out_of_range", "S1,census,100,-0.1,,\n": "negative_value",
+             ",census,100,,,\n": "missing_value"},
         ),
         "flows": (
             "site_id,date,flow_m3_per_day\n",
