@@ -54,6 +54,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.14, "yanchor": "top"},
         "xaxis": {"showgrid": False, "linecolor": QUIET, "ticks": "outside", "tickcolor": QUIET, "fixedrange": True},
         "yaxis": {
+            "automargin": True,
             "title": {"font": {"size": 13}},
             "gridcolor": _GRID,
             "zeroline": True,

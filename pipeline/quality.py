@@ -34,18 +34,12 @@ def check_table(warehouse: Warehouse, table: str) -> TableCheck:
     years = warehouse.years(table) if entry.is_by_year else [None]
     n_rows = n_broken = 0
     rules: dict[str, int] = {}
-    # One row of a delivery table is unique within its delivery only: a later delivery may say it again.
-    is_delivered = (
-        "delivery_id" in entry.model.to_schema().columns and entry.group == "intake" and table != "deliveries"
-    )
     for year in years:
         rows = warehouse.read(table, year)
-        parts = rows.partition_by("delivery_id") if is_delivered and rows.height else [rows]
-        for part in parts:
-            verdicts = judge(part, entry.model)
-            n_broken += verdicts["index"].n_unique()
-            for rule, count in verdicts.group_by("rule").len().sort("rule").iter_rows():
-                rules[rule] = rules.get(rule, 0) + count
+        verdicts = judge(rows, entry.model)
+        n_broken += verdicts["index"].n_unique()
+        for rule, count in verdicts.group_by("rule").len().sort("rule").iter_rows():
+            rules[rule] = rules.get(rule, 0) + count
         n_rows += rows.height
     return TableCheck(table, n_rows, n_broken, rules)
 

@@ -95,7 +95,8 @@ class Results(_Delivered):
 
     class Config:
         strict = True
-        unique = ["site_id", "sampled_on", "residue"]  # noqa: RUF012  pandera's form
+        # Within a delivery: a later one may say it again.
+        unique = ["delivery_id", "site_id", "sampled_on", "residue"]  # noqa: RUF012
 
 
 class ReportedLoads(_Delivered):
@@ -118,7 +119,7 @@ class ReportedLoads(_Delivered):
 
     class Config:
         strict = True
-        unique = ["site_id", "sampling_year", "sampled_on", "weekday", "residue"]  # noqa: RUF012
+        unique = ["delivery_id", "site_id", "sampling_year", "sampled_on", "weekday", "residue"]  # noqa: RUF012
 
 
 class Flows(_Delivered):
@@ -131,7 +132,7 @@ class Flows(_Delivered):
 
     class Config:
         strict = True
-        unique = ["site_id", "sampled_on"]  # noqa: RUF012
+        unique = ["delivery_id", "site_id", "sampled_on"]  # noqa: RUF012
 
 
 class Populations(_Delivered):
@@ -146,7 +147,7 @@ class Populations(_Delivered):
 
     class Config:
         strict = True
-        unique = ["site_id", "population_method", "valid_from"]  # noqa: RUF012
+        unique = ["delivery_id", "site_id", "population_method", "valid_from"]  # noqa: RUF012
 
 
 class Sites(_Delivered):
@@ -160,7 +161,7 @@ class Sites(_Delivered):
 
     class Config:
         strict = True
-        unique = ["site_id"]  # noqa: RUF012
+        unique = ["delivery_id", "site_id"]  # noqa: RUF012
 
 
 class Areas(_Delivered):
@@ -172,7 +173,7 @@ class Areas(_Delivered):
 
     class Config:
         strict = True
-        unique = ["area_id"]  # noqa: RUF012
+        unique = ["delivery_id", "area_id"]  # noqa: RUF012
 
 
 class Quarantine(_Table):
