@@ -23,7 +23,8 @@ $(STAMP): requirements.lock pyproject.toml
 install: $(STAMP) ## install everything from the lock into .venv
 
 demo: $(STAMP) ## a simulated city, from laboratory files to a published page
-	@$(BIN)/permille demo --workspace $(WORKSPACE)
+	@mkdir -p .dagster
+	@DAGSTER_HOME="$(CURDIR)" $(BIN)/permille demo --workspace "$(WORKSPACE)"
 
 dev: $(STAMP) ## the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p .dagster

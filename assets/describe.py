@@ -27,7 +27,7 @@ def describe(table: str) -> dict[str, Any]:
             constraints=dg.TableColumnConstraints(nullable=column.nullable),
             tags={"unit": unit} if (unit := (column.metadata or {}).get("unit")) else {},
         )
-        for name, column in entry.model.to_schema().columns.items()
+        for name, column in entry.columns.items()
     ]
     return {
         "group_name": entry.group,

@@ -37,9 +37,8 @@ def load_reference(warehouse: Warehouse) -> None:
 
 def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:
     """Protocols as rows of their table."""
-    model = TABLES["protocols"].model.to_schema()
-    schema = {name: column.dtype.type for name, column in model.columns.items()}
-    return pl.DataFrame([protocol.model_dump() for protocol in protocols], schema=schema, orient="row")
+    rows = [protocol.model_dump() for protocol in protocols]
+    return pl.DataFrame(rows, schema=TABLES["protocols"].types, orient="row")
 
 
 def compute(warehouse: Warehouse, table: str) -> None:
@@ -105,4 +104,4 @@ def changes_between(warehouse: Warehouse, baseline: str, current: str) -> pl.Dat
     """
     there = periods(warehouse)
     bound = {"baseline": require_period(there, baseline), "current": require_period(there, current)}
-    return warehouse.query(sql("changes"), bound).select(list(TABLES["changes"].model.to_schema().columns))
+    return warehouse.query(sql("changes"), bound).select(list(TABLES["changes"].columns))

@@ -135,7 +135,7 @@ def _judged(
     readable = records.rows.join(records.findings, on="record", how="anti", maintain_order="left")
     table = next(table for table in profile.tables if table.table == read.table)
     model = TABLES[read.table].model
-    as_written = {name: table.headers.get(_OUR_FIELD.get(name, name), [name])[0] for name in model.to_schema().columns}
+    as_written = {name: table.headers.get(_OUR_FIELD.get(name, name), [name])[0] for name in TABLES[read.table].columns}
     if read.table in MEASURED and sites is not None:
         unknown = readable.filter(~pl.col("site_id").is_in(sorted(sites)))
         findings.append(
@@ -190,8 +190,7 @@ def _judged(
 
 
 def _types(table: str) -> list[pl.Expr]:
-    model = TABLES[table].model.to_schema()
-    return [pl.col(name).cast(column.dtype.type) for name, column in model.columns.items()]
+    return [pl.col(name).cast(kind) for name, kind in TABLES[table].types.items()]
 
 
 def _as_json(cells: pl.DataFrame, headers: list[str]) -> pl.Expr:
@@ -228,9 +227,7 @@ def _whole_table(read: ReadTable, delivery_id: str, profile: Profile) -> pl.Data
 
 
 def _empty(table: str) -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={name: column.dtype.type for name, column in TABLES[table].model.to_schema().columns.items()}
-    )
+    return pl.DataFrame(schema=TABLES[table].types)
 
 
 def _refused(delivery_id: str, file_name: str, received_at: datetime, finding: Finding) -> Delivery:

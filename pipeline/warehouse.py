@@ -41,8 +41,7 @@ def sql(name: str) -> str:
 
 def _columns(table: str) -> dict[str, str]:
     """Columns of a table and their SQL types, from its model."""
-    model = TABLES[table].model.to_schema()
-    return {name: _TYPES[column.dtype.type.base_type()] for name, column in model.columns.items()}
+    return {name: _TYPES[kind.base_type()] for name, kind in TABLES[table].types.items()}
 
 
 class Warehouse:

@@ -1,6 +1,6 @@
 """The register of tables: one table, one model, one name. The order is the order the data flows in."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
@@ -18,6 +18,18 @@ class Table(NamedTuple):
     def row_is(self) -> str:
         """What one row is, as the model's docstring says it."""
         return (self.model.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns as pandera knows them: the table's own first, then those it shares with others."""
+        known = self.model.to_schema().columns
+        own = [name for name in self.model.__annotations__ if name in known]
+        return {name: known[name] for name in [*own, *(name for name in known if name not in own)]}
+
+    @property
+    def types(self) -> dict[str, Any]:
+        """The columns' polars types."""
+        return {name: column.dtype.type for name, column in self.columns.items()}
 
 
 TABLES: dict[str, Table] = {

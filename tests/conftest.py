@@ -63,7 +63,7 @@ def tables_of(warehouse, *, without=()) -> dict[str, pl.DataFrame]:
 
     found = {}
     for table in TABLES:
-        columns = [name for name in TABLES[table].model.to_schema().columns if name not in without]
+        columns = [name for name in TABLES[table].columns if name not in without]
         names = ", ".join(f'"{name}"' for name in columns)
         found[table] = warehouse.query(f'select {names} from "{table}" order by all')
     return found

@@ -128,9 +128,8 @@ def read_table(
         "value_as_written": pl.col("_value").fill_null(""),
         "unit_as_written": pl.col("_unit"),
     }
-    model = TABLES[table.table].model.to_schema()
     rows = context.records.with_columns(**fixed).select(
-        "record", *(pl.col(name).cast(column.dtype.type) for name, column in model.columns.items())
+        "record", *(pl.col(name).cast(kind) for name, kind in TABLES[table.table].types.items())
     )
     findings = pl.concat(context.findings) if context.findings else pl.DataFrame(schema={"record": pl.Int64, **FINDING})
     if table.is_distinct:

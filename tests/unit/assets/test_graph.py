@@ -50,7 +50,7 @@ def test_each_table_is_an_asset_with_its_columns_and_units():
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
     for table, entry in TABLES.items():
         columns = found[table].metadata["dagster/column_schema"].columns
-        assert [column.name for column in columns] == list(entry.model.to_schema().columns)
+        assert [column.name for column in columns] == list(entry.columns)
         assert all(column.description for column in columns)
     by_name = {column.name: column for column in found["loads"].metadata["dagster/column_schema"].columns}
     assert by_name["flow_m3_per_day"].tags == {"unit": "m^3/day"}

@@ -28,7 +28,7 @@ QUESTION = {"headline_protocol": "permille", "baseline": "2023", "current": "202
 
 def schema_of(table: str) -> dict[str, Any]:
     """Columns of a table and their types, from its model."""
-    return {name: column.dtype.type for name, column in TABLES[table].model.to_schema().columns.items()}
+    return {name: column.dtype.type for name, column in TABLES[table].columns.items()}
 
 
 def rows_of(table: str, rows: list[Row]) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""A laboratory's own workbook: two header rows, µg/L, no flows. Taken in, converted, and honest about what is missing."""
+"""A laboratory's own workbook: two header rows, µg/L, no flows. Converted, and honest about what is missing."""
 
 from datetime import datetime
 from pathlib import Path
