@@ -1,4 +1,4 @@
-"""Two sites and two weeks, from files to figures: some checked by hand, all against golden files (tests/golden/README)."""
+"""Two sites and two weeks, from files to figures: some checked by hand, all against golden files."""
 
 import os
 from pathlib import Path
@@ -31,8 +31,8 @@ def warehouse(workspace):
 def test_hand_computed_figures(warehouse):
     """S1: 150 ng/L x 20,000 m3 = 3,000 mg/day; over 100,000 people 30 mg/day/1000; METH over 0.43 69.767.
 
-    S2: 80 x 75,000 = 6,000,000 ug = 6,000 mg/day; 300,000 people: 20; over 0.43 46.512. The network, weighted by
-    population: (69.767 x 100 + 46.512 x 300) / 400 = 52.326. A year later both concentrations are 0.6 of that; S2 has
+    S2: 80 x 75,000 = 6,000,000 ug = 6,000 mg/day; 300,000 people: 20; over 0.43 46.512. The network, by
+    population: (69.767 x 100 + 46.512 x 300) / 400 = 52.326. A year later concentrations are 0.6 of that; S2 has
     330,000 people by then, so its use per 1000 is 46.512 x 0.6 x 300 / 330 = 25.370. With weights fixed at the baseline:
     (41.860 x 100 + 25.370 x 300) / 400 = 29.493, a change of -43.636 %.
     """
