@@ -101,7 +101,11 @@ def run(workspace: WorkspaceOption = None) -> None:
 
     Example: permille run --workspace city
     """
+    from pipeline.intake import list_inbox
+
     here = _open(workspace)
+    if not list_inbox(here.inbox):
+        typer.echo(f"The inbox is empty: lay deliveries into {here.inbox}")
     taken = _run(here)
     _print_headline(here)
     if taken:
@@ -135,8 +139,8 @@ def check(
         _fail(str(error))
     _print_findings(delivery, most)
     row = delivery.record.row(0, named=True)
-    if here is None:
-        typer.echo("No workspace: sites were not held against a list.", err=True)
+    if here is None or not here.published.is_file():
+        typer.echo("No site list yet ('permille run' takes it in): sites were not held against one.", err=True)
     by = f" by profile {row['profile']}" if row["profile"] else ""
     typer.echo(
         f"{file.name}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
@@ -219,8 +223,10 @@ def change(
             if wanted not in (*known, "all"):
                 _fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
             chosen = estimates.chosen_periods(warehouse, here.settings) if not (baseline and current) else None
-            from_, to = baseline or (chosen or ("",))[0], current or (chosen or ("", ""))[1]
-            rows = estimates.changes_between(warehouse, from_, to)
+            if chosen is None and not (baseline and current):
+                _fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
+            from_, to = chosen or ("", "")
+            rows = estimates.changes_between(warehouse, baseline or from_, current or to)
     except (WarehouseError, SettingsError, estimates.PeriodError) as error:
         _fail(str(error))
     rows = rows.filter(

@@ -57,8 +57,9 @@ def periods(warehouse: Warehouse) -> list[str]:
 
 
 def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
-    """The baseline and the current period of the settings, `first` and `last` resolved; None where there are no data.
+    """The baseline and the current period of the settings, `first` and `last` resolved.
 
+    None where there are no data, or one period only and so nothing to compare.
     Raises `PeriodError` where a period of the settings has no data.
     """
     there = periods(warehouse)
@@ -67,7 +68,9 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
         return None
     baseline = years[0] if settings.baseline == "first" else settings.baseline
     current = years[-1] if settings.current == "last" else settings.current
-    return require_period(there, baseline), require_period(there, current)
+    require_period(there, baseline)
+    require_period(there, current)
+    return (baseline, current) if baseline != current else None
 
 
 def require_period(there: list[str], period: str) -> str:
@@ -100,8 +103,10 @@ def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str]
 def changes_between(warehouse: Warehouse, baseline: str, current: str) -> pl.DataFrame:
     """The changes between any two periods, as rows of the table `changes`; nothing is stored.
 
-    Raises `PeriodError` where a period has no data.
+    Raises `PeriodError` where a period has no data, or the two are the same.
     """
+    if baseline == current:
+        raise PeriodError(f"baseline and current are the same period, {baseline}: name two")
     there = periods(warehouse)
     bound = {"baseline": require_period(there, baseline), "current": require_period(there, current)}
     return warehouse.query(sql("changes"), bound).select(list(TABLES["changes"].columns))

@@ -33,7 +33,7 @@ def test_hand_computed_figures(warehouse):
 
     S2: 80 x 75,000 = 6,000,000 ug = 6,000 mg/day; 300,000 people: 20; over 0.43 46.512. The network, by
     population: (69.767 x 100 + 46.512 x 300) / 400 = 52.326. A year later concentrations are 0.6 of that; S2 has
-    330,000 people by then, so its use per 1000 is 46.512 x 0.6 x 300 / 330 = 25.370. With weights fixed at the baseline:
+    330,000 people by then, so its use per 1000 is 46.512 x 0.6 x 300 / 330 = 25.370. Weights fixed at the baseline:
     (41.860 x 100 + 25.370 x 300) / 400 = 29.493, a change of -43.636 %.
     """
     row = warehouse.query(
