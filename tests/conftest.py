@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline import estimates
 from pipeline.intake import all_profiles, read_and_judge
 from pipeline.settings import make_workspace
 
@@ -55,6 +56,13 @@ def lay(workspace, name: str, content: str | bytes, saved: datetime = RECEIVED) 
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     os.utime(path, (saved.timestamp(), saved.timestamp()))
     return path
+
+
+def estimate(warehouse) -> None:
+    """Computes all estimates of a warehouse, as the job does."""
+    estimates.load_reference(warehouse)
+    for table in estimates.SOURCES:
+        estimates.compute(warehouse, table)
 
 
 def tables_of(warehouse, *, without=()) -> dict[str, pl.DataFrame]:

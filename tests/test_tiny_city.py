@@ -10,7 +10,7 @@ from dashboards.downloads import neutralised
 from pipeline import estimates
 from pipeline.intake import take_in
 from pipeline.warehouse import Warehouse
-from tests.conftest import lay
+from tests.conftest import estimate, lay
 
 HERE = Path(__file__).parent
 
@@ -21,9 +21,7 @@ def warehouse(workspace):
         lay(workspace, file.name, file.read_bytes())
     take_in(workspace)
     with Warehouse.open(workspace.warehouse) as opened:
-        estimates.load_reference(opened)
-        for table in estimates.SOURCES:
-            estimates.compute(opened, table)
+        estimate(opened)
         estimates.compute_changes(opened, workspace.settings)
         yield opened
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import estimates
 from pipeline.intake import take_in
 from pipeline.settings import make_workspace
 from pipeline.status import status
 from pipeline.warehouse import Warehouse
-from tests.conftest import lay, shared
+from tests.conftest import estimate, lay, shared
 
 DATA = Path(__file__).parent.parent.parent / "data"
 
@@ -24,9 +23,7 @@ def warehouse(tmp_path_factory):
         lay(here, name, (DATA / name).read_bytes(), datetime(2022, 6, 20))  # noqa: DTZ001
     take_in(here)
     with Warehouse.open(here.warehouse) as opened:
-        estimates.load_reference(opened)
-        for table in estimates.SOURCES:
-            estimates.compute(opened, table)
+        estimate(opened)
         yield opened
 
 

@@ -9,7 +9,7 @@ from pipeline import estimates
 from pipeline.intake import take_in
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
-from tests.conftest import lay, shared
+from tests.conftest import estimate, lay, shared
 
 DAYS = ["Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday"]
 RESIDUES = {"cocaine": "benzoylecgonine", "MDMA": "mdma", "cannabis": "thc-cooh"}
@@ -28,9 +28,7 @@ def warehouse(published, tmp_path_factory):
         lay(here, name, shared(f"euda/{name}").read_bytes(), datetime(2025, 6, 1))  # noqa: DTZ001
     take_in(here)
     with Warehouse.open(here.warehouse) as opened:
-        estimates.load_reference(opened)
-        for table in estimates.SOURCES:
-            estimates.compute(opened, table)
+        estimate(opened)
         yield opened
 
 
