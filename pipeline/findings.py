@@ -69,6 +69,7 @@ RULES: dict[str, Rule] = {
     "not_allowed": Rule("{value} is none of the words allowed {detail}", "Map yours to one in the profile."),
     "value_contradicts_qualifier": Rule("value {value} and qualifier contradict each other", "Correct one of them."),
     "composite_ends_before_it_starts": Rule("the composite ends before it starts", "Correct start or end."),
+    "validity_ends_before_it_starts": Rule("the last day lies before the first", "Correct one of the days."),
     "composite_too_long": Rule(
         "the composite lasts {detail}", "Correct start or end, or set composite_period_hours in the profile."
     ),

@@ -166,7 +166,7 @@ def _judged(
             "record", *place,
             pl.when(is_measured).then("source_column")
             .otherwise(pl.col("column").replace(as_written)).alias("source_column"),
-            "rule", pl.col("value_as_written").alias("value"), "detail",
+            "rule", pl.when(is_measured).then("value_as_written").otherwise("value").alias("value"), "detail",
         )
     )  # fmt: skip
     all_findings = pl.concat(findings).select("record", *FINDING).sort("record", maintain_order=True)

@@ -17,7 +17,9 @@ _RULE_OF_CHECK = {
 _OUT_OF_RANGE = ("greater_than", "less_than", "in_range", "str_length", "str_matches")
 
 
-VERDICTS = pl.Schema({"index": pl.Int64, "column": pl.String, "rule": pl.String, "detail": pl.String})
+VERDICTS = pl.Schema(
+    {"index": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String, "detail": pl.String}
+)
 
 
 def judge(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> pl.DataFrame:
@@ -55,6 +57,7 @@ def _verdicts(cases: pl.DataFrame) -> pl.DataFrame:
             pl.col("index").cast(pl.Int64),
             pl.when(is_column).then(pl.col("column")).otherwise(pl.lit("")).alias("column"),
             rule.otherwise(check).alias("rule"),
+            pl.when(is_column).then(pl.col("failure_case")).otherwise(pl.lit(None)).alias("value"),
             pl.when(is_column & (check != "not_nullable"))
             .then(pl.format("({})", check.str.replace_all("_", " ")))
             .otherwise(pl.lit(""))

@@ -88,7 +88,7 @@ class Consumption(_Estimated):
 
     class Config:
         strict = True
-        unique = ["site_id", "sampling_year", "sampled_on", "weekday", "drug", "protocol", "origin"]  # noqa: RUF012
+        unique = ["site_id", "sampling_year", "sampled_on", "weekday", "drug", "protocol"]  # noqa: RUF012
 
 
 class _Mean(_Estimated):

@@ -13,7 +13,13 @@ from schemas.columns import column
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 CENSORED = ["<LOD", "<LOQ"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
+NG_PER_L_OF_PURE = 1e12
+"""What a litre weighs: no concentration is above it, and a number that is was mistyped."""
 DELIVERY_STATUS = ["accepted", "partly accepted", "refused"]
+
+
+def _fits_qualifier(value: str) -> pl.Expr:
+    return (pl.col("qualifier") == ">ULOQ") | (pl.col(value).is_not_null() == (pl.col("qualifier") == "="))
 
 
 class _Table(pa.DataFrameModel):
@@ -69,7 +75,7 @@ class Results(_Delivered):
     sampled_on: pl.Date = column("sampled_on")
     sampling_year: pl.Int32 = column("sampling_year")
     residue: str = column("residue")
-    concentration_ng_per_l: float = column("concentration_ng_per_l", nullable=True, ge=0)
+    concentration_ng_per_l: float = column("concentration_ng_per_l", nullable=True, ge=0, le=NG_PER_L_OF_PURE)
     qualifier: str = column("qualifier", isin=QUALIFIERS)
     lod_ng_per_l: float = column("lod_ng_per_l", nullable=True, gt=0)
     loq_ng_per_l: float = column("loq_ng_per_l", nullable=True, gt=0)
@@ -78,10 +84,8 @@ class Results(_Delivered):
 
     @pa.dataframe_check(error="value_contradicts_qualifier")
     def value_fits_qualifier(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """A concentration stands exactly where the qualifier says there is one."""
-        return data.lazyframe.select(
-            pl.col("concentration_ng_per_l").is_not_null() == pl.col("qualifier").is_in(["=", ">ULOQ"])
-        )
+        """A concentration stands where the qualifier says there is one; above the upper limit it may."""
+        return data.lazyframe.select(_fits_qualifier("concentration_ng_per_l"))
 
     @pa.dataframe_check(error="composite_ends_before_it_starts")
     def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
@@ -107,15 +111,13 @@ class ReportedLoads(_Delivered):
     weekday: pl.Int32 = column("weekday", in_range={"min_value": 1, "max_value": 7})
     sampling_year: pl.Int32 = column("sampling_year", in_range={"min_value": 1990, "max_value": 2200})
     residue: str = column("residue")
-    reported_load_mg_per_day_per_1000: float = column("reported_load_mg_per_day_per_1000", nullable=True, ge=0)
+    reported_load_mg_per_day_per_1000: float = column("reported_load_mg_per_day_per_1000", nullable=True, ge=0, le=1e9)
     qualifier: str = column("qualifier", isin=QUALIFIERS)
 
     @pa.dataframe_check(error="value_contradicts_qualifier")
     def value_fits_qualifier(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """A load stands exactly where the qualifier says there is one."""
-        return data.lazyframe.select(
-            pl.col("reported_load_mg_per_day_per_1000").is_not_null() == pl.col("qualifier").is_in(["=", ">ULOQ"])
-        )
+        """A load stands where the qualifier says there is one; above the upper limit it may."""
+        return data.lazyframe.select(_fits_qualifier("reported_load_mg_per_day_per_1000"))
 
     class Config:
         strict = True
@@ -128,7 +130,7 @@ class Flows(_Delivered):
     site_id: str = column("site_id")
     sampled_on: pl.Date = column("sampled_on")
     sampling_year: pl.Int32 = column("sampling_year")
-    flow_m3_per_day: float = column("flow_m3_per_day", gt=0)
+    flow_m3_per_day: float = column("flow_m3_per_day", gt=0, le=1e9)
 
     class Config:
         strict = True
@@ -140,10 +142,15 @@ class Populations(_Delivered):
 
     site_id: str = column("site_id")
     population_method: str = column("population_method", isin=POPULATION_METHODS)
-    population: float = column("population", gt=0)
+    population: float = column("population", gt=0, le=1e10)
     population_rsd: float = column("population_rsd", nullable=True, ge=0)
     valid_from: pl.Date = column("valid_from", nullable=True)
     valid_to: pl.Date = column("valid_to", nullable=True)
+
+    @pa.dataframe_check(error="validity_ends_before_it_starts")
+    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A figure holds for a day at least."""
+        return data.lazyframe.select((pl.col("valid_from") <= pl.col("valid_to")).fill_null(value=True))
 
     class Config:
         strict = True

@@ -312,7 +312,8 @@ def _number(text: pl.Expr, context: _Context) -> pl.Expr:
         # A point is a foreign sign in such a file, except in typed cells, which have no decimal sign of their own.
         text = text if context.is_workbook else text.str.replace_all(".", "?", literal=True)
         text = text.str.replace(",", ".", literal=True)
-    return pl.when(text.str.contains(_NUMBER)).then(text.cast(pl.Float64, strict=False))
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when(text.str.contains(_NUMBER) & number.is_finite()).then(number)  # 1e400 is no number either
 
 
 def _factor(context: _Context, unit: pl.Expr, field: str, needed: pl.Expr, column: pl.Expr) -> pl.Expr:

@@ -77,6 +77,8 @@ def read_text(
 
 def _read_fast(text: str, separator: str) -> RawSheet | None:
     """The sheet by polars' reader, or None where the file needs the patient one: blank lines, quotes."""
+    if text.count("\r") != text.count("\r\n"):
+        return None  # lines that end as on an old Macintosh
     if "\n\n" in text or "\r\n\r\n" in text or text.startswith(("\n", "\r\n")) or '"' in text:
         return None
     try:
@@ -101,7 +103,7 @@ def _as_sheet(rows: list[list[str]]) -> RawSheet:
     problems = tuple(
         Cell(number, 0, "ragged_row", "", f"{len(row)} cells where the headers have {header_width}")
         for number, row in enumerate(rows, start=1)
-        if len(row) != header_width and any(row)
+        if (len(row) < header_width or any(cell.strip() for cell in row[header_width:])) and any(row)
     )
     padded = [row + [""] * (width - len(row)) for row in rows]
     cells = pl.DataFrame(padded, schema=[(f"c{i}", pl.String) for i in range(1, width + 1)], orient="row")

@@ -1,5 +1,6 @@
--- One row is what one site's inhabitants used of one drug on one day of $year, by one protocol. From loads we computed
--- and from loads another programme reported. Grain: site_id, day, drug, protocol, origin.
+-- One row is what one site's inhabitants used of one drug on one day of $year, by one protocol. From loads we computed;
+-- where we have none of a site, residue and year, from the loads another programme reported of it.
+-- Grain: site_id, day, drug, protocol.
 with
 
 residue_loads as (
@@ -28,6 +29,10 @@ residue_loads as (
         group by site_id
     ) p on p.site_id = r.site_id
     where r.sampling_year = $year and r.qualifier in ('=', '<LOD', '<LOQ')
+        and not exists (
+            select 1 from loads l
+            where l.sampling_year = $year and l.state = 'estimated' and l.site_id = r.site_id and l.residue = r.residue
+        )
 ),
 
 -- The ways from a residue to a drug: for consumption by the factor, for residue loads as they are.

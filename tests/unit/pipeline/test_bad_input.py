@@ -1,15 +1,16 @@
 """Bad deliveries: one clear line each that says where and what to do, nothing lost, and the others go on."""
 
 import io
+import random
 import zipfile
 
 import polars as pl
 import pytest
 
-from pipeline.intake import check_file, take_in
+from pipeline.intake import check_file, read_and_judge, take_in
 from pipeline.reading.workbook import OLE
 from pipeline.warehouse import Warehouse
-from tests.conftest import lay
+from tests.conftest import RECEIVED, lay
 
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 GOOD = "S1,2025-03-11,methamphetamine,12.5,ng/L,0.3,1,Lab,B1\n"
@@ -120,9 +121,7 @@ def test_a_named_profile_that_does_not_exist_lists_those_that_do(judge_text):
 
 
 def test_a_composite_longer_than_its_period_is_quarantined(profiles):
-    from pipeline.intake import read_and_judge
     from schemas.profile import Profile
-    from tests.conftest import RECEIVED
 
     profile = Profile.model_validate(
         {
@@ -225,3 +224,81 @@ def test_findings_are_the_same_whatever_the_order_of_rows(judge_text):
     one = judge_text(HEAD + "".join(rows)).accepted["results"].drop("row_number", "delivery_id")
     other = judge_text(HEAD + "".join(reversed(rows))).accepted["results"].drop("row_number", "delivery_id")
     assert one.sort(pl.all()).equals(other.sort(pl.all()))
+
+
+@pytest.mark.parametrize(
+    "number", ["1e400", "nan", "inf", "1_000", "1,5", "0x10", "5%", ".", "12 ng/L", "TRUE", "１２"]
+)
+def test_what_only_looks_like_a_number_is_held(judge_text, number):
+    delivery = judge_text(HEAD + row(concentration=f'"{number}"'))
+    assert delivery.quarantine["rule"].to_list() == ["unparsable_number"]
+
+
+def test_a_number_beyond_what_a_litre_weighs_is_held(judge_text):
+    delivery = judge_text(HEAD + row(concentration="1e300", unit="mg/L"))
+    assert delivery.quarantine["rule"].to_list() == ["out_of_range"]
+
+
+@pytest.mark.parametrize(
+    ("written", "qualifier", "loq"),
+    [("<0.5", "<LOQ", 0.5), ("＜ 0.5", "<LOQ", 0.5), ("<LOQ", "<LOQ", 1), ("<loq", "<LOQ", 1), ("未检出", "<LOD", 1),
+     (">900", ">ULOQ", 1), (">ULOQ", ">ULOQ", 1), ("", "not measured", 1), (" 7 ", "=", 1)],
+)  # fmt: skip
+def test_words_and_signs_keep_their_meaning(judge_text, written, qualifier, loq):
+    delivery = judge_text(HEAD + row(concentration=written))
+    assert delivery.accepted["results"].select("qualifier", "loq_ng_per_l").row(0) == (qualifier, loq)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\n\n"),
+        lambda text: text.replace("\n", ",,\n"),
+        lambda text: text.replace(",B1\n", ",B1,,\n"),
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",Lab,", ',"La\nb",'),
+        lambda text: "\ufeff" + text,
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace(HEAD, HEAD.upper()),
+    ],
+)
+def test_however_the_same_table_is_written_its_rows_are_the_same(judge_text, change):
+    delivery = judge_text(change(HEAD + GOOD + row()))
+    assert delivery.quarantine.is_empty()
+    assert delivery.accepted["results"]["concentration_ng_per_l"].to_list() == [12.5, 12.5]
+
+
+def test_the_value_shown_is_that_of_the_column_named(judge_text):
+    message = judge_text(HEAD + row(lod="-0.3")).quarantine["message"].item()
+    assert "column 'lod': '-0.3' is below zero" in message
+
+
+def test_mutated_deliveries_never_raise_and_always_add_up(simulated_inbox, profiles):
+    """The short form of a fuzz run: bytes flipped, cut, doubled and replaced in files of every kind of sender."""
+    _, folder = simulated_inbox
+    files = [*sorted(folder.rglob("*2024-Q1*")), folder / "simulated-sites.csv"]
+    chance = random.Random(20260115)
+    pieces = [b'"', b"\n", b"\r", b",", b";", b"\x00", b"1e999", b"\xff\xfe", "，".encode(), b"9" * 400, b"{value}"]
+    for _ in range(150):
+        file = chance.choice(files)
+        content = bytearray(file.read_bytes())
+        for _ in range(chance.randint(1, 5)):
+            at = chance.randrange(len(content) or 1)
+            match chance.randrange(4):
+                case 0:
+                    content[at : at + 1] = bytes([chance.randrange(256)])
+                case 1:
+                    content[at:at] = chance.choice(pieces)
+                case 2:
+                    del content[at : at + chance.randrange(2_000)]
+                case _:
+                    content[at:at] = content[: chance.randrange(300)]
+        delivery = read_and_judge(
+            bytes(content), file.name, profiles=profiles, known_sites={"sim-01"}, received_at=RECEIVED
+        )
+        counts = delivery.record.select("n_rows", "n_accepted", "n_quarantined").row(0)
+        accepted = sum(frame.height for frame in delivery.accepted.values())
+        assert counts == (accepted + delivery.quarantine.height, accepted, delivery.quarantine.height)
+        assert all(message.isprintable() for message in delivery.quarantine["message"])
