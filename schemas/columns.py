@@ -153,7 +153,7 @@ COLUMNS: dict[str, Column] = {
     "level": Column(None, "site, area or network"),
     "unit_id": Column(None, "the site or area; network for all sites"),
     "unit_name": Column(None, "name of the site or area"),
-    "panel": Column(None, "the sites compared, sorted, separated by spaces: the same in both periods"),
+    "panel": Column(None, "the sites compared, sorted, separated by semicolons: the same in both periods"),
     "n_sites_left_out": Column("count", "sites estimable in one of the periods only, left out of the comparison"),
     "baseline_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel in the baseline"),
     "current_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel now"),

@@ -84,7 +84,7 @@ def test_a_site_that_joins_or_leaves_is_in_the_naive_figure_only(simulated_works
             (pl.col("level") == "network") & (pl.col("protocol") == "permille") & (pl.col("state") == "estimated")
         )
     for row in rows.iter_rows(named=True):
-        assert not moved & set(row["panel"].split())
+        assert not moved & set(row["panel"].split(";"))
         assert row["n_sites_left_out"] >= 2
 
 

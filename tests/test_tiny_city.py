@@ -40,7 +40,7 @@ def test_hand_computed_figures(warehouse):
     assert row["baseline_mg_per_day_per_1000"] == pytest.approx(52.3256, abs=1e-4)
     assert row["current_mg_per_day_per_1000"] == pytest.approx(29.4926, abs=1e-4)
     assert row["change_percent"] == pytest.approx(-43.6364, abs=1e-4)
-    assert row["panel"] == "S1 S2"
+    assert row["panel"] == "S1;S2"
     assert row["n_days_baseline"] == row["n_days_current"] == 14
 
 

@@ -68,7 +68,7 @@ compared as (
         any_value(stable_band_percent) as stable_band_percent,
         count_if(is_in_panel) as n_sites,
         count_if(not is_in_panel) as n_sites_left_out,
-        coalesce(string_agg(site_id, ' ' order by site_id) filter (where is_in_panel), '') as panel,
+        coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in_panel), '') as panel,
         -- One site needs no weight; a panel weighted by population needs all of them.
         if(level = 'site' or any_value(area_weights) = 'none', 1, null) as same_weight,
         count_if(is_in_panel and baseline_population is null) as n_without_population,

@@ -181,7 +181,7 @@ def city(
                     "published_class": band if is_known and about["protocol"] == "euda" else None,
                     "n_sites": n_panel if is_known else 0,
                     "n_sites_left_out": 0 if is_known else n_panel,
-                    "panel": " ".join(sites[n] for n in panel) if is_known else "",
+                    "panel": ";".join(sites[n] for n in panel) if is_known else "",
                     "area_weights": "population" if about["protocol"] == "permille" else "none",
                     "n_days_baseline": 28 * n_panel,
                     "n_days_current": 28 * n_panel,
