@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     import polars as pl
 
     from pipeline.intake import Delivery
@@ -71,7 +74,9 @@ def init(workspace: WorkspaceOption = None) -> None:
 @app.command()
 def demo(
     workspace: WorkspaceOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of the simulated city: the same seed gives the same files.")] = 1000,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the simulated city: the same seed gives the same files.", min=0)
+    ] = None,
 ) -> None:
     """A simulated city, from its laboratories' files to published pages.
 
@@ -88,8 +93,9 @@ def demo(
             f"{here.inbox} holds deliveries that are not simulated ({strangers[0]}): name another folder by"
             " --workspace."
         )
-    typer.echo(f"Simulating a city (seed {seed}) into {here.inbox} ...")
-    files = write_deliveries(simulate_city(seed), here.inbox)
+    city = simulate_city() if seed is None else simulate_city(seed)
+    typer.echo(f"Writing the deliveries of a simulated city (seed {city.seed}) into {here.inbox} ...")
+    files = write_deliveries(city, here.inbox)
     typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
     _run(here)
     _print_headline(here)
@@ -302,8 +308,10 @@ def _print_headline(here: "Workspace") -> None:
 
 
 def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
-    """One line a drug: baseline, now, change."""
+    """One line a drug: baseline, now, change, in the words and digits of the pages."""
     import polars as pl
+
+    from dashboards import labels
 
     if rows.is_empty():
         typer.echo("There is nothing to compare.")
@@ -315,21 +323,21 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         " sites; no intervals yet"
     )
 
-    def number(name: str) -> pl.Expr:
-        return pl.col(name).round_sig_figs(3).cast(pl.String).fill_null("")
+    def worded(name: str, words: "Callable[[Any], str]") -> pl.Expr:
+        return pl.col(name).map_elements(words, return_dtype=pl.String).fill_null("")
 
-    percent = pl.col("change_percent")
+    def short(reason: str | None) -> str:
+        return ", ".join(found.short for found in labels.reasons(reason))
+
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
         *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
         pl.col("drug"),
-        number("baseline_mg_per_day_per_1000").alias("baseline"),
-        number("current_mg_per_day_per_1000").alias("now"),
-        pl.when(percent.is_null())
-        .then(pl.format("not estimable ({})", pl.col("reason").fill_null("")))
-        .when(percent < 0)
-        .then(pl.format("{} %", percent.round(1)))
-        .otherwise(pl.format("+{} %", percent.round(1)))
+        worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
+        worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
+        pl.when(pl.col("change_percent").is_null())
+        .then(pl.format("{} ({})", pl.lit(labels.NOT_ESTIMABLE), worded("reason", short)))
+        .otherwise(worded("change_percent", labels.percent))
         .alias("change"),
         pl.col("n_sites").alias("sites"),
         pl.col("basis"),
