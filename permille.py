@@ -63,10 +63,7 @@ def init(workspace: WorkspaceOption = None) -> None:
 
     Example: permille init --workspace city
     """
-    from assets.resources import workspace_folder
-    from pipeline.settings import make_workspace
-
-    made = make_workspace(workspace_folder(workspace))
+    made = _make(workspace)
     typer.echo(f"Workspace {made.folder}")
     typer.echo(f"Lay deliveries into {made.inbox}, then: permille run --workspace {made.folder}")
 
@@ -82,11 +79,9 @@ def demo(
 
     Example: permille demo --workspace demo
     """
-    from assets.resources import workspace_folder
-    from pipeline.settings import make_workspace
     from pipeline.simulation import simulate_city, write_deliveries
 
-    here = make_workspace(workspace_folder(workspace), {"title": "A simulated city"})
+    here = _make(workspace, {"title": "A simulated city"})
     strangers = [path.name for path in sorted(here.inbox.iterdir()) if not path.name.startswith(("simulated-", "."))]
     if strangers:
         _fail(
@@ -254,7 +249,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names are Chinese, terminals may not be
-    app()
+    try:
+        app()
+    except OSError as error:  # a full disk, a folder one may not write to
+        what = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"Error: {what}{error.strerror or error}.", err=True)
+        sys.exit(FAILED)
 
 
 # --- behind the commands ---------------------------------------------------------------------------------------------
@@ -271,6 +271,16 @@ def _open(folder: Path | None) -> "Workspace":
 
     try:
         return open_workspace(workspace_folder(folder))
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Workspace":
+    from assets.resources import workspace_folder
+    from pipeline.settings import SettingsError, make_workspace
+
+    try:
+        return make_workspace(workspace_folder(folder), settings)
     except SettingsError as error:
         _fail(str(error))
 

@@ -60,16 +60,24 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
     """The baseline and the current period of the settings, `first` and `last` resolved.
 
     None where there are no data, or one period only and so nothing to compare.
-    Raises `PeriodError` where a period of the settings has no data.
+    Raises `PeriodError` where a period of the settings has no data, or the two are the same though there are others.
     """
     there = periods(warehouse)
     years = [period for period in there if len(period) == 4]
     if not years:
         return None
-    baseline = years[0] if settings.baseline == "first" else settings.baseline
-    current = years[-1] if settings.current == "last" else settings.current
-    require_period(there, baseline)
-    require_period(there, current)
+    chosen = {
+        "baseline": years[0] if settings.baseline == "first" else settings.baseline,
+        "current": years[-1] if settings.current == "last" else settings.current,
+    }
+    for setting, period in chosen.items():
+        try:
+            require_period(there, period)
+        except PeriodError as error:
+            raise PeriodError(f"setting {setting!r}: {error}") from error
+    baseline, current = chosen.values()
+    if baseline == current and len(years) > 1:
+        raise PeriodError(f"settings 'baseline' and 'current' both mean {baseline}: name two periods")
     return (baseline, current) if baseline != current else None
 
 

@@ -76,7 +76,10 @@ RULES: dict[str, Rule] = {
     "lod_above_loq": Rule(
         "the limit of detection is above the limit of quantification", "Correct one of the limits."
     ),
-    "date_in_future": Rule("{value} lies after the day the file was received {detail}", "Correct the date."),
+    "date_in_future": Rule(
+        "{value} lies after the day the file was saved {detail}",
+        "Correct the date; where it is right the time stamp of the file is wrong: save the file again.",
+    ),
     "unknown_residue": Rule(
         "residue {value} is unknown", "Correct the spelling, or map it in the profile under values.residue."
     ),

@@ -292,6 +292,16 @@ def list_inbox(inbox: Path, profiles: Iterable[str] = ()) -> list[InboxFile]:
     return found
 
 
+def list_archive(archive: Path, profiles: Iterable[str] = ()) -> dict[str, InboxFile]:
+    """What was delivered before, by its identity: each file as it lay in the inbox."""
+    return {
+        folder.name: file
+        for folder in sorted(archive.glob("[0-9a-f]*"))
+        if folder.is_dir()
+        for file in list_inbox(folder, profiles)
+    }
+
+
 def received_at(path: Path, now: datetime) -> datetime:
     """When a file was saved, UTC without a zone; not later than now."""
     saved = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
@@ -322,7 +332,8 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     """Takes in what is new in the inbox.
 
     New is a content the warehouse does not hold, one that was refused or read by a profile or by reading rules that
-    have changed since, and one with rows of a site that has become known. The same file twice changes nothing.
+    have changed since, and one with rows of a site that has become known. The same file twice changes nothing. What
+    was taken in before and has left the inbox is had from the archive, so that a lost warehouse is rebuilt whole.
     Parameters: `tell` is called with a line of progress for each delivery.
     """
     profiles = all_profiles(workspace.profiles)
@@ -330,36 +341,38 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     taken: list[Delivery] = []
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
-        files = list_inbox(workspace.inbox, profiles)
-        waiting: dict[str, InboxFile] = {}
-        for file in files:
-            delivery_id = _digest(file.path)
-            if delivery_id not in waiting and _is_due(known.get(delivery_id), profiles, file):
-                waiting[delivery_id] = file
+        in_inbox = list_inbox(workspace.inbox, profiles)
+        files: dict[str, InboxFile] = {}
+        for file in in_inbox:
+            files.setdefault(_digest(file.path), file)
+        # A refused file is tried again only while it lies in the inbox.
+        given_up = {delivery_id for delivery_id, row in known.items() if row["status"] == "refused"} - {*files}
+        files = list_archive(workspace.archive, profiles) | files
         # Site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(
-            waiting,
-            key=lambda delivery_id: (
-                _is_measurement(waiting[delivery_id], profiles),
-                waiting[delivery_id].name,
+            (
+                delivery_id
+                for delivery_id, file in files.items()
+                if delivery_id not in given_up and _is_due(known.get(delivery_id), profiles, file)
             ),
+            key=lambda delivery_id: (_is_measurement(files[delivery_id], profiles), files[delivery_id].name),
         )
         sites_before = _sites(warehouse)
         for number, delivery_id in enumerate(order, start=1):
-            file = waiting[delivery_id]
+            file = files[delivery_id]
             content = file.path.read_bytes()
             saved = known[delivery_id]["received_at"] if delivery_id in known else received_at(file.path, now)
             delivery = read_and_judge(
                 content, file.name, profiles=profiles, known_sites=_sites(warehouse), received_at=saved,
                 profile_name=file.profile_name,
             )  # fmt: skip
-            _archive(file.path, content, delivery.record["delivery_id"].item(), workspace.archive)
+            _archive(file, content, delivery.record["delivery_id"].item(), workspace.archive)
             _store(warehouse, delivery)
             taken.append(delivery)
             tell(f"[{number}/{len(order)}] {_line(delivery)}")
         if _sites(warehouse) - sites_before:
-            taken += _judge_again(warehouse, workspace, profiles, {*order}, tell)
-    return IntakeReport(taken, len(files) - len(order))
+            taken += _judge_again(warehouse, files, profiles, {*order}, tell)
+    return IntakeReport(taken, len(in_inbox) - sum(files[delivery_id] in in_inbox for delivery_id in order))
 
 
 def _is_due(before: Mapping[str, object] | None, profiles: Mapping[str, Profile], file: InboxFile) -> bool:
@@ -380,7 +393,7 @@ def _is_measurement(file: InboxFile, profiles: Mapping[str, Profile]) -> bool:
 
 
 def _judge_again(
-    warehouse: Warehouse, workspace: Workspace, profiles: Mapping[str, Profile], done: set[str],
+    warehouse: Warehouse, files: Mapping[str, InboxFile], profiles: Mapping[str, Profile], done: set[str],
     tell: Callable[[str], None],
 ) -> list[Delivery]:  # fmt: skip
     """Takes deliveries in anew whose rows were quarantined for a site that is known by now."""
@@ -390,12 +403,11 @@ def _judge_again(
     )
     again = []
     for row in held.filter(~pl.col("delivery_id").is_in(sorted(done))).iter_rows(named=True):
-        kept = next(workspace.archive.glob(f"{row['delivery_id']}*"), None)
-        if kept is None:
+        if row["delivery_id"] not in files:
             continue
         delivery = read_and_judge(
-            kept.read_bytes(), row["file_name"], profiles=profiles, known_sites=_sites(warehouse),
-            received_at=row["received_at"], profile_name=row["profile"],
+            files[row["delivery_id"]].path.read_bytes(), row["file_name"], profiles=profiles,
+            known_sites=_sites(warehouse), received_at=row["received_at"], profile_name=row["profile"],
         )  # fmt: skip
         _store(warehouse, delivery)
         again.append(delivery)
@@ -424,15 +436,16 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _archive(path: Path, content: bytes, delivery_id: str, archive: Path) -> None:
-    """A copy named by its content, complete or absent: the inbox may be emptied, the way back to the cell stays."""
-    target = archive / f"{delivery_id}{path.suffix.lower()}"
+def _archive(file: InboxFile, content: bytes, delivery_id: str, archive: Path) -> None:
+    """A copy under the delivery's identity and its name, complete or absent: the inbox may be emptied."""
+    target = archive / delivery_id
     if target.exists():
         return
-    archive.mkdir(parents=True, exist_ok=True)
     beside = archive / f".{delivery_id}.{os.getpid()}"
-    beside.write_bytes(content)
-    shutil.copystat(path, beside)
+    copy = beside / file.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(content)
+    shutil.copystat(file.path, copy)
     beside.replace(target)
 
 

@@ -3,15 +3,18 @@
 Nothing is read at import: `open_workspace(folder)` reads when it is called.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from schemas.protocol import load_protocols
+
 SETTINGS_FILE = "permille.toml"
-_PERIOD = r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?"
+_PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?")
 
 
 class SettingsError(ValueError):
@@ -27,9 +30,9 @@ class Settings(BaseSettings):
     """Title of the published pages."""
     protocol: str = "permille"
     """The protocol of the headline."""
-    baseline: str = Field(default="first", pattern=f"^(first|{_PERIOD})$")
+    baseline: str = "first"
     """Period compared against: 2023, 2023-Q1, 2023-03, or `first` for the first year with data."""
-    current: str = Field(default="last", pattern=f"^(last|{_PERIOD})$")
+    current: str = "last"
     """Period compared, or `last` for the last year with data."""
     inbox: Path = Path("inbox")
     warehouse: Path = Path("warehouse.duckdb")
@@ -37,6 +40,22 @@ class Settings(BaseSettings):
     site: Path = Path("site")
     profiles: Path = Path("profiles")
     archive: Path = Path("archive")
+
+    @field_validator("protocol")
+    @classmethod
+    def _is_known(cls, protocol: str) -> str:
+        known = [known.protocol for known in load_protocols()]
+        if protocol not in known:
+            raise ValueError(f"there is no protocol {protocol!r}; there are {', '.join(known)}")
+        return protocol
+
+    @field_validator("baseline", "current")
+    @classmethod
+    def _is_period(cls, period: str, info: ValidationInfo) -> str:
+        word = "first" if info.field_name == "baseline" else "last"
+        if period != word and not _PERIOD.fullmatch(period):
+            raise ValueError(f"{period!r} is no period: write 2023, 2023-Q1, 2023-03 or {word}")
+        return period
 
     @classmethod
     def settings_customise_sources(
@@ -87,7 +106,7 @@ class Workspace(NamedTuple):
 
     @property
     def archive(self) -> Path:
-        """A copy of each delivered file, named by its content."""
+        """A copy of each delivered file, in a folder named by its content."""
         return self._of(self.settings.archive)
 
 
@@ -111,13 +130,19 @@ def open_workspace(folder: Path) -> Workspace:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
-            f"{file}: setting {name!r}: {first['msg']}. Mend it there, or in the variable PERMILLE_{name.upper()}."
+            f"{file}: setting {name!r}: {first['msg'].removeprefix('Value error, ')}."
+            f" Mend it there, or in the variable PERMILLE_{name.upper()}."
         ) from error
 
 
 def make_workspace(folder: Path, settings: dict[str, str] | None = None) -> Workspace:
-    """A new workspace with the example settings overridden by `settings`; an old one is kept as it is."""
+    """A new workspace with the example settings overridden by `settings`; an old one is kept as it is.
+
+    Raises `SettingsError` where the folder is a file, or holds settings that cannot be used.
+    """
     file = folder / SETTINGS_FILE
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is a file: name a folder for the workspace.")
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         text = (Path(__file__).parent / "settings.example.toml").read_text(encoding="utf-8")

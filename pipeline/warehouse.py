@@ -70,7 +70,9 @@ class Warehouse:
                 raise WarehouseError(
                     f"{path} is in use by another process: wait until it has ended, or end it, and try again."
                 ) from error
-            raise WarehouseError(f"{path} cannot be opened: {error}. Move it away and run again.") from error
+            raise WarehouseError(
+                f"{path} cannot be opened: {error}. Move it away and run again: it is rebuilt from archive/."
+            ) from error
         try:
             warehouse = cls(connection)
             if not read_only:
@@ -102,7 +104,7 @@ class Warehouse:
             if found.get(table) != {f"{name} {kind}" for name, kind in _columns(table).items()}:
                 raise WarehouseError(
                     f"{path} was made by another version of Permille (table {table!r} differs): move it away and run"
-                    " 'permille run'; it is rebuilt from the inbox."
+                    " 'permille run'; it is rebuilt from archive/."
                 )
 
     @contextmanager

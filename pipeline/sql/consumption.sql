@@ -23,10 +23,13 @@ residue_loads as (
         r.delivery_id, r.sheet, r.row_number, r.source_column, r.is_simulated
     from current_reported_loads r
     left join (
-        select site_id, arg_max(population, coalesce(valid_from, date '1900-01-01')) as population
+        -- As for loads, but of the figures valid on any day of the year: a reported load may have no date.
+        select site_id, population
         from current_populations
         where coalesce(year(valid_from) <= $year, true) and coalesce(year(valid_to) >= $year, true)
-        group by site_id
+        qualify row_number() over (
+            partition by site_id order by population_rank(population_method), valid_from desc nulls last
+        ) = 1
     ) p on p.site_id = r.site_id
     where r.sampling_year = $year and r.qualifier in ('=', '<LOD', '<LOQ')
         and not exists (

@@ -12,11 +12,7 @@ population_of_day as (
         and coalesce(p.valid_to >= s.sampled_on, true)
     qualify row_number() over (
         partition by s.site_id, s.sampled_on
-        order by
-            list_position(
-                ['census', 'served', 'mobile', 'design', 'NH4-N', 'cotinine', 'COD', 'BOD'], p.population_method
-            ),
-            p.valid_from desc nulls last
+        order by population_rank(p.population_method), p.valid_from desc nulls last
     ) = 1
 ),
 

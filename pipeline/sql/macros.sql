@@ -30,3 +30,7 @@ create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1
 -- Change of the current on the baseline [%]. Nothing divides by zero: no baseline, no change.
 create or replace temp macro change_percent(baseline, current_value) as
     case when baseline > 0 then 100 * (current_value / baseline - 1) end;
+
+-- Which of several counts of inhabitants is taken: the lowest rank. Counted people before those inferred from chemistry.
+create or replace temp macro population_rank(population_method) as
+    list_position(['census', 'served', 'mobile', 'design', 'NH4-N', 'cotinine', 'COD', 'BOD'], population_method);

@@ -1,5 +1,6 @@
 """Taking in: the same twice changes nothing, later supersedes earlier, the order of files does not matter."""
 
+import shutil
 from datetime import datetime
 
 import polars as pl
@@ -124,8 +125,26 @@ def test_inbox_is_neither_moved_nor_changed(workspace):
     take_in(workspace)
     assert path.read_text() == SITES
     assert path.stat().st_mtime_ns == before.st_mtime_ns
-    kept = list(workspace.archive.iterdir())
-    assert [file.read_text() for file in kept] == [SITES]
+    kept = [file for file in workspace.archive.rglob("*") if file.is_file()]
+    assert [(file.name, file.read_text()) for file in kept] == [("sites.csv", SITES)]
+
+
+def test_a_lost_warehouse_is_rebuilt_from_the_archive_when_the_inbox_was_emptied(workspace):
+    lay(workspace, "permille-sites/list.csv", SITES)
+    lay(workspace, "may.csv", results("12"), datetime(2025, 4, 1))  # noqa: DTZ001
+    lay(workspace, "garbage.csv", "\x00\x01\x02")
+    take_in(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        before = tables_of(warehouse)
+    shutil.rmtree(workspace.inbox)
+    workspace.inbox.mkdir()
+    assert take_in(workspace).taken == []  # a refused file is not tried again once it has left the inbox
+    workspace.warehouse.unlink()
+    take_in(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        after = tables_of(warehouse)
+    for table in before:
+        assert before[table].equals(after[table]), table
 
 
 def test_simulated_city_rows_add_up_and_just_the_wrong_rows_are_held(simulated_workspace):
