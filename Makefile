@@ -28,7 +28,7 @@ demo: $(STAMP) ## a simulated city, from laboratory files to a published page
 
 dev: $(STAMP) ## the Dagster UI on http://127.0.0.1:3000
 	@mkdir -p .dagster
-	@DAGSTER_HOME="$(CURDIR)" PERMILLE_WORKSPACE="$(abspath $(WORKSPACE))" PATH="$(abspath $(BIN)):$$PATH" \
+	@DAGSTER_DISABLE_TELEMETRY=1 DAGSTER_HOME="$(CURDIR)" PERMILLE_WORKSPACE="$(abspath $(WORKSPACE))" PATH="$(abspath $(BIN)):$$PATH" \
 		$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 test: lint types suite ## lint, types and the whole suite
@@ -60,4 +60,4 @@ golden: $(STAMP) ## write the golden files anew; read the diff before you commit
 	@PERMILLE_WRITE_GOLDEN=1 $(BIN)/pytest -n 0 tests -k golden
 
 clean: ## remove what was installed and built (not the workspace)
-	rm -rf $(VENV) .venv-duckdb2 .dagster dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-duckdb2 .dagster .logs_queue logs dist .mypy_cache .ruff_cache .pytest_cache

@@ -4,14 +4,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.describe import describe, materialized
+from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
 
 
 @dg.asset(
-    deps=["site_periods", "sites", "areas", "factors", "protocols"],
-    kinds={"sql", "duckdb"}, code_version="1", pool="warehouse", **describe("changes"),
+    deps=["deliveries", "site_periods", "sites", "areas", "factors", "protocols"],
+    kinds={"sql", "duckdb"}, code_version=sql_version("changes"), pool="warehouse", **describe("changes"),
 )  # fmt: skip
 def changes(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """How far each drug has fallen or risen, over the same sites."""

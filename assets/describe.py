@@ -1,5 +1,6 @@
 """How a table shows itself in Dagster: description, columns with units, kinds, group. From the models alone."""
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import Warehouse, sql
 from schemas.tables import TABLES
 
 _log = logging.getLogger("permille")
@@ -35,6 +36,12 @@ def describe(table: str) -> dict[str, Any]:
         "owners": OWNERS,
         "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)},
     }
+
+
+def sql_version(table: str) -> str:
+    """The code version of a table computed by SQL: where statement, macros or views read differently, it is another."""
+    texts = "\n".join(sql(name) for name in ("macros", "views", table))
+    return hashlib.sha256(texts.encode()).hexdigest()[:12]
 
 
 def materialized(warehouse: Warehouse, table: str, **more: object) -> dg.MaterializeResult[Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.describe import describe, materialized
+from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
 
@@ -12,8 +12,8 @@ KINDS = {"sql", "duckdb"}
 
 
 @dg.asset(
-    deps=["deliveries", "results", "flows", "populations", "sites", "areas"],
-    kinds=KINDS, code_version="1", pool="warehouse", **describe("loads"),
+    deps=["deliveries", "results", "flows", "populations"],
+    kinds=KINDS, code_version=sql_version("loads"), pool="warehouse", **describe("loads"),
 )  # fmt: skip
 def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Concentration times flow, per 1000 inhabitants."""
@@ -23,8 +23,8 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["loads", "reported_loads", "populations", "factors", "doses", "protocols"],
-    kinds=KINDS, code_version="1", pool="warehouse", **describe("consumption"),
+    deps=["deliveries", "loads", "reported_loads", "populations", "factors", "doses", "protocols"],
+    kinds=KINDS, code_version=sql_version("consumption"), pool="warehouse", **describe("consumption"),
 )  # fmt: skip
 def consumption(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Loads corrected for excretion, by each protocol."""
@@ -35,7 +35,7 @@ def consumption(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 @dg.asset(
     deps=["consumption", "protocols"],
-    kinds=KINDS, code_version="1", pool="warehouse", **describe("site_periods"),
+    kinds=KINDS, code_version=sql_version("site_periods"), pool="warehouse", **describe("site_periods"),
 )  # fmt: skip
 def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Means of each site by year, quarter and month."""
@@ -45,8 +45,8 @@ def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["site_periods", "sites", "areas", "protocols"],
-    kinds=KINDS, code_version="1", pool="warehouse", **describe("area_periods"),
+    deps=["deliveries", "site_periods", "sites", "areas", "protocols"],
+    kinds=KINDS, code_version=sql_version("area_periods"), pool="warehouse", **describe("area_periods"),
 )  # fmt: skip
 def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Means of each area and of the network over the sites available."""

@@ -39,7 +39,7 @@ def site(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Builds the pages from the published copy and puts them in place of the last edition."""
     here = workspace.get()
     with Warehouse.open(here.published, read_only=True) as warehouse:
-        baseline, current = estimates.chosen_periods(warehouse, here.settings) or ("", "")
+        baseline, current = estimates.chosen_periods(warehouse, here.settings) or (None, None)
     build = partial(
         publish_site, here.published, headline_protocol=here.settings.protocol, baseline=baseline, current=current,
         title=here.settings.title,

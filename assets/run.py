@@ -11,13 +11,14 @@ import dagster as dg
 from assets.definitions import build_defs
 from assets.resources import WorkspaceResource
 from pipeline.estimates import PeriodError
+from pipeline.publication import NotOursError
 from pipeline.quality import BrokenTableError
 from pipeline.settings import SettingsError, Workspace
 from pipeline.warehouse import Warehouse, WarehouseError
 from schemas.profile import ProfileError
 
 _INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-_SPOKEN = (SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, OSError)
+_SPOKEN = (SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, NotOursError, OSError)
 
 
 class RunFailedError(RuntimeError):
@@ -34,15 +35,14 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
     job = build_defs(resources={"workspace": WorkspaceResource(folder=str(workspace.folder))}).resolve_job_def(
         "monitoring"
     )
-    with _progress(tell), _instance(workspace) as instance:
-        try:
-            job.execute_in_process(
-                instance=instance, run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-            )
-        except dg.DagsterError as error:
-            raise RunFailedError(str(error)) from error
-        except _SPOKEN as error:
-            raise RunFailedError(str(error)) from error
+    config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    try:
+        with _progress(tell), _instance(workspace) as instance:
+            job.execute_in_process(instance=instance, run_config=config)
+    except dg.DagsterError as error:
+        raise RunFailedError(str(error)) from error
+    except _SPOKEN as error:
+        raise RunFailedError(str(error)) from error
     return bool(_held(workspace) - before)
 
 
@@ -74,9 +74,17 @@ def _progress(tell: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
-    """Dagster's own, where DAGSTER_HOME names one; else one inside the workspace. Neither sends anything anywhere."""
-    if os.environ.get("DAGSTER_HOME"):
+    """Dagster's own, where DAGSTER_HOME names one; else one inside the workspace. Neither sends anything anywhere.
+
+    Raises `RunFailedError` where the one of DAGSTER_HOME would.
+    """
+    if at := os.environ.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:
+            if instance.telemetry_enabled:
+                raise RunFailedError(
+                    f"DAGSTER_HOME={at} would send usage data: write 'telemetry: {{enabled: false}}' into the"
+                    " dagster.yaml there, or unset DAGSTER_HOME."
+                )
             yield instance
         return
     home = workspace.folder / ".dagster"

@@ -10,7 +10,7 @@ import polars as pl
 _QUERIES = Path(__file__).parent / "queries"
 _ROWS_AT_ONCE = 200_000
 
-Parameter = str | int | float
+Parameter = str | int | float | None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Writing tables as CSV files that are safe to open in a spreadsheet. No choice of rows or columns is made here."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,11 +11,13 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 .. [1] OWASP, "CSV Injection".
 """
+_FORMULA = f"(^|;)([{re.escape(''.join(FORMULA_STARTS))}])"
 
 
 def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with an apostrophe before each text that a spreadsheet would run; lists become text.
 
+    A semicolon begins a new cell where the decimal sign is a comma, so what stands behind one is looked at as well.
     Numbers stay numbers, so a negative one keeps its sign. An empty item of a list stays an empty place.
 
     >>> neutralised(pl.DataFrame({"a": ["=1+1", "plain"], "b": [[1.5, None], [-0.1, 2.0]]})).rows()
@@ -22,8 +25,7 @@ def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     """
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    is_formula = pl.any_horizontal(*[pl.col("value").str.starts_with(start) for start in FORMULA_STARTS])
-    as_text = pl.when(is_formula).then(pl.concat_str(pl.lit("'"), pl.col("value"))).otherwise(pl.col("value"))
+    as_text = pl.col("value").str.replace_all(_FORMULA, "$1'$2")
     return frame.with_columns(
         *[
             pl.col(name).list.eval(pl.element().cast(pl.String).fill_null("")).list.join(";").alias(name)

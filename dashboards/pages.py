@@ -43,7 +43,7 @@ _Row = dict[str, Any]
 
 
 def publish_site(
-    database: Path, folder: Path, *, headline_protocol: str, baseline: str, current: str, title: str
+    database: Path, folder: Path, *, headline_protocol: str, baseline: str | None, current: str | None, title: str
 ) -> None:
     """Writes the site into a folder: the same input gives the same bytes.
 
@@ -56,7 +56,7 @@ def publish_site(
     headline_protocol
         The protocol of the headline, the trends and the table of places.
     baseline, current
-        The periods compared, as in the table `changes`: 2023, 2023-Q1 or 2023-03.
+        The periods compared, as in the table `changes`: 2023, 2023-Q1 or 2023-03; None where there are no two yet.
     title
         The name of the page.
 
@@ -76,6 +76,8 @@ def publish_site(
     parameters = {"protocol": headline_protocol, "baseline": baseline, "current": current}
     with datasets.published(database) as connection:
         data = {name: datasets.read(connection, name, parameters) for name in datasets.names()}
+        is_whole = (pl.col("level") == "area") & pl.col("unit_id").is_in(data["whole_areas"]["unit_id"].to_list())
+        data |= {name: data[name].filter(~is_whole) for name in ("places", "trends")}
         known = data["protocols"]["protocol"].to_list()
         if known and headline_protocol not in known:
             raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
@@ -143,7 +145,7 @@ def _map_style_id() -> str | None:
 
 
 def _context(
-    data: Mapping[str, pl.DataFrame], headline_protocol: str, baseline: str, current: str, title: str
+    data: Mapping[str, pl.DataFrame], headline_protocol: str, baseline: str | None, current: str | None, title: str
 ) -> dict[str, Any]:
     """All that the page says, as values and ready sentences."""
     coverage = data["coverage"].row(0, named=True)
@@ -223,7 +225,7 @@ def _because(change: _Row) -> str:
     return labels.because(change["reason"], change["n_sites"] + change["n_sites_left_out"])
 
 
-def _lead(headline: list[_Row], baseline: str, current: str) -> str:
+def _lead(headline: list[_Row], baseline: str | None, current: str | None) -> str:
     """The overview in a sentence or two."""
     changes = [(row["change_percent"], row["name"]) for row in headline if row["change_percent"] is not None]
     said = [(labels.change_in_words(change), name) for change, name in changes]
@@ -241,7 +243,7 @@ def _lead(headline: list[_Row], baseline: str, current: str) -> str:
     return f"{drugs} from {baseline} to {current}: {counts}.{first}"
 
 
-def _nothing(data: Mapping[str, pl.DataFrame], coverage: _Row, baseline: str, current: str) -> _Row:
+def _nothing(data: Mapping[str, pl.DataFrame], coverage: _Row, baseline: str | None, current: str | None) -> _Row:
     """Why no change stands here: the first step of the way from file to figure at which nothing was left."""
     missing = data["load_reasons"].to_dicts()
     details = [
@@ -264,6 +266,9 @@ def _nothing(data: Mapping[str, pl.DataFrame], coverage: _Row, baseline: str, cu
         }
     periods = data["available_periods"]
     available = ", ".join(f"{row[0]} ({labels.things(row[1], 'site', 'sites')})" for row in periods.iter_rows())
+    if baseline is None:
+        sentence = f"A change needs two years. So far sites have a mean in: {available or 'none'}."
+        return {"sentence": sentence, "details": details}
     return {
         "sentence": f"There is no comparison of {baseline} with {current} by this protocol. "
         + (f"Sites have a mean in: {available}." if available else "No site has a mean in any period of that kind."),
@@ -307,8 +312,8 @@ def _trends(
     data: Mapping[str, pl.DataFrame],
     names: Mapping[str, str],
     order: list[str],
-    baseline: str,
-    current: str,
+    baseline: str | None,
+    current: str | None,
     *,
     is_simulated: bool,
 ) -> list[_Row]:
@@ -340,6 +345,7 @@ def _trends(
             {
                 "slug": slugs[drug],
                 "name": name,
+                "is_provisional": periods["is_provisional"].any(),
                 "finding": _finding(name, change, baseline, current),
                 "key": _key(figure_data),
                 "caption": f"{kind.capitalize()} means [{labels.UNIT}], {basis}, over all available sites.",
@@ -356,8 +362,10 @@ def _undrawn(data: Mapping[str, pl.DataFrame], headline: list[_Row]) -> list[str
     return [row["name"] for row in headline if row["drug"] not in drawn]
 
 
-def _finding(name: str, change: _Row | None, baseline: str, current: str) -> str:
+def _finding(name: str, change: _Row | None, baseline: str | None, current: str | None) -> str:
     """What a trend says, in a sentence computed from its numbers."""
+    if baseline is None:
+        return f"{name}: there is one year so far, and nothing to compare it with."
     if change is None:
         return f"{name}: {baseline} and {current} were not compared."
     if change["change_percent"] is None:

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 
 COLOURS: dict[str, str] = {
-    "methamphetamine": "#0072b2",
+    "methamphetamine": "#1079ba",
     "amphetamine": "#009271",
     "cocaine": "#d55e00",
     "mdma": "#c0649b",
@@ -14,8 +14,8 @@ COLOURS: dict[str, str] = {
     "etomidate": "#b0596a",
     "codeine": "#3f8aa8",
 }
-"""The colour of each drug. All keep a contrast of 3:1 on the light and on the dark page; the first six are told apart
-with red-green blindness (after Okabe and Ito, darkened where the light page asks for it)."""
+"""The colour of each drug. All keep a contrast of 3:1 on the light and on the dark page, inside the bands too; the
+first six are told apart with red-green blindness (after Okabe and Ito, darkened where the light page asks for it)."""
 
 OTHER_COLOUR = "#667a94"
 """The colour of a drug without one of its own."""
@@ -72,6 +72,6 @@ def colour_of(drug: str) -> str:
     """The colour of a drug, the same in every figure.
 
     >>> colour_of("methamphetamine"), colour_of("something new")
-    ('#0072b2', '#667a94')
+    ('#1079ba', '#667a94')
     """
     return COLOURS.get(drug, OTHER_COLOUR)

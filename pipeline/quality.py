@@ -6,8 +6,11 @@ No judging of deliveries (`pipeline/intake.py`).
 from typing import NamedTuple
 
 from pipeline.judge import judge
+from pipeline.status import status
 from pipeline.warehouse import Warehouse
 from schemas.tables import TABLES
+
+ROWS_LOST = "deliveries: the tables do not hold the rows that were accepted and quarantined"
 
 
 class TableCheck(NamedTuple):
@@ -23,9 +26,21 @@ class TableCheck(NamedTuple):
         """True where each row keeps every rule."""
         return self.n_broken == 0
 
+    @property
+    def message(self) -> str:
+        """What is broken, in a line."""
+        rules = ", ".join(f"{rule} ({count})" for rule, count in self.rules.items())
+        return f"{self.table}: {self.n_broken} of {self.n_rows} rows break their model: {rules}"
+
+
+REMEDY = (
+    "The warehouse was changed by something else, or this is a fault of Permille: move it away and run again, it is"
+    " rebuilt from archive/. Report it if it comes back."
+)
+
 
 class BrokenTableError(RuntimeError):
-    """A table that breaks its model; the message says which rules, and that nothing was published."""
+    """A table that breaks its model, or rows that were lost; the message says which, and that nothing was published."""
 
 
 def check_table(warehouse: Warehouse, table: str) -> TableCheck:
@@ -45,8 +60,9 @@ def check_table(warehouse: Warehouse, table: str) -> TableCheck:
 
 
 def require_sound(warehouse: Warehouse) -> None:
-    """Raises `BrokenTableError` where any table breaks its model."""
-    broken = [check for table in TABLES if not (check := check_table(warehouse, table)).passed]
+    """Raises `BrokenTableError` where any table breaks its model, or rows of a delivery are lost."""
+    broken = [check.message for table in TABLES if not (check := check_table(warehouse, table)).passed]
+    if not status(warehouse).does_add_up:
+        broken.append(ROWS_LOST)
     if broken:
-        what = "; ".join(f"{check.table}: {check.n_broken} rows break {', '.join(check.rules)}" for check in broken)
-        raise BrokenTableError(f"nothing was published: {what}. The last edition stays. Run 'permille run' again.")
+        raise BrokenTableError(f"nothing was published: {'; '.join(broken)}. The last edition stays. {REMEDY}")

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from schemas.protocol import load_protocols
 
 SETTINGS_FILE = "permille.toml"
+_PLACES = ("inbox", "warehouse", "published", "site", "profiles", "archive")
 _PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?")
 
 
@@ -125,7 +126,7 @@ def open_workspace(folder: Path) -> Workspace:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: not a TOML file in UTF-8: {error}. Mend it there.") from error
     try:
-        return Workspace(folder, Settings(**given))
+        settings = Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -133,6 +134,20 @@ def open_workspace(folder: Path) -> Workspace:
             f"{file}: setting {name!r}: {first['msg'].removeprefix('Value error, ')}."
             f" Mend it there, or in the variable PERMILLE_{name.upper()}."
         ) from error
+    _require_apart(file, settings)
+    return Workspace(folder, settings)
+
+
+def _require_apart(file: Path, settings: Settings) -> None:
+    """The site is replaced as a whole, so nothing else may lie in it; and no place may be another's."""
+    folder = file.parent.resolve()
+    places = {name: (folder / getattr(settings, name)).resolve() for name in _PLACES}
+    for name, place in places.items():
+        if folder.is_relative_to(place):
+            raise SettingsError(f"{file}: setting {name!r} is the workspace itself or above it: name a place inside.")
+        for other, elsewhere in places.items():
+            if name != other and elsewhere.is_relative_to(place):
+                raise SettingsError(f"{file}: setting {other!r} lies in {name!r}: give each a place of its own.")
 
 
 def make_workspace(folder: Path, settings: dict[str, str] | None = None) -> Workspace:

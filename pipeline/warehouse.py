@@ -172,7 +172,8 @@ class Warehouse:
     def copy_to(self, target: Path) -> None:
         """A copy of all tables in a new file, put in place of `target` in one step: its readers see old or new."""
         beside = target.with_name(f".{target.name}.{os.getpid()}")
-        beside.unlink(missing_ok=True)
+        for left in target.parent.glob(f".{target.name}.*"):
+            left.unlink()  # by a process that was killed: while this one holds the warehouse, no other copies
         quoted = str(beside).replace("'", "''")  # attach takes no bound parameter
         self._do(f"attach '{quoted}' as copy_target")
         try:

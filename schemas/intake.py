@@ -11,7 +11,6 @@ from pandera.api.polars.types import PolarsData
 from schemas.columns import column
 
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
-CENSORED = ["<LOD", "<LOQ"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
 """What a litre weighs: no concentration is above it, and a number that is was mistyped."""
@@ -130,7 +129,7 @@ class Flows(_Delivered):
     site_id: str = column("site_id")
     sampled_on: pl.Date = column("sampled_on")
     sampling_year: pl.Int32 = column("sampling_year")
-    flow_m3_per_day: float = column("flow_m3_per_day", gt=0, le=1e9)
+    flow_m3_per_day: float = column("flow_m3_per_day", ge=0.001, le=1e9)
 
     class Config:
         strict = True
@@ -142,7 +141,7 @@ class Populations(_Delivered):
 
     site_id: str = column("site_id")
     population_method: str = column("population_method", isin=POPULATION_METHODS)
-    population: float = column("population", gt=0, le=1e10)
+    population: float = column("population", ge=1, le=1e10)
     population_rsd: float = column("population_rsd", nullable=True, ge=0)
     valid_from: pl.Date = column("valid_from", nullable=True)
     valid_to: pl.Date = column("valid_to", nullable=True)

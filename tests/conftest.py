@@ -58,6 +58,12 @@ def lay(workspace, name: str, content: str | bytes, saved: datetime = RECEIVED) 
     return path
 
 
+def lay_tiny(workspace) -> None:
+    """Lays the deliveries of the tiny city into the inbox."""
+    for file in sorted((ROOT / "tests" / "data" / "tiny").glob("*.csv")):
+        lay(workspace, file.name, file.read_bytes())
+
+
 def estimate(warehouse) -> None:
     """Computes all estimates of a warehouse, as the job does."""
     estimates.load_reference(warehouse)

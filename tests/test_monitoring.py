@@ -12,11 +12,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.run import run_monitoring
+from assets.run import RunFailedError, run_monitoring
 from pipeline import estimates, quality
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
-from tests.conftest import tables_of
+from tests.conftest import lay, lay_tiny, tables_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -115,7 +115,7 @@ def _assert_same(first, second) -> None:
     assert pages == again
 
 
-@pytest.mark.parametrize("moment", ["intake", "loads", "site_periods", "site"])
+@pytest.mark.parametrize("moment", ["intake", "loads", "site_periods", "copy", "site"])
 def test_a_run_killed_in_the_middle_leaves_nothing_to_clean(simulated_inbox, simulated_workspace, tmp_path, moment):
     """kill -9 during a stage, then a normal run: the result of an undisturbed one."""
     _, folder = simulated_inbox
@@ -123,11 +123,17 @@ def test_a_run_killed_in_the_middle_leaves_nothing_to_clean(simulated_inbox, sim
     here = make_workspace(tmp_path / "killed")
     shutil.copytree(folder, here.inbox, dirs_exist_ok=True, copy_function=shutil.copy2)
     command = [sys.executable, "-u", "-m", "permille", "run", "--workspace", str(here.folder)]
-    sign = {"intake": "[20/", "loads": "quarantine:", "site_periods": "consumption:", "site": "site: writing"}[moment]
+    sign = {"intake": "[20/", "loads": "quarantine:", "site_periods": "consumption:", "site": "site: writing"}.get(
+        moment
+    )
     env = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         for line in process.stdout:
-            if sign in line:
+            if moment == "copy" and "published copy:" in line:
+                _wait_for(lambda: any(here.folder.glob(".published.duckdb.*")))
+                process.send_signal(signal.SIGKILL)
+                break
+            if sign and sign in line:
                 time.sleep(0.05)
                 process.send_signal(signal.SIGKILL)
                 break
@@ -139,8 +145,16 @@ def test_a_run_killed_in_the_middle_leaves_nothing_to_clean(simulated_inbox, sim
     assert left == []
 
 
-def test_a_table_that_breaks_its_model_is_not_published(simulated_inbox, tmp_path):
-    """The last edition stays, and the message names the table and the rule."""
+def _wait_for(happened, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("guard", ["checks", "publication"])
+def test_a_table_that_breaks_its_model_is_not_published(simulated_inbox, tmp_path, monkeypatch, guard):
+    """By either of two guards alone: the last edition stays, and the message names the table and the rule."""
     _, folder = simulated_inbox
     here = make_workspace(tmp_path / "broken")
     for name in ("areas", "sites"):
@@ -150,13 +164,108 @@ def test_a_table_that_breaks_its_model_is_not_published(simulated_inbox, tmp_pat
     edition = here.published.read_bytes()
     with duckdb.connect(str(here.warehouse)) as connection:
         connection.execute("update sites set latitude = 99")
-    with (
-        Warehouse.open(here.warehouse) as warehouse,
-        pytest.raises(quality.BrokenTableError, match="sites: 18 rows break out_of_range"),
-    ):
-        quality.require_sound(warehouse)
-    from assets.run import RunFailedError
-
-    with pytest.raises(RunFailedError):
-        run_monitoring(here, tell=lambda line: None)
+    said: list[str] = []
+    if guard == "checks":
+        monkeypatch.setattr(quality, "require_sound", lambda warehouse: None)
+    else:
+        monkeypatch.setattr(quality, "check_table", _only_from(quality.require_sound, quality.check_table))
+    with pytest.raises(RunFailedError) as failed:
+        run_monitoring(here, tell=said.append)
+    assert "sites: 18 of 18 rows break their model: out_of_range (18)" in "\n".join([*said, str(failed.value)])
     assert here.published.read_bytes() == edition
+
+
+def _only_from(caller, check):
+    """`check`, which finds nothing except when `caller` asks."""
+
+    def checked(warehouse, table):
+        asked_by = sys._getframe(1).f_code
+        while_asked = asked_by is caller.__code__ or asked_by.co_qualname.startswith(caller.__qualname__)
+        return check(warehouse, table) if while_asked else quality.TableCheck(table, 0, 0, {})
+
+    return checked
+
+
+def test_lost_rows_are_not_published(workspace):
+    """Neither by the job nor where somebody starts the tables behind the intake alone."""
+    lay_tiny(workspace)
+    run_monitoring(workspace, tell=lambda line: None)
+    edition = workspace.published.read_bytes()
+    with duckdb.connect(str(workspace.warehouse)) as connection:
+        connection.execute("delete from results where site_id = 'S1'")
+    said: list[str] = []
+    with pytest.raises(RunFailedError):
+        run_monitoring(workspace, tell=said.append)
+    assert any(quality.ROWS_LOST in line for line in said)
+    with Warehouse.open(workspace.warehouse) as warehouse, pytest.raises(quality.BrokenTableError, match="accepted"):
+        quality.require_sound(warehouse)
+    assert workspace.published.read_bytes() == edition
+    workspace.warehouse.unlink()  # the remedy that the message names
+    run_monitoring(workspace, tell=lambda line: None)
+    with Warehouse.open(workspace.published, read_only=True) as warehouse:
+        assert "S1" in set(warehouse.read("results")["site_id"])
+
+
+@pytest.mark.parametrize("current", ["last", "2024"])
+def test_one_year_of_data_gives_a_page_that_says_so(workspace, current):
+    lay_tiny(workspace)
+    results = workspace.inbox / "results.csv"
+    lay(
+        workspace,
+        "results.csv",
+        "".join(line for line in results.read_text().splitlines(keepends=True) if ",2023-" not in line),
+    )
+    settings = workspace.settings.model_copy(update={"current": current})
+    (workspace.folder / "permille.toml").write_text(f'current = "{current}"\n')
+    run_monitoring(workspace._replace(settings=settings), tell=lambda line: None)
+    page = (workspace.site / "index.html").read_text(encoding="utf-8")
+    assert "A change needs two years. So far sites have a mean in: 2024 (2 sites)." in page
+    assert "in , against" not in page
+    assert "figure-trend-methamphetamine" in page
+
+
+def test_a_number_next_to_nothing_stops_no_edition(workspace):
+    """1e-310 ng/L is a number and is accepted; a change on it is none and says so."""
+    lay_tiny(workspace)
+    text = (workspace.inbox / "results.csv").read_text()
+    tiny = "".join(
+        ",".join([*line.split(",")[:3], "1e-310", *line.split(",")[4:]])
+        if "METH" in line and ",2023-" in line
+        else line
+        for line in text.splitlines(keepends=True)
+    )
+    lay(workspace, "results.csv", tiny)
+    run_monitoring(workspace, tell=lambda line: None)
+    with Warehouse.open(workspace.published, read_only=True) as warehouse:
+        rows = warehouse.read("changes").filter(pl.col("drug") == "methamphetamine")
+    assert set(rows["reason"]) == {"baseline_zero"}
+    assert set(rows["state"]) == {"not estimable"}
+
+
+def test_a_site_folder_that_is_not_ours_is_left_alone(workspace):
+    lay_tiny(workspace)
+    workspace.site.mkdir()
+    (workspace.site / "precious.txt").write_text("mine")
+    with pytest.raises(RunFailedError, match="holds something that Permille did not write"):
+        run_monitoring(workspace, tell=lambda line: None)
+    assert (workspace.site / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [("/nonexistent", "DAGSTER_HOME"), ("{empty}", "would send usage data"), (".", "DAGSTER_HOME")],
+)
+def test_a_dagster_home_that_cannot_be_used_says_so(workspace, tmp_path, monkeypatch, home, said):
+    empty = tmp_path / "home"
+    empty.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", home.format(empty=empty))
+    with pytest.raises(RunFailedError, match=said):
+        run_monitoring(workspace, tell=lambda line: None)
+    assert not (empty / "logs").exists(), "telemetry was recorded"
+
+
+def test_our_own_dagster_home_records_no_telemetry(simulated_workspace):
+    _, here = simulated_workspace
+    assert (here.folder / ".dagster").is_dir()
+    assert not list((here.folder / ".dagster").rglob("event.log"))
+    assert not list((here.folder / ".dagster").rglob("id.yaml"))

@@ -10,15 +10,14 @@ from dashboards.downloads import neutralised
 from pipeline import estimates
 from pipeline.intake import take_in
 from pipeline.warehouse import Warehouse
-from tests.conftest import estimate, lay
+from tests.conftest import estimate, lay_tiny
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture
 def warehouse(workspace):
-    for file in sorted((HERE / "data" / "tiny").glob("*.csv")):
-        lay(workspace, file.name, file.read_bytes())
+    lay_tiny(workspace)
     take_in(workspace)
     with Warehouse.open(workspace.warehouse) as opened:
         estimate(opened)

@@ -22,7 +22,7 @@ class TrendData(NamedTuple):
         subtitle: what is shown, short.
         periods: `level`, `unit_id`, `unit_name`, `period`, `n_sites`, `mean_mg_per_day_per_1000` [mg/day/1000],
             sorted by unit and period, one kind of period.
-        baseline_period, current_period: the periods compared.
+        baseline_period, current_period: the periods compared, None where there is nothing to compare yet.
         baseline, current: the means of the panel [mg/day/1000], None where there are none.
         is_simulated: whether any of it is simulated.
     """
@@ -31,8 +31,8 @@ class TrendData(NamedTuple):
     title: str
     subtitle: str
     periods: pl.DataFrame
-    baseline_period: str
-    current_period: str
+    baseline_period: str | None
+    current_period: str | None
     baseline: float | None
     current: float | None
     is_simulated: bool
@@ -50,7 +50,8 @@ def trend(data: TrendData, labels: TrendLabels) -> go.Figure:
     figure.add_trace(_network(data, labels))
     for trace in _panel(data, labels):
         figure.add_trace(trace)
-    marked = ((data.baseline_period, labels.baseline), (data.current_period, labels.current))
+    both = ((data.baseline_period, labels.baseline), (data.current_period, labels.current))
+    marked = [(period, word) for period, word in both if period is not None]
     figure.update_layout(
         template=theme.TEMPLATE,
         title={"text": in_figure(data.title), "subtitle": {"text": _subtitle(data, labels)}},
@@ -141,7 +142,7 @@ def _network(data: TrendData, labels: TrendLabels) -> go.Scatter:
 
 def _panel(data: TrendData, labels: TrendLabels) -> list[go.Scatter]:
     compared = ((data.baseline_period, data.baseline), (data.current_period, data.current))
-    found = [(period, mean) for period, mean in compared if mean is not None]
+    found = [(period, mean) for period, mean in compared if period is not None and mean is not None]
     return [
         go.Scatter(
             x=[day.isoformat() for day in span(period)],
@@ -198,9 +199,8 @@ def _watermark(data: TrendData, labels: TrendLabels) -> list[dict[str, Any]]:
 
 def _range(data: TrendData) -> list[str]:
     """The years that hold all of the periods, drawn or compared."""
-    days = [
-        day for period in [*data.periods["period"], data.baseline_period, data.current_period] for day in span(period)
-    ]
+    compared = [period for period in (data.baseline_period, data.current_period) if period is not None]
+    days = [day for period in [*data.periods["period"], *compared] for day in span(period)]
     first, last = min(days), max(days)
     after = last.year if (last.month, last.day) == (1, 1) else last.year + 1
     return [f"{first.year}-01-01", f"{after}-01-01"]

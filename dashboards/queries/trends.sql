@@ -21,7 +21,7 @@ counted as (
 
 select
     p.drug, p.level, p.unit_id, p.unit_name, p.period_kind, p.period, p.state, p.reason, p.n_sites, p.n_days,
-    p.n_censored, p.mean_mg_per_day_per_1000, p.basis
+    p.n_censored, p.mean_mg_per_day_per_1000, p.basis, p.is_provisional
 from periods p join counted c on c.drug = p.drug
 where p.period_kind = if(c.n_quarters > c.n_years and c.n_years_with_quarters >= c.n_years, 'quarter', 'year')
 order by p.drug, p.level desc, p.unit_name, p.unit_id, p.period

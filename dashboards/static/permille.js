@@ -23,7 +23,13 @@
   Promise.all(plots.map(draw)).then(() => {
     document.documentElement.classList.add("figures-drawn");
     scheme.addEventListener("change", () => recolour(ink()));
-    window.addEventListener("beforeprint", () => recolour("#000000"));
-    window.addEventListener("afterprint", () => recolour(ink()));
+    // Paper is narrower than most windows: figures take its width while it is laid out.
+    const redraw = (colour) => plots.forEach((plot) => {
+      Plotly.relayout(plot, { "font.color": colour });
+      Plotly.Plots.resize(plot);
+    });
+    window.matchMedia("print").addEventListener("change", (print) => redraw(print.matches ? "#000000" : ink()));
+    window.addEventListener("beforeprint", () => redraw("#000000"));
+    window.addEventListener("afterprint", () => redraw(ink()));
   });
 })();

@@ -108,7 +108,8 @@ judged as (
         case
             when n_sites = 0 then coalesce(reasons_left_out, 'no_common_weekday')
             when same_weight is null and n_without_population > 0 then 'no_population'
-            when baseline_sum = 0 then 'baseline_zero'
+            -- As good as zero: a number no computer can hold is no change either.
+            when baseline_sum = 0 or not isfinite(change_percent(baseline_sum, current_sum)) then 'baseline_zero'
         end as reason_not
     from compared
 )
@@ -131,7 +132,8 @@ select
     null::double as ci_high_percent,
     if(j.reason_not is null, null, 'not estimable') as verdict,
     null::double as smallest_detectable_fall_percent,
-    change_percent(j.naive_baseline, j.naive_current) as naive_change_percent,
+    if(isfinite(change_percent(j.naive_baseline, j.naive_current)), change_percent(j.naive_baseline, j.naive_current), null)
+        as naive_change_percent,
     case
         when j.reason_not is not null then null
         when change_percent(j.baseline, j.present) > j.stable_band_percent then 'increase'

@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from assets.definitions import build_defs
+from pipeline import estimates
+from pipeline.warehouse import sql
 from schemas.tables import TABLES
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "asset_graph.json"
@@ -26,15 +30,25 @@ def graph() -> dict:
             "owners": sorted(spec.owners),
             "code_version": spec.code_version,
             "description": spec.description,
-            "columns": [column.name for column in schema.columns] if schema else [],
+            "columns": [" ".join([column.name, *column.tags.values()]) for column in schema.columns] if schema else [],
         }
     repository = defs.get_repository_def()
-    checks = sorted(f"{key.asset_key.to_user_string()}: {key.name}" for key in repository.asset_checks_defs_by_key)
+    checks = sorted(
+        f"{key.asset_key.to_user_string()}: {key.name}"
+        + (", blocking" if definition.get_spec_for_check_key(key).blocking else "")
+        for key, definition in repository.asset_checks_defs_by_key.items()
+    )
+    monitoring = monitoring_job()
     return {
         "assets": dict(sorted(nodes.items())),
         "checks": checks,
         "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
-        "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
+        "monitoring": sorted(key.to_user_string() for key in monitoring.asset_layer.selected_asset_keys),
+        "pools": {node.name: node.definition.pool for node in monitoring.nodes},
+        "schedules": {
+            schedule.name: f"{schedule.cron_schedule} {schedule.execution_timezone}"
+            for schedule in repository.schedule_defs
+        },
         "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
     }
 
@@ -95,8 +109,66 @@ def test_the_sensor_asks_for_one_run_for_each_state_of_the_inbox(workspace):
     lay(workspace, "b.csv", "y")
     second = look(first.cursor)
     assert second.cursor != first.cursor
+    lay(workspace, "tomorrow.csv", "z", datetime.now() + timedelta(days=1))  # noqa: DTZ005
+    third = look(second.cursor)
+    assert third.run_requests, "a file with a wrong time stamp may not silence the sensor"
     (workspace.inbox / "c.csv").write_text("being copied")
-    assert isinstance(look(second.cursor), dg.SkipReason)
+    assert isinstance(look(third.cursor), dg.SkipReason)
+
+
+def test_the_sensor_asks_again_where_a_run_has_failed_and_gives_up_in_the_end(workspace):
+    from assets.jobs import MOST_ATTEMPTS, inbox
+    from assets.resources import WorkspaceResource
+    from tests.conftest import lay
+
+    lay(workspace, "a.csv", "x")
+    cursor, keys = None, []
+    with dg.instance_for_test() as instance:
+        for _ in range(MOST_ATTEMPTS + 2):
+            context = dg.build_sensor_context(
+                instance=instance, cursor=cursor,
+                resources={"workspace": WorkspaceResource(folder=str(workspace.folder))},
+            )  # fmt: skip
+            asked = inbox(context)
+            if isinstance(asked, dg.SkipReason):
+                assert "have failed" in str(asked.skip_message)
+                continue
+            (request,), cursor = asked.run_requests, asked.cursor
+            keys.append(request.run_key)
+            instance.create_run_for_job(monitoring_job(), status=dg.DagsterRunStatus.FAILURE, tags=dict(request.tags))
+    assert len(keys) == len(set(keys)) == MOST_ATTEMPTS
+
+
+def monitoring_job() -> dg.JobDefinition:
+    return build_defs().resolve_job_def("monitoring")
+
+
+def test_two_runs_wait_for_each_other():
+    import yaml
+
+    root = Path(__file__).parent.parent.parent.parent
+    assert yaml.safe_load((root / "dagster.yaml").read_text())["concurrency"] == {"runs": {"max_concurrent_runs": 1}}
+
+
+def test_lineage_is_what_the_sql_reads():
+    """The tables each statement names, views resolved, are the assets the table depends on."""
+    views = dict(re.findall(r"temp view (\w+) as\s(.*?);", sql("views"), re.S))
+
+    def read_by(text: str) -> set[str]:
+        named = set(re.findall(r"\b(?:from|join)\s+(\w+)", re.sub(r"--.*", "", text)))
+        return (named & set(TABLES)).union(*(read_by(views[name]) for name in named & set(views)))
+
+    found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
+    for table in (*estimates.SOURCES, "changes"):
+        assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read_by(sql(table)), table
+
+
+def test_another_formula_is_another_code_version(monkeypatch):
+    from assets import describe
+
+    before = describe.sql_version("loads")
+    monkeypatch.setattr(describe, "sql", lambda name: sql(name).replace("/ 1000", "/ 1001"))
+    assert describe.sql_version("loads") != before
 
 
 @pytest.mark.parametrize("name", ["dagster.yaml"])

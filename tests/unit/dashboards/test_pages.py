@@ -82,7 +82,7 @@ def test_overview_says_change_means_sites_days_and_what_is_not_computed(build):
     assert "Mean consumption in 2023 309 mg/day/1000" in said
     assert "Mean consumption in 2025 160 mg/day/1000" in said
     assert "Sites compared, same in both 8" in said
-    assert "Days in 2023 224 (16 below limits)" in said
+    assert "Site-days in 2023 224 (16 below limits)" in said
     assert "95 % interval not computed yet" in said
     assert "all available sites down 43 %" in said
     assert "By EUDA / SCORE down 48 % (class: decrease)" in said
