@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that `permille --help` answers
 """
 
 import sys
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -90,6 +91,11 @@ def demo(
         )
     city = simulate_city() if seed is None else simulate_city(seed)
     typer.echo(f"Writing the deliveries of a simulated city (seed {city.seed}) into {here.inbox} ...")
+    with tempfile.TemporaryDirectory() as beside:
+        for file in write_deliveries(city, Path(beside)):
+            there = here.inbox / file.name
+            if there.is_file() and there.read_bytes() != file.read_bytes():
+                _fail(f"{here.inbox} holds another simulated city: name another folder by --workspace.")
     files = write_deliveries(city, here.inbox)
     typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
     _run(here)

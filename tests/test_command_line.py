@@ -140,6 +140,40 @@ def test_demo_refuses_a_workspace_with_real_deliveries(workspace):
     assert "not simulated" in call("demo", "--workspace", workspace.folder, code=1)
 
 
+def test_demo_refuses_to_mix_two_cities(workspace):
+    from pipeline.simulation import simulate_city, write_deliveries
+
+    write_deliveries(simulate_city(7), workspace.inbox)
+    assert "another simulated city" in call("demo", "--workspace", workspace.folder, "--seed", "8", code=1)
+
+
+def test_settings_that_would_overwrite_deliveries_are_refused(workspace):
+    for line, said in {
+        'site = "."': "'site' is the workspace itself",
+        'site = "inbox"': "lies in",
+        'site = "archive/pages"': "setting 'site' lies in 'archive'",
+        f'site = "{workspace.folder.parent}"': "'site' is the workspace itself or above it",
+        'protocol = "nope"': "there is no protocol 'nope'; there are euda, permille",
+        'baseline = "spring"': "'spring' is no period: write 2023, 2023-Q1, 2023-03 or first",
+    }.items():
+        (workspace.folder / "permille.toml").write_text(line + "\n")
+        assert said in call("run", "--workspace", workspace.folder, code=1), line
+    assert workspace.inbox.is_dir()
+
+
+def test_periods_of_the_settings_that_cannot_be_compared_name_the_setting(simulated_workspace, monkeypatch):
+    _, here = simulated_workspace
+    monkeypatch.setenv("PERMILLE_CURRENT", "2023")
+    assert "settings 'baseline' and 'current' both mean 2023" in call("change", "-w", here.folder, code=1)
+    monkeypatch.setenv("PERMILLE_CURRENT", "1999")
+    assert "setting 'current': there are no data in the period 1999" in call("change", "-w", here.folder, code=1)
+
+
+def test_a_file_in_place_of_the_workspace_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "is a file: name a folder" in call("init", "--workspace", tmp_path / "file", code=1)
+
+
 def test_a_warehouse_in_use_says_so(workspace):
     from pipeline.warehouse import Warehouse
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from dashboards.datasets import names
-from dashboards.downloads import neutralised, write_csv
+from dashboards.downloads import FORMULA_STARTS, neutralised, write_csv
 from dashboards.pages import CONTENT_POLICY, publish_site
 from tests.unit.dashboards.conftest import NAMES, QUESTION, city, factor, rows_of, without_flows, write_warehouse
 
@@ -90,6 +90,23 @@ def test_overview_says_change_means_sites_days_and_what_is_not_computed(build):
     assert "provisional factor" not in tile(text, "Cocaine")
 
 
+def test_provisional_is_marked_wherever_a_figure_rests_on_it(build):
+    text = page(build(city()))
+    heading = dict(re.findall(r'<th scope="col" class="number"><bdi>(.*?)</bdi>(.*?)</th>', text))
+    trend = dict(re.findall(r'<h3 id="trend-[^"]*"><bdi>(.*?)</bdi>(.*?)</h3>', text, re.S))
+    for drug, is_provisional in {"Methamphetamine": True, "Cocaine": False}.items():
+        assert (">P</a>" in heading[drug]) == is_provisional
+        assert ("provisional factor" in trend[drug]) == is_provisional
+
+
+def test_an_area_that_holds_every_site_is_not_shown_beside_the_network(build):
+    """It is the network under another name: its line and its row would stand twice."""
+    rows = re.findall(r'<tr[^>]*><th scope="row"><bdi>(.*?)</bdi>', page(build(city(n_areas=1))))
+    assert "All sites" in rows
+    assert "District A" not in rows
+    assert "District A" in page(build(city(n_areas=2), "two"))
+
+
 def test_overview_is_sorted_by_the_fall_and_ends_with_what_is_not_estimable(build):
     order = re.findall(r"<article.*?<bdi>(.*?)</bdi>", page(build(city())), re.S)
     assert order == ["Methamphetamine", "Cocaine", "Ketamine", "MDMA"]
@@ -153,6 +170,10 @@ def test_simulated_data_are_named_everywhere(build):
     assert '<div class="simulated"' in text
     assert "mixed" not in text
     assert text.count("SIMULATED DATA \\u00b7") + text.count("SIMULATED DATA ·") == 3  # in the title of each figure
+    captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
+    of_figures = [caption for caption in captions if "mg/day" in caption or "Change of" in caption]
+    assert len(of_figures) >= 5
+    assert all("SIMULATED DATA" in caption for caption in of_figures)
     for name in names("downloads"):
         rows = rows_in(folder, name)
         assert rows
@@ -351,7 +372,7 @@ def test_csv_of_an_empty_table_has_its_header(build):
     assert lines[0].split(",")[0] == "state" or "level" in lines[0]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", FORMULA_STARTS)
 def test_formula_in_a_delivered_text_is_neutralised(build, start):
     folder = build(city(site_name=lambda n: f'{start}HYPERLINK("x",{n})'))
     rows = rows_in(folder, "changes")
@@ -359,6 +380,13 @@ def test_formula_in_a_delivered_text_is_neutralised(build, start):
     assert sites
     assert all(name.startswith(f"'{start}HYPERLINK") for name in sites)
     assert any(row["change_percent"].startswith("-") for row in rows), "a negative number stays a number"
+
+
+def test_formula_behind_a_semicolon_is_neutralised_too():
+    """Where the decimal sign is a comma, a spreadsheet begins a new cell at each semicolon."""
+    frame = pl.DataFrame({"panel": ["S1;=1+1;S-2", "＝x"], "number": [-1.5, 2.0]})
+    assert neutralised(frame).rows() == [("S1;'=1+1;S-2", -1.5), ("'＝x", 2.0)]
+    assert {"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} == set(FORMULA_STARTS)
 
 
 def test_list_becomes_text_with_semicolons(tmp_path):

@@ -257,11 +257,11 @@ def changes(warehouse: Warehouse, **where: str):
 
 
 def test_a_change_compares_the_weekdays_both_periods_have(city):
-    """Mondays to Wednesdays 10, 20, 30, then a weekend at 100: only Monday to Wednesday came back, at half of it."""
+    """Monday to Wednesday 10, 20, 30 became half of it; a weekend was sampled before only, a Thursday now only."""
     before = [10, 20, 30, None, None, 100, 100]
     days = results(
         *(week(MONDAY + timedelta(days=n), [value]) for n, value in enumerate(before) if value is not None),
-        week(LATER, [5, 10, 15]),
+        week(LATER, [5, 10, 15, 400]),
     )
     with city(results=days) as warehouse:
         row = changes(warehouse)
@@ -269,7 +269,7 @@ def test_a_change_compares_the_weekdays_both_periods_have(city):
         assert row["baseline_mg_per_day_per_1000"] == pytest.approx(20 * FACTOR)
         assert row["reason"] == "weekdays_incomplete"
         plain = changes(warehouse, protocol="euda")
-        assert plain["change_percent"] == pytest.approx(100 * (10 / 52 - 1))
+        assert plain["change_percent"] == pytest.approx(100 * (430 / 4 / 52 - 1))
 
 
 def test_periods_without_a_common_weekday_are_not_compared(city):
