@@ -65,6 +65,8 @@ class TableProfile(_Strict):
     unit_row: int | None = Field(default=None, ge=1)
     columns: dict[str, str | list[str]] = Field(default_factory=dict)
     """Our field = the sender's header, or a list of headers any of which may stand."""
+    optional: list[str] = Field(default_factory=list)
+    """Those of our fields whose column a file may lack."""
     constants: dict[str, str | int | float] = Field(default_factory=dict)
     wide: Wide | None = None
     unit: str | None = None
@@ -108,6 +110,10 @@ class TableProfile(_Strict):
             )
         if missing := sorted(required - given):
             raise ValueError(f"table {self.table!r} needs a column or constant for {', '.join(missing)}")
+        if needed := sorted((set(self.optional) - set(self.columns)) | (set(self.optional) & required)):
+            raise ValueError(
+                f"optional: {', '.join(needed)} is not a column of this table, or one it cannot do without"
+            )
         if self.table == "results" and not given & {"sampled_on", "composite_start_at"}:
             raise ValueError("table 'results' needs a column for sampled_on or composite_start_at")
         if self.table == "reported_loads" and not ("sampled_on" in given or {"sampling_year", "weekday"} <= given):

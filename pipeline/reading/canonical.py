@@ -66,20 +66,22 @@ class Headers:
         """Numbers of the columns, from 1, that the first of `names` that stands here stands over."""
         return next((self._columns[_key(name)] for name in names if _key(name) in self._columns), [])
 
-    def count(self, table: TableProfile) -> int:
-        """How many of the headers that a table of a profile names stand here."""
-        return sum(bool(self.find(names)) for names in wanted_headers(table))
-
     def text(self, number: int) -> str:
         """The header over a column."""
         return self.texts[number - 1]
 
 
-def wanted_headers(table: TableProfile) -> list[list[str]]:
-    """All headers a table of a profile reads, each with its alternatives."""
+def required_headers(table: TableProfile) -> list[list[str]]:
+    """The headers a table of a profile cannot do without, each with its alternatives."""
+    fields = [names for field, names in table.headers.items() if field not in table.optional]
     wide = [[header] for header in table.wide.columns] if table.wide else []
     unit = [[table.unit_column]] if table.unit_column else []
-    return [*table.headers.values(), *wide, *unit]
+    return [*fields, *wide, *unit]
+
+
+def wanted_headers(table: TableProfile) -> list[list[str]]:
+    """All headers a table of a profile reads, each with its alternatives."""
+    return [*required_headers(table), *(table.headers[field] for field in table.optional)]
 
 
 def _key(text: str) -> str:
@@ -103,7 +105,11 @@ def read_table(
     """
     headers = Headers(sheet, table)
     place = (file_name, sheet.name)
-    used = {field: _only(headers, names, place, profile) for field, names in table.headers.items()}
+    used = {
+        field: _only(headers, names, place, profile)
+        for field, names in table.headers.items()
+        if field not in table.optional or headers.find(names)
+    }
     wide = {header: _only(headers, [header], place, profile) for header in table.wide.columns} if table.wide else {}
     unit_column = _only(headers, [table.unit_column], place, profile) if table.unit_column else None
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.canonical import Canonical, Headers, read_table, wanted_headers
+from pipeline.reading.canonical import Canonical, Headers, read_table, required_headers, wanted_headers
 from pipeline.reading.sheets import RawSheet
 from pipeline.reading.text import read_text
 from pipeline.reading.workbook import Workbook, is_workbook
@@ -85,10 +85,10 @@ class DeliveredFile:
 
 
 def choose_profile(file: DeliveredFile, profiles: Mapping[str, Profile], named: str | None = None) -> Profile:
-    """The profile a file is written by: the named one, else the one whose headers all stand in the file.
+    """The profile a file is written by: the named one, else the one that reads the most of the file's columns.
 
-    Where several fit, the one that reads the most columns. A file that has most headers of a profile, not all, is taken
-    to be meant for it, so that the message can say which column is missing.
+    A file that has most headers of that profile, not all, is taken to be meant for it, so that the message can say
+    which column is missing.
     Raises `DeliveryError` where no profile fits, or two fit alike.
     """
     if named is not None:
@@ -97,29 +97,47 @@ def choose_profile(file: DeliveredFile, profiles: Mapping[str, Profile], named: 
                 Finding("no_such_profile", file.file_name, value=named, detail=", ".join(sorted(profiles)))
             )
         return profiles[named]
-    found: dict[str, tuple[int, int]] = {}
-    for name, profile in profiles.items():
-        heads = [(table, file.head(table, profile)) for table in profile.tables]
-        n_found = sum(Headers(head, table).count(table) for table, head in heads if head is not None)
-        found[name] = (n_found, sum(len(wanted_headers(table)) for table in profile.tables))
-    complete = {name: n_found for name, (n_found, n_wanted) in found.items() if n_found == n_wanted}
-    if complete:
-        most = max(complete.values())
-        best = sorted(name for name, n_found in complete.items() if n_found == most)
-        if len(best) > 1:
-            raise DeliveryError(Finding("ambiguous_profile", file.file_name, detail=", ".join(best)))
-        return profiles[best[0]]
-    share = {name: n_found / n_wanted for name, (n_found, n_wanted) in found.items()}
-    nearest = max(sorted(share), key=lambda name: share[name], default=None)
-    if nearest is not None and share[nearest] >= _NEAR:
-        return profiles[nearest]
-    detail = (
-        "there are no profiles" if nearest is None else f"its headers are those of none of {len(profiles)} profiles"
-    )
-    if nearest is not None and share[nearest] > 0:
-        n_found, n_wanted = found[nearest]
-        detail += f"; nearest is {nearest} with {n_found} of {n_wanted}"
+    fits = {name: _fit(file, profile) for name, profile in profiles.items()}
+    meant = {name: fit for name, fit in fits.items() if fit.n_found >= _NEAR * fit.n_wanted}
+    if meant:
+        # Of those that read equally much the one that lacks nothing.
+        best = max((fit.n_columns, fit.is_complete) for fit in meant.values())
+        names = sorted(name for name, fit in meant.items() if (fit.n_columns, fit.is_complete) == best)
+        if len(names) > 1 and best[1]:
+            raise DeliveryError(Finding("ambiguous_profile", file.file_name, detail=", ".join(names)))
+        return profiles[names[0]]
+    detail = "there are no profiles"
+    if fits:
+        nearest = max(sorted(fits), key=lambda name: fits[name].n_found / fits[name].n_wanted)
+        detail = f"its headers are those of none of {len(profiles)} profiles"
+        if fits[nearest].n_found:
+            detail += f"; nearest is {nearest} with {fits[nearest].n_found} of {fits[nearest].n_wanted}"
     raise DeliveryError(Finding("unknown_profile", file.file_name, detail=detail))
+
+
+class _Fit(NamedTuple):
+    """How well a profile fits: the columns of the file it reads; of the headers it needs, those that are there."""
+
+    n_columns: int
+    n_found: int
+    n_wanted: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.n_found == self.n_wanted
+
+
+def _fit(file: DeliveredFile, profile: Profile) -> _Fit:
+    columns: set[tuple[str, int]] = set()
+    needed: dict[tuple[str, ...], bool] = {}
+    for table in profile.tables:
+        head = file.head(table, profile)
+        headers = Headers(head, table) if head is not None else None
+        for names in required_headers(table):
+            needed[table.sheet or "", *names] = bool(headers and headers.find(names))
+        if head is not None and headers is not None:
+            columns |= {(head.name, number) for names in wanted_headers(table) for number in headers.find(names)[:1]}
+    return _Fit(len(columns), sum(needed.values()), len(needed))
 
 
 def read_delivery(

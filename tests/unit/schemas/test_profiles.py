@@ -54,6 +54,40 @@ def test_a_plain_layout_maps_all_fields_a_person_may_send(name):
     assert set(table.columns) == fields - other
 
 
+def test_the_readme_lists_the_headers_of_the_plain_layouts():
+    readme = (DATA.parents[1] / "README.md").read_text(encoding="utf-8")
+    for name in (name for name in PLAIN if name != "permille-composites"):
+        (table,) = load_profile(SHIPPED / f"{name}.toml").tables
+        optional = {table.columns[field] for field in table.optional}
+        headers = [names[0] for names in wanted_headers(table)]
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` |"))
+        for header in headers:
+            assert (f"[`{header}`]" if header in optional else f" `{header}` ") in row, header
+
+
+def test_columns_that_may_be_left_out_are_empty(profiles):
+    delivery = read_and_judge(
+        b"site_id,sampled_on,residue,concentration,unit\nS1,2025-03-11,METH,5,ng/L\n", "may.csv",
+        profiles=profiles, known_sites={"S1"}, received_at=RECEIVED,
+    )  # fmt: skip
+    row = delivery.accepted["results"].row(0, named=True)
+    assert (row["concentration_ng_per_l"], row["lod_ng_per_l"], row["batch"]) == (5, None, None)
+    assert delivery.status == "accepted"
+
+
+def test_a_file_that_lacks_a_column_is_meant_for_the_profile_that_reads_most_of_it(profiles):
+    """It holds all a site list needs, and yet is none."""
+    delivery = read_and_judge(
+        b"site_id,site_name,sampled_on,residue,concentration,lod,loq\nS1,One,2025-03-11,METH,5,1,2\n", "may.csv",
+        profiles=profiles, known_sites={"S1"}, received_at=RECEIVED,
+    )  # fmt: skip
+    assert [note.message for note in delivery.notes] == [
+        "may.csv: column 'unit' is missing, which profile permille-results reads."
+        " Add the column, or correct the profile."
+    ]
+    assert delivery.n_quarantined == 1
+
+
 @pytest.mark.parametrize("name", [*PLAIN, "euda-data", "euda-sites"])
 def test_a_file_with_the_headers_of_a_profile_is_read_by_it(name):
     profile = load_profile(SHIPPED / f"{name}.toml")
