@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     import polars as pl
 
-    from pipeline.intake import Delivery
     from pipeline.settings import Workspace
 
 DONE, FAILED, WRONG_USAGE, QUARANTINED = 0, 1, 2, 3
@@ -40,6 +39,9 @@ WorkspaceOption = Annotated[
     Path | None,
     typer.Option("--workspace", "-w", help="The workspace's folder.", envvar="PERMILLE_WORKSPACE", show_envvar=True),
 ]
+
+
+MostOption = Annotated[int, typer.Option(help="The most findings to print; 0 prints all.", min=0)]
 
 
 class Format(StrEnum):
@@ -123,7 +125,7 @@ def run(workspace: WorkspaceOption = None) -> None:
 def check(
     file: Annotated[Path, typer.Argument(help="The file to judge.", exists=True, dir_okay=False)],
     profile: Annotated[str | None, typer.Option(help="Name of the profile; found by the headers if left out.")] = None,
-    most: Annotated[int, typer.Option(help="The most lines to print; 0 prints all.", min=0)] = 50,
+    most: MostOption = 50,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Would this delivery be accepted? Nothing is stored.
@@ -144,7 +146,7 @@ def check(
         delivery = check_file(file, here, profile)
     except (SettingsError, ProfileError) as error:
         _fail(str(error))
-    _print_findings(delivery, most)
+    _print_messages(delivery.messages, most)
     row = delivery.record.row(0, named=True)
     if here is None or not here.published.is_file():
         typer.echo("No site list yet ('permille run' takes it in): sites were not held against one.", err=True)
@@ -163,6 +165,7 @@ def check(
 def status(
     workspace: WorkspaceOption = None,
     form: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.table,
+    most: MostOption = 50,
 ) -> None:
     """What has been delivered, what is quarantined, and which flows and populations are missing.
 
@@ -190,8 +193,9 @@ def status(
         f"{sums[0]} rows = {sums[1]} accepted + {sums[2]} quarantined:"
         f" {'nothing is lost' if now.does_add_up else 'ROWS ARE LOST, please report this'}"
     )
-    for file_name, problem in now.deliveries.select("file_name", "problem").drop_nulls().iter_rows():
-        typer.echo(f"! {problem}" if problem.startswith(file_name) else f"! {file_name}: {problem}")
+    problems = [line for problem in now.deliveries["problem"].drop_nulls() for line in problem.splitlines()]
+    held = now.quarantine["message"].unique(maintain_order=True).to_list()
+    _print_messages([*problems, *(message for message in held if message not in set(problems))], most)
     _print_table("Tables", now.tables)
     if now.missing.is_empty():
         typer.echo("No flow and no population is missing.")
@@ -380,11 +384,7 @@ def _print_table(title: str, frame: "pl.DataFrame") -> None:
     Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 400, highlight=False).print(table)
 
 
-def _print_findings(delivery: "Delivery", most: int) -> None:
-    messages = [note.message for note in delivery.notes]
-    refused = {note.rule for note in delivery.notes}
-    held = [row["message"] for row in delivery.quarantine.iter_rows(named=True) if row["rule"] not in refused]
-    messages += held
+def _print_messages(messages: "Sequence[str]", most: int) -> None:
     for message in messages[: most or None]:
         typer.echo(message)
     if most and len(messages) > most:

@@ -63,7 +63,7 @@ RULES: dict[str, Rule] = {
     "ragged_row": Rule("the row has {detail}", "Quote cells that hold the separator, and deliver again."),
     "missing_value": Rule("a value is missing", "Fill it in, or list the empty cell under qualifiers in the profile."),
     "negative_value": Rule(
-        "{value} is below zero", "Correct it, or write <LOQ where the sample lay below the limit."
+        "{value} is below zero", "Correct it; a concentration below its limit is written <LOQ."
     ),
     "out_of_range": Rule("{value} is outside what is possible {detail}", "Correct it."),
     "not_allowed": Rule("{value} is none of the words allowed {detail}", "Map yours to one in the profile."),

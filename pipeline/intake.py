@@ -30,6 +30,7 @@ READER_VERSION = "1"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _log = logging.getLogger("permille")
+_MOST_TOLD = 5
 _UNFINISHED = (".part", ".crdownload", ".tmp", ".download")
 _OUR_FIELD = {"concentration_ng_per_l": "concentration", "flow_m3_per_day": "flow", "lod_ng_per_l": "lod",
               "loq_ng_per_l": "loq", "reported_load_mg_per_day_per_1000": "reported_load"}  # fmt: skip
@@ -54,6 +55,13 @@ class Delivery(NamedTuple):
     def status(self) -> str:
         """accepted, partly accepted or refused."""
         return str(self.record["status"].item())
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What was found, a line each: about the file and its sheets first, then about rows."""
+        refused = {note.rule for note in self.notes}
+        rows = self.quarantine.filter(~pl.col("rule").is_in(sorted(refused)))
+        return (*(note.message for note in self.notes), *rows["message"])
 
     @property
     def n_quarantined(self) -> int:
@@ -370,6 +378,10 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
             _store(warehouse, delivery)
             taken.append(delivery)
             tell(f"[{number}/{len(order)}] {_line(delivery)}")
+            for message in delivery.messages[:_MOST_TOLD]:
+                tell(f"    {message}")
+            if len(delivery.messages) > _MOST_TOLD:
+                tell(f"    ... and {len(delivery.messages) - _MOST_TOLD} more: 'permille status' lists them")
         if _sites(warehouse) - sites_before:
             taken += _judge_again(warehouse, files, profiles, {*order}, tell)
     return IntakeReport(taken, len(in_inbox) - sum(files[delivery_id] in in_inbox for delivery_id in order))

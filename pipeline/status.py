@@ -16,12 +16,14 @@ class Status(NamedTuple):
 
     Attributes:
         deliveries: rows of the table `deliveries`, sorted by file.
+        quarantine: rows of the table `quarantine`, sorted by file and row.
         tables: each table with its number of rows.
         missing: `site_id`, `missing` (flow or population), `n_days`, `n_results`, `first_day`, `last_day`, `days`
             (runs of days, as 2024-03-01..2024-03-07).
     """
 
     deliveries: pl.DataFrame
+    quarantine: pl.DataFrame
     tables: pl.DataFrame
     missing: pl.DataFrame
 
@@ -43,6 +45,7 @@ def status(warehouse: Warehouse) -> Status:
     )
     return Status(
         warehouse.query("select * from deliveries order by file_name, delivery_id"),
+        warehouse.query("select * from quarantine order by file_name, sheet, row_number, source_column, rule"),
         counts,
         warehouse.query(sql("missing")),
     )

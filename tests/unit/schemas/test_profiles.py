@@ -81,10 +81,12 @@ def test_a_file_that_lacks_a_column_is_meant_for_the_profile_that_reads_most_of_
         b"site_id,site_name,sampled_on,residue,concentration,lod,loq\nS1,One,2025-03-11,METH,5,1,2\n", "may.csv",
         profiles=profiles, known_sites={"S1"}, received_at=RECEIVED,
     )  # fmt: skip
-    assert [note.message for note in delivery.notes] == [
-        "may.csv: column 'unit' is missing, which profile permille-results reads."
-        " Add the column, or correct the profile."
-    ]
+    assert delivery.messages == (
+        (
+            "may.csv: column 'unit' is missing, which profile permille-results reads."
+            " Add the column, or correct the profile."
+        ),
+    )
     assert delivery.n_quarantined == 1
 
 
