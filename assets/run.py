@@ -31,7 +31,10 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
     Returns True where a delivery taken in by this run has rows in quarantine or was refused.
     Raises `RunFailedError` where the run failed for a reason its user can mend.
     """
-    before = _held(workspace)
+    try:
+        before = _held(workspace)
+    except WarehouseError:
+        before = set()  # the copy is broken, old or in use: this run writes a new one
     job = build_defs(resources={"workspace": WorkspaceResource(folder=str(workspace.folder))}).resolve_job_def(
         "monitoring"
     )

@@ -48,6 +48,10 @@ RULES: dict[str, Rule] = {
     "unread_column": Rule(
         "column {value} is not in profile {detail} and was not read", "Map it in the profile, or list it under ignore."
     ),
+    "unread_sheet": Rule(
+        "sheet {value} was not read by profile {detail}",
+        "Deliver it as a file of its own, map it in the profile, or list it there under ignore_sheets.",
+    ),
     # --- about a row ---------------------------------------------------------------------------------
     "unparsable_number": Rule(
         "{value} is not a number {detail}", "Write a number, or list the word under qualifiers in the profile."

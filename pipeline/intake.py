@@ -8,21 +8,21 @@ later are judged again.
 import hashlib
 import logging
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from pipeline.findings import FINDING, DeliveryError, Finding, with_messages
 from pipeline.judge import judge
-from pipeline.reading.delivery import DeliveredFile, ReadTable, choose_profile, read_delivery
+from pipeline.reading.delivery import DeliveredFile, ReadTable, choose_profile, read_delivery, unread_sheets
 from pipeline.settings import Workspace
+from pipeline.units import UnitError, factor_to_ours
 from pipeline.warehouse import Warehouse
 from schemas import profile as profiles_
-from schemas.profile import MEASURED, Profile
+from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
@@ -77,8 +77,20 @@ class IntakeReport(NamedTuple):
 
 
 def all_profiles(folder: Path | None = None) -> dict[str, Profile]:
-    """The shipped profiles and the office's own, which win where the names are the same."""
-    return profiles_.load_profiles([profiles_.SHIPPED, *([folder] if folder else [])])
+    """The shipped profiles and the office's own, which win where the names are the same.
+
+    Raises `ProfileError` where one cannot be used, or states a limit in a unit that is none.
+    """
+    profiles = profiles_.load_profiles([profiles_.SHIPPED, *([folder] if folder else [])])
+    for profile in profiles.values():
+        for table in profile.tables:
+            for residue, limit in table.limits.items():
+                try:
+                    factor_to_ours(limit.unit, "concentration")
+                except UnitError as error:
+                    where = f"profile {profile.name}: tables.{table.table}.limits.{residue}"
+                    raise ProfileError(f"{where}: unit {limit.unit!r} {error}. Mend it there.") from error
+    return profiles
 
 
 def read_and_judge(
@@ -101,11 +113,11 @@ def read_and_judge(
         file = DeliveredFile(content, file_name)
         profile = choose_profile(file, profiles, profile_name)
         tables = read_delivery(file, profile, delivery_id=delivery_id, residues=residue_by_spelling())
+        notes = unread_sheets(file, profile)
     except DeliveryError as error:
-        return _refused(delivery_id, file_name, received_at, error.finding)
+        return _refused(delivery_id, file_name, received_at, error.finding, profiles)
     accepted: dict[str, pl.DataFrame] = {}
     quarantine: list[pl.DataFrame] = []
-    notes: list[Finding] = []
     sites = None if known_sites is None else set(known_sites)
     n_rows = 0
     for read in sorted(tables, key=lambda read: MEASUREMENT_TABLES.index(read.table)):
@@ -154,8 +166,8 @@ def _judged(
             )
         )  # fmt: skip
     if "sampled_on" in readable.columns:
-        # A day of grace for time zones.
-        latest = (received_at + timedelta(days=1)).date()
+        # A day of grace for time zones. A clock that was ahead when the file was saved excuses nothing.
+        latest = (min(received_at, datetime.now(UTC).replace(tzinfo=None)) + timedelta(days=1)).date()
         findings.append(
             readable.filter(pl.col("sampled_on") > latest).select(
                 "record", *place, pl.lit(as_written["sampled_on"]).alias("source_column"),
@@ -206,7 +218,8 @@ def _as_json(cells: pl.DataFrame, headers: list[str]) -> pl.Expr:
     names: dict[str, str] = {}
     for number, column in enumerate((name for name in cells.columns if name != "row_number"), start=1):
         header = headers[number - 1] if number <= len(headers) else ""
-        names[column] = header if header and header not in names.values() else f"column {number}"
+        name = header or f"column {number}"
+        names[column] = name if name not in names.values() else f"{name} (column {number})"
     if not names:
         return pl.lit("{}")
     return pl.struct(pl.col(column).alias(name) for column, name in names.items()).struct.json_encode()
@@ -238,8 +251,12 @@ def _empty(table: str) -> pl.DataFrame:
     return pl.DataFrame(schema=TABLES[table].types)
 
 
-def _refused(delivery_id: str, file_name: str, received_at: datetime, finding: Finding) -> Delivery:
+def _refused(
+    delivery_id: str, file_name: str, received_at: datetime, finding: Finding, profiles: Mapping[str, Profile]
+) -> Delivery:
     record = _record(delivery_id, file_name, received_at, None, [finding], n_rows=0, n_accepted=0, n_quarantined=0)
+    # By other profiles it may be readable.
+    record = record.with_columns(profile_digest=pl.lit(_digest_of(profiles)))
     return Delivery({}, _empty("quarantine"), [finding], record)
 
 
@@ -283,6 +300,14 @@ class InboxFile(NamedTuple):
     profile_name: str | None
 
 
+class _Candidate(NamedTuple):
+    """One content that was delivered, in the inbox or before: where to read it, and when it was first saved."""
+
+    file: InboxFile
+    saved: datetime
+    is_in_inbox: bool
+
+
 def list_inbox(inbox: Path, profiles: Iterable[str] = ()) -> list[InboxFile]:
     """The files of the inbox, sorted by name; hidden and unfinished files and Office's lock files are left alone.
 
@@ -310,10 +335,9 @@ def list_archive(archive: Path, profiles: Iterable[str] = ()) -> dict[str, Inbox
     }
 
 
-def received_at(path: Path, now: datetime) -> datetime:
-    """When a file was saved, UTC without a zone; not later than now."""
-    saved = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
-    return min(saved, now)
+def received_at(path: Path) -> datetime:
+    """When a file was saved, UTC without a zone, to the microsecond."""
+    return datetime(1970, 1, 1) + timedelta(microseconds=path.stat().st_mtime_ns // 1000)  # noqa: DTZ001
 
 
 def check_file(path: Path, workspace: Workspace | None, profile_name: str | None = None) -> Delivery:
@@ -325,13 +349,12 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
     if workspace is not None and workspace.published.is_file():
         with Warehouse.open(workspace.published, read_only=True) as warehouse:
             known = set(warehouse.query("select site_id from current_sites")["site_id"])
-    now = datetime.now(UTC).replace(tzinfo=None)
     return read_and_judge(
         path.read_bytes(),
         path.name,
         profiles=all_profiles(workspace.profiles if workspace else None),
         known_sites=known,
-        received_at=received_at(path, now),
+        received_at=received_at(path),
         profile_name=profile_name,
     )
 
@@ -345,36 +368,26 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     Parameters: `tell` is called with a line of progress for each delivery.
     """
     profiles = all_profiles(workspace.profiles)
-    now = datetime.now(UTC).replace(tzinfo=None)
     taken: list[Delivery] = []
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles)
-        files: dict[str, InboxFile] = {}
-        for file in in_inbox:
-            files.setdefault(_digest(file.path), file)
-        # A refused file is tried again only while it lies in the inbox.
-        given_up = {delivery_id for delivery_id, row in known.items() if row["status"] == "refused"} - {*files}
-        files = list_archive(workspace.archive, profiles) | files
+        candidates = _candidates(in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse))
+        due = [name for name, found in candidates.items() if _is_due(known.get(name), profiles, found)]
         # Site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(
-            (
-                delivery_id
-                for delivery_id, file in files.items()
-                if delivery_id not in given_up and _is_due(known.get(delivery_id), profiles, file)
-            ),
-            key=lambda delivery_id: (_is_measurement(files[delivery_id], profiles), files[delivery_id].name),
+            due, key=lambda name: (_is_measurement(candidates[name].file, profiles), candidates[name].file.name)
         )
-        sites_before = _sites(warehouse)
         for number, delivery_id in enumerate(order, start=1):
-            file = files[delivery_id]
-            content = file.path.read_bytes()
-            saved = known[delivery_id]["received_at"] if delivery_id in known else received_at(file.path, now)
+            content = _content(candidates[delivery_id], delivery_id, tell)
+            if content is None:
+                continue
+            file, saved, _ = candidates[delivery_id]
             delivery = read_and_judge(
                 content, file.name, profiles=profiles, known_sites=_sites(warehouse), received_at=saved,
                 profile_name=file.profile_name,
             )  # fmt: skip
-            _archive(file, content, delivery.record["delivery_id"].item(), workspace.archive)
+            _archive(file.name, content, delivery_id, workspace.archive, saved)
             _store(warehouse, delivery)
             taken.append(delivery)
             tell(f"[{number}/{len(order)}] {_line(delivery)}")
@@ -382,45 +395,113 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
                 tell(f"    {message}")
             if len(delivery.messages) > _MOST_TOLD:
                 tell(f"    ... and {len(delivery.messages) - _MOST_TOLD} more: 'permille status' lists them")
-        if _sites(warehouse) - sites_before:
-            taken += _judge_again(warehouse, files, profiles, {*order}, tell)
-    return IntakeReport(taken, len(in_inbox) - sum(files[delivery_id] in in_inbox for delivery_id in order))
+        taken += _judge_again(warehouse, candidates, profiles, tell)
+    for delivery_id, (file, saved, is_in_inbox) in candidates.items():
+        if is_in_inbox and not (workspace.archive / delivery_id).exists():
+            _archive(file.name, file.path.read_bytes(), delivery_id, workspace.archive, saved)
+    n_due = sum(candidates[delivery_id].is_in_inbox for delivery_id in due)
+    return IntakeReport(taken, len(in_inbox) - n_due)
 
 
-def _is_due(before: Mapping[str, object] | None, profiles: Mapping[str, Profile], file: InboxFile) -> bool:
-    if before is None or before["status"] == "refused" or before["reader_version"] != READER_VERSION:
+def _candidates(
+    in_inbox: Iterable[InboxFile], archive: Path, profiles: Iterable[str], known: Mapping[str, Mapping[str, Any]],
+    held_for_a_day: set[str],
+) -> dict[str, _Candidate]:  # fmt: skip
+    """Every content that was delivered, by its identity.
+
+    Of several copies the earliest counts, whatever they are called: a copy made later says nothing new. Except where
+    rows wait because their day lies after the file was saved: then the newest copy tells when that was.
+    """
+    copies: dict[str, list[InboxFile]] = {}
+    for file in in_inbox:
+        copies.setdefault(_digest(file.path), []).append(file)
+    archived = list_archive(archive, profiles)
+    found = {}
+    for delivery_id in sorted({*copies, *archived}):
+        there = copies.get(delivery_id, [])
+        times = [received_at(file.path) for file in there]
+        if times and delivery_id in held_for_a_day:
+            saved = max(times)
+        else:
+            before = [known[delivery_id]["received_at"]] if delivery_id in known else []
+            kept = [received_at(archived[delivery_id].path)] if delivery_id in archived else []
+            saved = min([*times, *before, *kept])
+        file = there[0] if there else archived[delivery_id]
+        found[delivery_id] = _Candidate(file, saved, bool(there))
+    return found
+
+
+def _held_for_a_day(warehouse: Warehouse) -> set[str]:
+    rows = warehouse.query("select distinct delivery_id from quarantine where rule like '%date_in_future%'")
+    return set(rows["delivery_id"])
+
+
+def _is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], found: _Candidate) -> bool:
+    if before is None or before["reader_version"] != READER_VERSION or before["received_at"] != found.saved:
         return True
-    profile = profiles.get(str(before["profile"]))
+    if before["status"] == "refused" and found.is_in_inbox:
+        return True
+    if before["profile"] is None:  # it was refused, and is tried again where there are other profiles by now
+        return bool(before["profile_digest"] != _digest_of(profiles))
+    profile = profiles.get(before["profile"])
     is_same = profile is not None and profile.digest == before["profile_digest"]
-    return not is_same or file.profile_name not in (None, before["profile"])
+    return not is_same or found.file.profile_name not in (None, before["profile"])
+
+
+def _digest_of(profiles: Mapping[str, Profile]) -> str:
+    return hashlib.sha256("".join(profiles[name].digest for name in sorted(profiles)).encode()).hexdigest()
+
+
+def _content(found: _Candidate, delivery_id: str, tell: Callable[[str], None]) -> bytes | None:
+    """The bytes of a candidate; None, and a line, where they cannot be read or are not those that were listed."""
+    try:
+        content = found.file.path.read_bytes()
+    except OSError as error:
+        tell(f"{found.file.name}: cannot be read now ({error.strerror}); it is left for the next run")
+        return None
+    if hashlib.sha256(content).hexdigest() == delivery_id:
+        return content
+    if found.is_in_inbox:
+        tell(f"{found.file.name}: has just changed; it is left for the next run")
+    else:
+        tell(f"{found.file.path}: was altered in the archive and is not read. Restore it, or deliver it anew.")
+    return None
 
 
 def _is_measurement(file: InboxFile, profiles: Mapping[str, Profile]) -> bool:
     """False for lists of areas and sites, which other deliveries need."""
     try:
         profile = choose_profile(DeliveredFile(file.path.read_bytes(), file.name), profiles, file.profile_name)
-    except DeliveryError:
+    except (DeliveryError, OSError):
         return True
     return not any(table.table in ("areas", "sites") for table in profile.tables)
 
 
 def _judge_again(
-    warehouse: Warehouse, files: Mapping[str, InboxFile], profiles: Mapping[str, Profile], done: set[str],
+    warehouse: Warehouse, candidates: Mapping[str, _Candidate], profiles: Mapping[str, Profile],
     tell: Callable[[str], None],
 ) -> list[Delivery]:  # fmt: skip
     """Takes deliveries in anew whose rows were quarantined for a site that is known by now."""
+    sites = _sites(warehouse)
     held = warehouse.query(
-        "select distinct d.delivery_id, d.file_name, d.profile, d.received_at from quarantine q"
-        " join deliveries d using (delivery_id) where q.rule like '%unknown_site%' order by d.file_name, d.delivery_id"
+        "select delivery_id, rule, value_as_written from quarantine where rule like '%unknown_site%'"
+    ).filter((pl.col("rule") != "unknown_site") | pl.col("value_as_written").is_in(sorted(sites)))
+    records = warehouse.query("select delivery_id, file_name, profile, received_at from deliveries").filter(
+        pl.col("delivery_id").is_in(held["delivery_id"].unique().to_list())
     )
     again = []
-    for row in held.filter(~pl.col("delivery_id").is_in(sorted(done))).iter_rows(named=True):
-        if row["delivery_id"] not in files:
+    for row in records.sort("file_name", "delivery_id").iter_rows(named=True):
+        found = candidates.get(row["delivery_id"])
+        content = _content(found, row["delivery_id"], tell) if found else None
+        if content is None:
             continue
         delivery = read_and_judge(
-            files[row["delivery_id"]].path.read_bytes(), row["file_name"], profiles=profiles,
-            known_sites=_sites(warehouse), received_at=row["received_at"], profile_name=row["profile"],
+            content, row["file_name"], profiles=profiles, known_sites=sites, received_at=row["received_at"],
+            profile_name=row["profile"],
         )  # fmt: skip
+        before = warehouse.query("select * from quarantine where delivery_id = $id", {"id": row["delivery_id"]})
+        if before.sort(pl.all()).equals(delivery.quarantine.sort(pl.all())):
+            continue
         _store(warehouse, delivery)
         again.append(delivery)
         tell(f"again, for its sites are known now: {_line(delivery)}")
@@ -448,16 +529,20 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _archive(file: InboxFile, content: bytes, delivery_id: str, archive: Path) -> None:
+def _archive(name: str, content: bytes, delivery_id: str, archive: Path, saved: datetime) -> None:
     """A copy under the delivery's identity and its name, complete or absent: the inbox may be emptied."""
+    microseconds = (saved - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001
+    stamp = (microseconds * 1000, microseconds * 1000)
     target = archive / delivery_id
     if target.exists():
+        for kept in list_inbox(target):
+            os.utime(kept.path, ns=stamp)
         return
     beside = archive / f".{delivery_id}.{os.getpid()}"
-    copy = beside / file.name
+    copy = beside / name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(content)
-    shutil.copystat(file.path, copy)
+    os.utime(copy, ns=stamp)
     beside.replace(target)
 
 

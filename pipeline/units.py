@@ -11,7 +11,7 @@ import pint
 OURS = {
     "concentration": ("ng/L", "a concentration in water"),
     "flow": ("m^3/day", "a flow"),
-    "population": ("count", "a number of inhabitants"),
+    "population": ("person", "a number of inhabitants"),
     "reported_load": ("mg/day", "a mass a day"),
 }
 """The unit each measured field is kept in, and what it is in words."""
@@ -25,9 +25,9 @@ _SPELLINGS = {
     "万m": "1e4 m",
     "日": "day",
     "升": "L",
-    "千人": "1e3 count",
-    "万人": "1e4 count",
-    "人": "count",
+    "千人": "1e3 person",
+    "万人": "1e4 person",
+    "人": "person",
     "万立方米": "1e4 m^3",
     "立方米": "m^3",
     "天": "day",
@@ -36,9 +36,11 @@ _SPELLINGS = {
     "m3": "m^3",
     "MGD": "1e6 gallon/day",
     "ML": "1e6 L",
-    "inhabitants": "count",
-    "persons": "count",
-    "people": "count",
+    "inhabitants": "person",
+    "inhabitant": "person",
+    "persons": "person",
+    "people": "person",
+    "count": "person",
 }
 
 
@@ -52,7 +54,9 @@ class UnitError(ValueError):
 
 @cache
 def _registry() -> "pint.UnitRegistry[float]":
-    return pint.UnitRegistry(cache_folder=None)
+    registry: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
+    registry.define("person = [person]")  # with a dimension of its own: mg/day/person is no mg/day
+    return registry
 
 
 @cache

@@ -66,7 +66,7 @@ class Warehouse:
         try:
             connection = duckdb.connect(str(path), read_only=read_only)
         except duckdb.IOException as error:
-            if "lock" in str(error).lower():
+            if "could not set lock" in str(error).lower():
                 raise WarehouseError(
                     f"{path} is in use by another process: wait until it has ended, or end it, and try again."
                 ) from error

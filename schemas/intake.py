@@ -4,6 +4,8 @@ No reading and no judging (`pipeline/intake.py`). Rules that need other tables, 
 `pipeline/intake.py` too.
 """
 
+from datetime import date
+
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
@@ -14,6 +16,8 @@ QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
 """What a litre weighs: no concentration is above it, and a number that is was mistyped."""
+FIRST_DAY = date(1990, 1, 1)
+"""Before it nobody measured drugs in wastewater: an earlier day was mistyped."""
 DELIVERY_STATUS = ["accepted", "partly accepted", "refused"]
 
 
@@ -71,7 +75,7 @@ class Results(_Delivered):
     site_id: str = column("site_id")
     composite_start_at: pl.Datetime("us") = column("composite_start_at", nullable=True)  # type: ignore[valid-type]
     composite_end_at: pl.Datetime("us") = column("composite_end_at", nullable=True)  # type: ignore[valid-type]
-    sampled_on: pl.Date = column("sampled_on")
+    sampled_on: pl.Date = column("sampled_on", ge=FIRST_DAY)
     sampling_year: pl.Int32 = column("sampling_year")
     residue: str = column("residue")
     concentration_ng_per_l: float = column("concentration_ng_per_l", nullable=True, ge=0, le=NG_PER_L_OF_PURE)
@@ -108,7 +112,7 @@ class ReportedLoads(_Delivered):
     site_id: str = column("site_id")
     sampled_on: pl.Date = column("sampled_on", nullable=True)
     weekday: pl.Int32 = column("weekday", in_range={"min_value": 1, "max_value": 7})
-    sampling_year: pl.Int32 = column("sampling_year", in_range={"min_value": 1990, "max_value": 2200})
+    sampling_year: pl.Int32 = column("sampling_year", in_range={"min_value": FIRST_DAY.year, "max_value": 2200})
     residue: str = column("residue")
     reported_load_mg_per_day_per_1000: float = column("reported_load_mg_per_day_per_1000", nullable=True, ge=0, le=1e9)
     qualifier: str = column("qualifier", isin=QUALIFIERS)
@@ -127,7 +131,7 @@ class Flows(_Delivered):
     """The influent flow of a site on a day."""
 
     site_id: str = column("site_id")
-    sampled_on: pl.Date = column("sampled_on")
+    sampled_on: pl.Date = column("sampled_on", ge=FIRST_DAY)
     sampling_year: pl.Int32 = column("sampling_year")
     flow_m3_per_day: float = column("flow_m3_per_day", ge=0.001, le=1e9)
 

@@ -139,6 +139,8 @@ class Profile(_Strict):
     date_formats: list[str] = Field(default_factory=lambda: ["%Y-%m-%d"], min_length=1)
     ignore: list[str] = Field(default_factory=list)
     """Headers that are known and left unread; any other unread column is reported."""
+    ignore_sheets: list[str] = Field(default_factory=list)
+    """Names of sheets that are known and left unread, `*` and `?` allowed; any other unread sheet is reported."""
     tables: list[TableProfile] = Field(min_length=1)
     digest: str = ""
 

@@ -4,6 +4,7 @@ Set-based: one record is a measured cell or a row, and whatever cannot be read b
 No rules about values here (`pipeline/judge.py`).
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -115,7 +116,7 @@ def read_table(
 
     data = sheet.cells.filter(pl.col("row_number") >= table.first_data_row)
     records = _records(data, table, used, wide, unit_column, headers)
-    context = _Context(records, file_name, sheet.name, headers, table, profile, sheet.is_workbook)
+    context = _Context(records, file_name, sheet.name, headers, table, profile)
     _flag_problems(context, sheet, {*used.values(), *wide.values(), *([unit_column] if unit_column else [])})
 
     typed: dict[str, pl.Expr] = {}
@@ -147,16 +148,14 @@ class _Context:
     """The records on their way, and the findings about them."""
 
     def __init__(
-        self, records: pl.DataFrame, file_name: str, sheet: str, headers: Headers, table: TableProfile,
-        profile: Profile, is_workbook: bool,
-    ) -> None:  # fmt: skip
+        self, records: pl.DataFrame, file_name: str, sheet: str, headers: Headers, table: TableProfile, profile: Profile
+    ) -> None:
         self.records = records
         self.file_name = file_name
         self.sheet = sheet
         self.headers = headers
         self.table = table
         self.profile = profile
-        self.is_workbook = is_workbook
         self.findings: list[pl.DataFrame] = []
 
     def apply(self, typed: dict[str, pl.Expr]) -> None:
@@ -250,7 +249,7 @@ def _flag_problems(context: _Context, sheet: RawSheet, used: set[int]) -> None:
             continue
         here = pl.col("row_number") == problem.row_number
         header = context.headers.text(problem.column_number) if problem.column_number else ""
-        if context.table.wide and header in context.table.wide.columns:
+        if context.table.wide and _key(header) in {_key(name) for name in context.table.wide.columns}:
             here &= pl.col("source_column") == header
         context.flag(here, problem.rule, pl.lit(header), pl.lit(problem.value), problem.detail)
 
@@ -312,11 +311,13 @@ def _add_dates(context: _Context, typed: dict[str, pl.Expr]) -> None:
 
 def _number(text: pl.Expr, context: _Context) -> pl.Expr:
     """The number a text stands for by the profile's decimal and thousands signs; null where it is none."""
-    if context.profile.thousands:
-        text = text.str.replace_all(context.profile.thousands, "", literal=True)
+    sign = context.profile.thousands
+    if sign:
+        # Groups of three and nothing else: by them 1,500 is told from 1,5.
+        is_grouped = text.str.contains(rf"^[+-]?\d{{1,3}}({re.escape(sign)}\d{{3}})+($|[^\d{re.escape(sign)}])")
+        text = pl.when(is_grouped).then(text.str.replace_all(sign, "", literal=True)).otherwise(text)
     if context.profile.decimal == ",":
-        # A point is a foreign sign in such a file, except in typed cells, which have no decimal sign of their own.
-        text = text if context.is_workbook else text.str.replace_all(".", "?", literal=True)
+        text = text.str.replace_all(".", "?", literal=True)  # a foreign sign in such a file
         text = text.str.replace(",", ".", literal=True)
     number = text.cast(pl.Float64, strict=False)
     return pl.when(text.str.contains(_NUMBER) & number.is_finite()).then(number)  # 1e400 is no number either
@@ -464,8 +465,9 @@ def _complete(context: _Context) -> None:
 def _distinct(rows: pl.DataFrame, findings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each distinct record once, at the first row it stands in."""
     what = [name for name in rows.columns if name not in ("record", "row_number", "value_as_written")]
-    kept = rows.unique(subset=what, keep="first", maintain_order=True)
-    return kept, findings.filter(pl.col("record").is_in(kept["record"].implode()))
+    is_found = pl.col("record").is_in(findings["record"].implode())
+    kept = rows.filter(~is_found).unique(subset=what, keep="first", maintain_order=True)
+    return pl.concat([kept, rows.filter(is_found)]).sort("record"), findings
 
 
 def _unread(headers: Headers, profile: Profile, place: tuple[str, str]) -> list[Finding]:

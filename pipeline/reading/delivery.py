@@ -41,6 +41,7 @@ class DeliveredFile:
         self.file_name = file_name
         self._content = content
         self._workbook = Workbook(content, file_name) if is_workbook(content) else None
+        self._sheet_names = self._workbook.sheet_names if self._workbook else [""]
         self._heads: dict[tuple[str, str, str], RawSheet | None] = {}
         if self._workbook is None:
             read_text(content, file_name, is_head=True)  # raises for binary content
@@ -48,7 +49,7 @@ class DeliveredFile:
     @property
     def sheet_names(self) -> list[str]:
         """The sheets of a workbook; one without a name for a text file."""
-        return self._workbook.sheet_names if self._workbook else [""]
+        return self._sheet_names
 
     def sheet_of(self, table: TableProfile) -> str | None:
         """The sheet a table of a profile is read from: the named one, else the first; None where there is none."""
@@ -60,8 +61,15 @@ class DeliveredFile:
     def sheet(self, name: str, profile: Profile) -> RawSheet:
         """A whole sheet."""
         if self._workbook:
-            return self._workbook.sheet(name)
-        return read_text(self._content, self.file_name, encoding=profile.encoding, separator=profile.separator)
+            return self._workbook.sheet(name, decimal=profile.decimal)
+        return read_text(
+            self._content, self.file_name, encoding=profile.encoding, separator=profile.separator,
+            header_row=profile.tables[0].header_row,
+        )  # fmt: skip
+
+    def has_cells(self, name: str) -> bool:
+        """True where anything stands in a sheet."""
+        return self._workbook is None or not self._workbook.sheet(name).cells.is_empty()
 
     def head(self, table: TableProfile, profile: Profile) -> RawSheet | None:
         """The first rows of the sheet a table is read from, enough for its headers; None where it cannot be read so."""
@@ -146,6 +154,18 @@ def read_delivery(
     """All tables of a delivery, each with its records or with the reason why it could not be read."""
     sheets: dict[str, RawSheet] = {}
     return [_read(file, profile, table, sheets, delivery_id, residues) for table in profile.tables]
+
+
+def unread_sheets(file: DeliveredFile, profile: Profile) -> list[Finding]:
+    """The sheets a person sees in the workbook, that hold something, and that no table of the profile is read from."""
+    read = {file.sheet_of(table) for table in profile.tables}
+    return [
+        Finding("unread_sheet", file.file_name, value=name, detail=profile.name)
+        for name in file.sheet_names
+        if name not in read
+        and not any(fnmatchcase(name.strip().casefold(), known.casefold()) for known in profile.ignore_sheets)
+        and file.has_cells(name)
+    ]
 
 
 def _read(

@@ -21,13 +21,11 @@ class RawSheet(NamedTuple):
     Attributes:
         name: the sheet's name, empty for text files.
         cells: text columns `c1`, `c2`, ... and the integer column `row_number`, counted from 1; empty cells are null.
-        is_workbook: true where numbers and dates were typed cells, so that a decimal sign is certain.
         problems: cells and rows that could not be read faithfully.
     """
 
     name: str
     cells: pl.DataFrame
-    is_workbook: bool
     problems: tuple[Cell, ...] = ()
 
     def row(self, row_number: int) -> list[str]:
@@ -36,7 +34,7 @@ class RawSheet(NamedTuple):
         return [" ".join((cell or "").split()) for cell in found.row(0)] if found.height else []
 
 
-def as_sheet(name: str, cells: pl.DataFrame, *, is_workbook: bool, problems: tuple[Cell, ...] = ()) -> RawSheet:
+def as_sheet(name: str, cells: pl.DataFrame, *, problems: tuple[Cell, ...] = ()) -> RawSheet:
     """A sheet from a frame of texts whose first row is row 1; rows without any text are left out."""
     numbered = cells.rename({old: f"c{i}" for i, old in enumerate(cells.columns, start=1)})
     texts = [pl.col(column).str.strip_chars().replace("", None) for column in numbered.columns]
@@ -44,4 +42,4 @@ def as_sheet(name: str, cells: pl.DataFrame, *, is_workbook: bool, problems: tup
     filled = numbered.with_columns(pl.col("row_number").cast(pl.Int64))
     if texts:
         filled = filled.filter(pl.any_horizontal(pl.exclude("row_number").is_not_null()))
-    return RawSheet(name, filled, is_workbook, problems)
+    return RawSheet(name, filled, problems)

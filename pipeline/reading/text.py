@@ -33,7 +33,7 @@ def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: b
             encoding = known
             break
     else:
-        if encoding != "utf-16" and b"\x00" in content[:_HEAD_BYTES]:
+        if encoding != "utf-16" and b"\x00" in content:
             raise DeliveryError(Finding("unreadable_file", file_name, detail="it is binary, not text"))
     for name in _AUTO if encoding == "auto" else (encoding,):
         decoder = codecs.getincrementaldecoder(name)()
@@ -50,14 +50,21 @@ def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: b
 
 
 def read_text(
-    content: bytes, file_name: str, *, encoding: str = "auto", separator: str = "auto", is_head: bool = False
+    content: bytes,
+    file_name: str,
+    *,
+    encoding: str = "auto",
+    separator: str = "auto",
+    header_row: int = 1,
+    is_head: bool = False,
 ) -> RawSheet:
     """The rows of a CSV or TSV file.
 
     A row with more or fewer cells than the header is kept and listed as a problem. With `is_head` only the beginning
     is read, enough for the headers.
 
-    Raises `DeliveryError` where the content is no text, or a cell is longer than a million characters.
+    Raises `DeliveryError` where the content is no text, a quote is not closed where it should be, or a cell is longer
+    than a million characters.
     """
     text = decode(content[:_HEAD_BYTES] if is_head else content, file_name, encoding, is_head=is_head)
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
@@ -67,12 +74,12 @@ def read_text(
         return sheet
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=not is_head))
     except csv.Error as error:
-        raise DeliveryError(Finding("unreadable_file", file_name, detail=f"{error}")) from error
+        raise DeliveryError(Finding("unreadable_file", file_name, detail=f"quotes do not match ({error})")) from error
     if is_head and len(content) > _HEAD_BYTES:
         rows = rows[:-1]  # the last one may be cut
-    return _as_sheet(rows)
+    return _as_sheet(rows, file_name, separator, header_row)
 
 
 def _read_fast(text: str, separator: str) -> RawSheet | None:
@@ -94,17 +101,24 @@ def _read_fast(text: str, separator: str) -> RawSheet | None:
     # polars fills short rows silently: as many separators as a full table has, or the patient reader.
     if text.count(separator) != cells.height * (cells.width - 1):
         return None
-    return as_sheet("", cells, is_workbook=False)
+    return as_sheet("", cells)
 
 
-def _as_sheet(rows: list[list[str]]) -> RawSheet:
+def _as_sheet(rows: list[list[str]], file_name: str, separator: str, header_row: int) -> RawSheet:
     width = max((len(row) for row in rows), default=0)
-    header_width = next((len(row) for row in rows if any(row)), 0)
+    header_width = len(rows[header_row - 1]) if len(rows) >= header_row else 0
+    for number, row in enumerate(rows, start=1):
+        # A quote that is opened and closed only rows later makes one cell of all between, and no row would be missed.
+        if any("\n" in cell and cell.count(separator) >= max(header_width - 1, 1) for cell in row):
+            detail = f"the quote that opens in row {number} closes only rows later"
+            raise DeliveryError(Finding("unreadable_file", file_name, detail=detail))
     problems = tuple(
         Cell(number, 0, "ragged_row", "", f"{len(row)} cells where the headers have {header_width}")
         for number, row in enumerate(rows, start=1)
-        if (len(row) < header_width or any(cell.strip() for cell in row[header_width:])) and any(row)
+        if number >= header_row
+        and (len(row) < header_width or any(cell.strip() for cell in row[header_width:]))
+        and any(row)
     )
     padded = [row + [""] * (width - len(row)) for row in rows]
     cells = pl.DataFrame(padded, schema=[(f"c{i}", pl.String) for i in range(1, width + 1)], orient="row")
-    return as_sheet("", cells, is_workbook=False, problems=problems)
+    return as_sheet("", cells, problems=problems)
