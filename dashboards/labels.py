@@ -38,6 +38,12 @@ REASONS: dict[str, Reason] = {
         Reason("weekdays_incomplete", "weekdays", "Not all seven weekdays were sampled."),
         Reason("no_site_estimable", "no site", "No site has an estimate in this period."),
         # --- of a change -----------------------------------------------------------------------------
+        Reason(
+            "sites_lost_to_limits",
+            "sites lost",
+            "Sites are left out that one of the periods measured mostly below limits, or above the range: they may be"
+            " those that changed most.",
+        ),
         Reason("no_baseline", "no baseline", "There are no data in the baseline period."),
         Reason("no_current", "no current", "There are no data in the current period."),
         Reason("no_common_weekday", "no weekday", "The two periods have no weekday in common."),

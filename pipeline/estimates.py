@@ -76,9 +76,17 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
         except PeriodError as error:
             raise PeriodError(f"setting {setting!r}: {error}") from error
     baseline, current = chosen.values()
+    _require_alike(baseline, current)
     if baseline == current and len(years) > 1:
         raise PeriodError(f"settings 'baseline' and 'current' both mean {baseline}: name two periods")
     return (baseline, current) if baseline != current else None
+
+
+def _require_alike(baseline: str, current: str) -> None:
+    if len(baseline) != len(current):
+        raise PeriodError(
+            f"{baseline} and {current} are periods of different kinds: name two years, quarters or months"
+        )
 
 
 def require_period(there: list[str], period: str) -> str:
@@ -115,6 +123,7 @@ def changes_between(warehouse: Warehouse, baseline: str, current: str) -> pl.Dat
     """
     if baseline == current:
         raise PeriodError(f"baseline and current are the same period, {baseline}: name two")
+    _require_alike(baseline, current)
     there = periods(warehouse)
     bound = {"baseline": require_period(there, baseline), "current": require_period(there, current)}
     return warehouse.query(sql("changes"), bound).select(list(TABLES["changes"].columns))

@@ -72,6 +72,7 @@ RULES: dict[str, Rule] = {
     "out_of_range": Rule("{value} is outside what is possible {detail}", "Correct it."),
     "not_allowed": Rule("{value} is none of the words allowed {detail}", "Map yours to one in the profile."),
     "value_contradicts_qualifier": Rule("value {value} and qualifier contradict each other", "Correct one of them."),
+    "day_contradicts_date": Rule("{value} is not that of the date {detail}", "Correct one of them."),
     "composite_ends_before_it_starts": Rule("the composite ends before it starts", "Correct start or end."),
     "validity_ends_before_it_starts": Rule("the last day lies before the first", "Correct one of the days."),
     "composite_too_long": Rule(

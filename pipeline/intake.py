@@ -219,7 +219,9 @@ def _as_json(cells: pl.DataFrame, headers: list[str]) -> pl.Expr:
     for number, column in enumerate((name for name in cells.columns if name != "row_number"), start=1):
         header = headers[number - 1] if number <= len(headers) else ""
         name = header or f"column {number}"
-        names[column] = name if name not in names.values() else f"{name} (column {number})"
+        while name in names.values():
+            name = f"{name} (column {number})"
+        names[column] = name
     if not names:
         return pl.lit("{}")
     return pl.struct(pl.col(column).alias(name) for column, name in names.items()).struct.json_encode()
@@ -372,7 +374,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles)
-        candidates = _candidates(in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse))
+        candidates = _candidates(in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse), tell)
         due = [name for name, found in candidates.items() if _is_due(known.get(name), profiles, found)]
         # Site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(
@@ -396,16 +398,18 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
             if len(delivery.messages) > _MOST_TOLD:
                 tell(f"    ... and {len(delivery.messages) - _MOST_TOLD} more: 'permille status' lists them")
         taken += _judge_again(warehouse, candidates, profiles, tell)
-    for delivery_id, (file, saved, is_in_inbox) in candidates.items():
-        if is_in_inbox and not (workspace.archive / delivery_id).exists():
-            _archive(file.name, file.path.read_bytes(), delivery_id, workspace.archive, saved)
+    for delivery_id, found in candidates.items():
+        if found.is_in_inbox and delivery_id in known and not (workspace.archive / delivery_id).exists():
+            content = _content(found, delivery_id, tell)
+            if content is not None:
+                _archive(found.file.name, content, delivery_id, workspace.archive, found.saved)
     n_due = sum(candidates[delivery_id].is_in_inbox for delivery_id in due)
     return IntakeReport(taken, len(in_inbox) - n_due)
 
 
 def _candidates(
     in_inbox: Iterable[InboxFile], archive: Path, profiles: Iterable[str], known: Mapping[str, Mapping[str, Any]],
-    held_for_a_day: set[str],
+    held_for_a_day: set[str], tell: Callable[[str], None],
 ) -> dict[str, _Candidate]:  # fmt: skip
     """Every content that was delivered, by its identity.
 
@@ -414,7 +418,10 @@ def _candidates(
     """
     copies: dict[str, list[InboxFile]] = {}
     for file in in_inbox:
-        copies.setdefault(_digest(file.path), []).append(file)
+        try:
+            copies.setdefault(_digest(file.path), []).append(file)
+        except OSError as error:
+            tell(f"{file.name}: cannot be read now ({error.strerror}); it is left for the next run")
     archived = list_archive(archive, profiles)
     found = {}
     for delivery_id in sorted({*copies, *archived}):

@@ -25,7 +25,6 @@ _TYPES: dict[Any, str] = {
     pl.Float64: "double",
     pl.Date: "date",
     pl.Datetime: "timestamp",
-    pl.List: "double[]",
 }
 
 
@@ -41,7 +40,10 @@ def sql(name: str) -> str:
 
 def _columns(table: str) -> dict[str, str]:
     """Columns of a table and their SQL types, from its model."""
-    return {name: _TYPES[kind.base_type()] for name, kind in TABLES[table].types.items()}
+    return {
+        name: f"{_TYPES[kind.inner.base_type()]}[]" if isinstance(kind, pl.List) else _TYPES[kind.base_type()]
+        for name, kind in TABLES[table].types.items()
+    }
 
 
 class Warehouse:

@@ -125,6 +125,8 @@ class SitePeriods(_Mean):
     by_weekday_mg_per_day_per_1000: pl.List(pl.Float64) = column(  # type: ignore[valid-type]
         "by_weekday_mg_per_day_per_1000"
     )
+    by_weekday_n_days: pl.List(pl.Int64) = column("by_weekday_n_days")  # type: ignore[valid-type]
+    by_weekday_n_censored: pl.List(pl.Int64) = column("by_weekday_n_censored")  # type: ignore[valid-type]
     weekday_mean_mg_per_day_per_1000: float = column("weekday_mean_mg_per_day_per_1000", nullable=True, ge=0)
     weekend_mean_mg_per_day_per_1000: float = column("weekend_mean_mg_per_day_per_1000", nullable=True, ge=0)
     population: float = column("population", nullable=True, gt=0)

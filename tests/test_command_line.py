@@ -187,3 +187,24 @@ def test_a_warehouse_in_use_says_so(workspace):
             process.kill()
     with Warehouse.open(workspace.warehouse):
         pass
+
+
+def test_a_broken_published_copy_is_replaced_by_the_next_run(workspace):
+    (workspace.inbox / "sites.csv").write_text(SITES)
+    workspace.published.write_bytes(b"garbage" * 1000)
+    call("run", "--workspace", workspace.folder)
+    assert "nothing is lost" in call("status", "--workspace", workspace.folder)
+
+
+def test_a_broken_warehouse_says_what_to_do_and_not_to_wait(workspace):
+    (workspace.inbox / "sites.csv").write_text(SITES)
+    call("run", "--workspace", workspace.folder)
+    content = bytearray(workspace.warehouse.read_bytes())
+    content[len(content) // 2 :] = b"\x55" * (len(content) - len(content) // 2)
+    content[4096:12288] = b"\xaa" * 8192
+    workspace.warehouse.write_bytes(content)
+    said = call("run", "--workspace", workspace.folder, code=1)
+    assert "Move it away and run again: it is rebuilt from archive/" in said
+    assert "in use" not in said
+    workspace.warehouse.unlink()
+    call("run", "--workspace", workspace.folder)

@@ -457,7 +457,11 @@ def _complete(context: _Context) -> None:
                 "weekday": pl.coalesce(pl.col("weekday"), day.dt.weekday().cast(pl.Int32)),
             }
         )
-        for field in ("sampling_year", "weekday"):
+        for field, of_date in (("sampling_year", day.dt.year()), ("weekday", day.dt.weekday())):
+            context.flag(
+                pl.col(field) != of_date, "day_contradicts_date", context.header_of(field), pl.col(f"_{field}"),
+                pl.format("({})", day),
+            )  # fmt: skip
             is_unread = pl.all_horizontal(pl.col(f"_{field}", "_sampled_on").is_null())
             context.flag(is_unread, "missing_value", context.header_of(field), pl.lit(None))
 

@@ -79,7 +79,9 @@ def read_text(
         raise DeliveryError(Finding("unreadable_file", file_name, detail=f"quotes do not match ({error})")) from error
     if is_head and len(content) > _HEAD_BYTES:
         rows = rows[:-1]  # the last one may be cut
-    return _as_sheet(rows, file_name, separator, header_row)
+    if not is_head:
+        _require_closed_quotes(rows, file_name, separator, header_row)
+    return _as_sheet(rows, header_row)
 
 
 def _read_fast(text: str, separator: str) -> RawSheet | None:
@@ -104,14 +106,18 @@ def _read_fast(text: str, separator: str) -> RawSheet | None:
     return as_sheet("", cells)
 
 
-def _as_sheet(rows: list[list[str]], file_name: str, separator: str, header_row: int) -> RawSheet:
-    width = max((len(row) for row in rows), default=0)
-    header_width = len(rows[header_row - 1]) if len(rows) >= header_row else 0
+def _require_closed_quotes(rows: list[list[str]], file_name: str, separator: str, header_row: int) -> None:
+    """Raises `DeliveryError` where a quote makes one cell of several rows, and none of them would be missed."""
+    width = len(rows[header_row - 1]) if len(rows) >= header_row else 0
     for number, row in enumerate(rows, start=1):
-        # A quote that is opened and closed only rows later makes one cell of all between, and no row would be missed.
-        if any("\n" in cell and cell.count(separator) >= max(header_width - 1, 1) for cell in row):
+        if any("\n" in cell and cell.count(separator) >= max(width - 1, 1) for cell in row):
             detail = f"the quote that opens in row {number} closes only rows later"
             raise DeliveryError(Finding("unreadable_file", file_name, detail=detail))
+
+
+def _as_sheet(rows: list[list[str]], header_row: int) -> RawSheet:
+    width = max((len(row) for row in rows), default=0)
+    header_width = len(rows[header_row - 1]) if len(rows) >= header_row else 0
     problems = tuple(
         Cell(number, 0, "ragged_row", "", f"{len(row)} cells where the headers have {header_width}")
         for number, row in enumerate(rows, start=1)

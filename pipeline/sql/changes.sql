@@ -13,10 +13,14 @@ pairs as (
         coalesce(b.basis, c.basis) as basis,
         b.population as baseline_population,
         c.population as current_population,
-        coalesce(b.n_days, 0) as n_days_baseline,
-        coalesce(c.n_days, 0) as n_days_current,
-        coalesce(b.n_censored, 0) as n_censored_baseline,
-        coalesce(c.n_censored, 0) as n_censored_current,
+        b.n_days as baseline_days,
+        c.n_days as current_days,
+        b.n_censored as baseline_censored,
+        c.n_censored as current_censored,
+        b.by_weekday_n_days as baseline_days_by_weekday,
+        c.by_weekday_n_days as current_days_by_weekday,
+        b.by_weekday_n_censored as baseline_censored_by_weekday,
+        c.by_weekday_n_censored as current_censored_by_weekday,
         coalesce(b.state = 'estimated', false) as has_baseline,
         coalesce(c.state = 'estimated', false) as has_current,
         if(b.state is null, 'no_baseline', if(b.state = 'estimated', null, b.reason)) as reason_baseline,
@@ -34,28 +38,61 @@ pairs as (
 
 matched as (
     select
-        x.*, p.weekday_rule, p.area_weights, p.stable_band_percent,
+        x.*, p.weekday_rule, p.area_weights, p.stable_band_percent, p.max_censored_share, p.min_detects,
+        p.weekday_rule = 'plain' as is_plain,
         -- The weekdays that occur in both periods.
         [
             day for day in [1, 2, 3, 4, 5, 6, 7]
             if baseline_by_weekday[day] is not null and current_by_weekday[day] is not null
         ] as common_weekdays,
-        coalesce(has_baseline and has_current and (p.weekday_rule = 'plain' or len(common_weekdays) > 0), false)
-            as is_in_panel,
-        if(p.weekday_rule = 'plain', baseline_mean, list_avg([baseline_by_weekday[day] for day in common_weekdays]))
-            as baseline,
-        if(p.weekday_rule = 'plain', current_mean, list_avg([current_by_weekday[day] for day in common_weekdays]))
-            as present,
-        p.weekday_rule = 'weekday_means' and len(common_weekdays) < 7 as has_few_weekdays
+        if(is_plain, baseline_mean, list_avg([baseline_by_weekday[day] for day in common_weekdays])) as baseline,
+        if(is_plain, current_mean, list_avg([current_by_weekday[day] for day in common_weekdays])) as present,
+        coalesce(if(is_plain, baseline_days, list_sum([baseline_days_by_weekday[day] for day in common_weekdays])), 0)
+            as n_days_baseline,
+        coalesce(if(is_plain, current_days, list_sum([current_days_by_weekday[day] for day in common_weekdays])), 0)
+            as n_days_current,
+        coalesce(
+            if(is_plain, baseline_censored, list_sum([baseline_censored_by_weekday[day] for day in common_weekdays])), 0
+        ) as n_censored_baseline,
+        coalesce(
+            if(is_plain, current_censored, list_sum([current_censored_by_weekday[day] for day in common_weekdays])), 0
+        ) as n_censored_current,
+        not is_plain and len(common_weekdays) < 7 as has_few_weekdays
     from pairs x join protocols p using (protocol)
+),
+
+-- What the protocol asks of a period it asks of the days that are compared as well: they may be fewer.
+chosen as (
+    select
+        *,
+        coalesce(
+            reason_baseline,
+            reason_current,
+            case
+                when not is_plain and len(common_weekdays) = 0 then 'no_common_weekday'
+                when n_censored_baseline > max_censored_share * n_days_baseline
+                    or n_censored_current > max_censored_share * n_days_current then 'mostly_below_limit'
+                when n_days_baseline - n_censored_baseline < min_detects
+                    or n_days_current - n_censored_current < min_detects then 'too_few_detects'
+            end
+        ) as reason_left_out,
+        reason_left_out is null as is_in_panel,
+        -- Seen in both periods, and not compared because one of them says no more than "below the limit" or "above it":
+        -- such sites may be just those that changed most.
+        coalesce(
+            reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit')
+            and baseline_days is not null and current_days is not null and (has_baseline or has_current),
+            false
+        ) as is_lost_to_limits
+    from matched
 ),
 
 places as (
     select 'site' as level, m.site_id as unit_id, coalesce(s.site_name, m.site_id) as unit_name, m.*
-    from matched m left join current_sites s using (site_id)
+    from chosen m left join current_sites s using (site_id)
     union all by name
     select a.level, a.unit_id, a.unit_name, m.*
-    from matched m join area_of_site a using (site_id)
+    from chosen m join area_of_site a using (site_id)
 ),
 
 compared as (
@@ -89,8 +126,8 @@ compared as (
         coalesce(sum(n_censored_baseline) filter (where is_in_panel), 0)::bigint as n_censored_baseline,
         coalesce(sum(n_censored_current) filter (where is_in_panel), 0)::bigint as n_censored_current,
         bool_or(is_in_panel and has_few_weekdays) as has_few_weekdays,
-        string_agg(distinct coalesce(reason_baseline, reason_current), ' ' order by coalesce(reason_baseline, reason_current))
-            as reasons_left_out,
+        bool_or(is_lost_to_limits) as has_lost_sites,
+        string_agg(distinct reason_left_out, ' ' order by reason_left_out) as reasons_left_out,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from (
@@ -106,7 +143,7 @@ judged as (
         baseline_sum / weight_sum as baseline,
         current_sum / weight_sum as present,
         case
-            when n_sites = 0 then coalesce(reasons_left_out, 'no_common_weekday')
+            when n_sites = 0 then reasons_left_out
             when same_weight is null and n_without_population > 0 then 'no_population'
             -- As good as zero: a number no computer can hold is no change either.
             when baseline_sum = 0 or not isfinite(change_percent(baseline_sum, current_sum)) then 'baseline_zero'
@@ -150,7 +187,17 @@ select
     j.n_censored_baseline,
     j.n_censored_current,
     if(j.reason_not is null, 'estimated', 'not estimable') as state,
-    coalesce(j.reason_not, if(j.has_few_weekdays, 'weekdays_incomplete', null)) as reason,
+    coalesce(
+        j.reason_not,
+        nullif(
+            concat_ws(
+                ' ',
+                if(j.has_few_weekdays, 'weekdays_incomplete', null),
+                if(j.has_lost_sites, 'sites_lost_to_limits', null)
+            ),
+            ''
+        )
+    ) as reason,
     j.is_provisional,
     j.is_simulated
 from judged j

@@ -7,17 +7,20 @@ residue_loads as (
     select
         'measured' as origin,
         site_id, sampled_on, isodow(sampled_on)::integer as weekday, sampling_year, residue, is_censored,
-        if(is_censored, null, load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
+        coalesce(reason = 'above_upper_limit', false) as is_above_range,
+        if(is_censored or is_above_range, null, load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
         load_limit_mg_per_day_per_1000, population,
         delivery_id, sheet, row_number, source_column, is_simulated
     from loads
-    where sampling_year = $year and state = 'estimated'
+    -- A value above the range of its method is no missing day: it is kept, so that a mean without it is not taken for one.
+    where sampling_year = $year and (state = 'estimated' or reason = 'above_upper_limit')
     union all by name
     select
         'reported' as origin,
         r.site_id, r.sampled_on, r.weekday, r.sampling_year, r.residue,
         r.qualifier in ('<LOD', '<LOQ') as is_censored,
-        r.reported_load_mg_per_day_per_1000 as load_mg_per_day_per_1000,
+        r.qualifier = '>ULOQ' as is_above_range,
+        if(is_above_range, null, r.reported_load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
         null::double as load_limit_mg_per_day_per_1000, -- programmes publish no limits
         p.population,
         r.delivery_id, r.sheet, r.row_number, r.source_column, r.is_simulated
@@ -31,7 +34,7 @@ residue_loads as (
             partition by site_id order by population_rank(population_method), valid_from desc nulls last
         ) = 1
     ) p on p.site_id = r.site_id
-    where r.sampling_year = $year and r.qualifier in ('=', '<LOD', '<LOQ')
+    where r.sampling_year = $year and r.qualifier <> 'not measured'
         and not exists (
             select 1 from loads l
             where l.sampling_year = $year and l.state = 'estimated' and l.site_id = r.site_id and l.residue = r.residue
@@ -59,6 +62,7 @@ corrected as (
         consumption_mg_per_day_per_1000(l.load_mg_per_day_per_1000, w.correction_factor, 0) as measured_amount,
         consumption_mg_per_day_per_1000(l.load_limit_mg_per_day_per_1000, w.correction_factor, 0) as amount_limit,
         case
+            when l.is_above_range then null
             when not l.is_censored then measured_amount
             when w.below_limit = 'zero' then 0
             when w.below_limit = 'half_limit' then amount_limit / 2
@@ -90,7 +94,7 @@ select
     if(basis = 'consumption', doses_per_day_per_1000(amount, dose_mg), null) as doses_per_day_per_1000,
     population,
     if(amount is null, 'not estimable', 'estimated') as state,
-    if(amount is null, 'limit_unknown', null) as reason,
+    case when is_above_range then 'above_upper_limit' when amount is null then 'limit_unknown' end as reason,
     delivery_id,
     sheet,
     row_number,

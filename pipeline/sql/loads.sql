@@ -4,7 +4,7 @@ with
 
 -- Inhabitants of each sampled day: of the figures valid that day the best method's, and of those the newest.
 population_of_day as (
-    select s.site_id, s.sampled_on, p.population, p.population_method
+    select s.site_id, s.sampled_on, p.population, p.population_method, p.is_simulated
     from (select distinct site_id, sampled_on from current_results where sampling_year = $year) s
     join current_populations p
         on p.site_id = s.site_id
@@ -62,7 +62,7 @@ select
     m.sheet,
     m.row_number,
     m.source_column,
-    m.is_simulated or coalesce(f.is_simulated, false) as is_simulated
+    m.is_simulated or coalesce(f.is_simulated, false) or coalesce(p.is_simulated, false) as is_simulated
 from measured m
 left join current_flows f on f.site_id = m.site_id and f.sampled_on = m.sampled_on
 left join population_of_day p on p.site_id = m.site_id and p.sampled_on = m.sampled_on

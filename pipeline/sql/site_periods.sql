@@ -23,7 +23,8 @@ by_weekday as (
         list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
         count(*) as n_days,
         count_if(is_censored) as n_censored,
-        count_if(amount_mg_per_day_per_1000 is null) as n_unknown,
+        count_if(reason = 'limit_unknown') as n_limit_unknown,
+        count_if(reason = 'above_upper_limit') as n_above_range,
         list(population order by sampled_on, origin) as populations,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
@@ -40,13 +41,16 @@ means as (
         any_value(basis) as basis,
         sum(n_days)::bigint as n_days,
         sum(n_censored)::bigint as n_censored,
-        sum(n_unknown)::bigint as n_unknown,
+        sum(n_limit_unknown)::bigint as n_limit_unknown,
+        sum(n_above_range)::bigint as n_above_range,
         count(*) as n_weekdays,
         list(list_avg(amounts) order by weekday) as weekday_means,
         list_avg(flatten(list(amounts order by weekday))) as plain_mean,
         list_avg(flatten(list(amounts order by weekday) filter (where weekday in (2, 3, 4)))) as midweek_mean,
         list_avg(flatten(list(amounts order by weekday) filter (where weekday in (5, 6, 7, 1)))) as weekend_mean,
         list(weekday order by weekday) as weekdays,
+        list(n_days order by weekday) as weekday_n_days,
+        list(n_censored order by weekday) as weekday_n_censored,
         list_avg(flatten(list(populations order by weekday))) as population,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
@@ -58,7 +62,8 @@ judged as (
     select
         m.*, p.weekday_rule,
         case
-            when n_unknown > 0 then 'limit_unknown'
+            when n_above_range > 0 then 'above_upper_limit' -- without its highest days a mean is too low
+            when n_limit_unknown > 0 then 'limit_unknown'
             when n_censored > p.max_censored_share * n_days then 'mostly_below_limit'
             when n_days - n_censored < p.min_detects then 'too_few_detects'
         end as reason_not
@@ -85,6 +90,9 @@ select
     null::double as ci_low_mg_per_day_per_1000,
     null::double as ci_high_mg_per_day_per_1000,
     [weekday_means[list_position(weekdays, day)] for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_mg_per_day_per_1000,
+    [coalesce(weekday_n_days[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_n_days,
+    [coalesce(weekday_n_censored[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]]
+        as by_weekday_n_censored,
     if(reason_not is null, midweek_mean, null) as weekday_mean_mg_per_day_per_1000,
     if(reason_not is null, weekend_mean, null) as weekend_mean_mg_per_day_per_1000,
     population,

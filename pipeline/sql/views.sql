@@ -39,7 +39,9 @@ create or replace temp view current_results as
 select r.*
 from results r join deliveries d using (delivery_id)
 qualify row_number() over (
-    partition by r.sampling_year, r.site_id, r.sampled_on, r.residue order by d.received_at desc, d.delivery_id desc
+    -- That somebody did not measure it takes nothing away from somebody who did.
+    partition by r.sampling_year, r.site_id, r.sampled_on, r.residue
+    order by r.qualifier = 'not measured', d.received_at desc, d.delivery_id desc
 ) = 1;
 
 create or replace temp view current_reported_loads as
@@ -47,7 +49,7 @@ select r.*
 from reported_loads r join deliveries d using (delivery_id)
 qualify row_number() over (
     partition by r.sampling_year, r.site_id, r.sampled_on, r.weekday, r.residue
-    order by d.received_at desc, d.delivery_id desc
+    order by r.qualifier = 'not measured', d.received_at desc, d.delivery_id desc
 ) = 1;
 -- One row is a site in a place: in its area, in each area above that one, and in the network of all sites.
 create or replace temp view area_of_site as

@@ -122,6 +122,8 @@ def city(
                     "site_id": site,
                     "n_weekdays": 7,
                     "by_weekday_mg_per_day_per_1000": [mean, None, mean, mean, mean, mean, mean],
+                    "by_weekday_n_days": [4, 0, 4, 4, 4, 4, 8],
+                    "by_weekday_n_censored": [0, 0, 0, 0, 0, 0, counts["n_censored"]],
                     "mean_mg_per_day_per_1000": mean,
                     "population": 50_000.0,
                 }

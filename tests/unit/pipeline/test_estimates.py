@@ -161,7 +161,16 @@ def test_a_value_above_the_range_of_the_method_gives_no_load(city):
         assert rows == [
             ("not estimable", "above_upper_limit"), ("not estimable", "not_measured"), ("estimated", None)
         ]  # fmt: skip
-        assert one(warehouse, "select count(*) from consumption where protocol = 'permille'") == 1
+        rows = warehouse.query("select reason from consumption where protocol = 'permille' order by sampled_on").rows()
+        assert rows == [("above_upper_limit",), (None,)]
+
+
+@pytest.mark.parametrize("protocol", ["permille", "euda"])
+def test_a_mean_without_its_highest_days_is_not_told(city, protocol):
+    """Five days at 100 and two above the range: the mean of the five would be too low by nobody knows how much."""
+    with city(results=results(week(MONDAY, [500] * 7), week(LATER, [100] * 5 + [">500"] * 2))) as warehouse:
+        assert site_mean(warehouse, "reason", period="2024", protocol=protocol) == "above_upper_limit"
+        assert changes(warehouse, protocol=protocol)["reason"] == "above_upper_limit"
 
 
 def test_a_limit_nobody_delivered_leaves_the_period_not_estimable_except_where_it_counts_as_zero(city):
@@ -272,6 +281,66 @@ def test_a_change_compares_the_weekdays_both_periods_have(city):
         assert plain["change_percent"] == pytest.approx(100 * (430 / 4 / 52 - 1))
 
 
+def test_days_that_are_compared_must_keep_the_rules_of_the_protocol(city):
+    """Monday to Thursday 100, Friday below; then Friday to Sunday 50: only Fridays are common."""
+    days = results(week(MONDAY, [100] * 4 + ["<LOQ"]), week(LATER + timedelta(days=4), [50] * 3))
+    with city(results=days) as warehouse:
+        row = changes(warehouse)
+        assert (row["change_percent"], row["reason"], row["n_sites"]) == (None, "mostly_below_limit", 0)
+
+
+def test_days_are_counted_that_are_compared(city):
+    days = results(week(MONDAY, [10, 20, 30, "<LOQ"]), week(LATER, [10, 20, 30]))
+    with city(results=days) as warehouse:
+        row = changes(warehouse)
+        assert (row["n_days_baseline"], row["n_censored_baseline"], row["n_days_current"]) == (3, 0, 3)
+        plain = changes(warehouse, protocol="euda")
+        assert (plain["n_days_baseline"], plain["n_censored_baseline"], plain["n_days_current"]) == (4, 1, 3)
+
+
+def test_sites_that_fell_below_their_limits_are_missed_and_it_is_said(city):
+    """S1 falls from 100 to nothing anybody can measure, S2 rises a little: the panel holds S2 alone."""
+    days = results(
+        week(MONDAY, [100] * 7), week(MONDAY, [100] * 7, site="S2"),
+        week(LATER, ["<LOQ"] * 7), week(LATER, [110] * 7, site="S2"),
+    )  # fmt: skip
+    with city(results=days) as warehouse:
+        row = changes(warehouse, level="network", unit_id="network")
+        assert row["change_percent"] == pytest.approx(10)
+        assert (row["panel"], row["n_sites_left_out"], row["reason"]) == ("S2", 1, "sites_lost_to_limits")
+        assert changes(warehouse, level="network", unit_id="network", protocol="euda")["reason"] is None
+
+
+def test_a_site_that_joined_is_not_one_that_was_lost(city):
+    days = results(week(MONDAY, [100] * 7), week(LATER, [50] * 7), week(LATER, [50] * 7, site="S2"))
+    with city(results=days) as warehouse:
+        row = changes(warehouse, level="network", unit_id="network")
+        assert (row["n_sites_left_out"], row["reason"]) == (1, None)
+
+
+def test_that_somebody_did_not_measure_takes_nothing_away_from_somebody_who_did(city):
+    with city(
+        results=results(week(MONDAY, [10, 20, 30])), results_again=results(week(MONDAY, ["", 25, "NA"]))
+    ) as warehouse:
+        values = warehouse.query("select concentration_ng_per_l as c from loads order by sampled_on")["c"].to_list()
+    assert values == [10, 25, 30]
+
+
+def test_a_simulated_population_makes_its_load_simulated(city):
+    with city(results=results(week(MONDAY, [10]))) as warehouse:
+        warehouse.connection.execute("update populations set is_simulated = true").fetchall()
+        estimate(warehouse)
+        assert one(warehouse, "select is_simulated from loads") is True
+
+
+def test_periods_of_different_kinds_are_not_compared(city):
+    with (
+        city(results=results(week(MONDAY, [10] * 7), week(LATER, [10] * 7))) as warehouse,
+        pytest.raises(estimates.PeriodError, match="2024 and 2024-Q1 are periods of different kinds"),
+    ):
+        estimates.changes_between(warehouse, "2024", "2024-Q1")
+
+
 def test_periods_without_a_common_weekday_are_not_compared(city):
     days = results(week(MONDAY, [10, 10, 10]), week(LATER + timedelta(days=3), [5, 5, 5]))
     with city(results=days) as warehouse:
@@ -294,7 +363,7 @@ def test_weights_are_those_of_the_baseline(city):
 
 def test_a_panel_weighted_by_population_needs_the_population_of_each_site(city):
     loads = [
-        f"{site} {year}-05-0{day} METH 10" for site in ("S1", "S2") for year in (2023, 2024) for day in (1, 2, 3, 4)
+        f"{site} {year}-05-0{day} METH 10" for site in ("S1", "S2") for year in (2023, 2024) for day in range(1, 8)
     ]
     with city(reported=reported(*loads), populations=people("S1 census 1000  ")) as warehouse:
         network = {"level": "network", "unit_id": "network"}

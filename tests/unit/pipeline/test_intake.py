@@ -1,13 +1,18 @@
 """Taking in: the same twice changes nothing, later supersedes earlier, the order of files does not matter."""
 
+import io
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
+import pytest
+import xlsxwriter
 
 from pipeline.intake import list_inbox, take_in
 from pipeline.status import status
 from pipeline.warehouse import Warehouse
+from schemas.profile import ProfileError
 from tests.conftest import RECEIVED, lay, tables_of
 
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
@@ -16,6 +21,14 @@ HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n
 
 def results(value: str, day: str = "2025-03-11") -> str:
     return HEAD + f"S1,{day},methamphetamine,{value},ng/L,0.3,1,Lab,B1\n"
+
+
+def workbook(sheets: dict[str, pl.DataFrame]) -> bytes:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as book:
+        for name, frame in sheets.items():
+            frame.write_excel(book, worksheet=name)
+    return content.getvalue()
 
 
 def test_the_same_file_twice_changes_nothing(workspace):
@@ -145,6 +158,169 @@ def test_a_lost_warehouse_is_rebuilt_from_the_archive_when_the_inbox_was_emptied
         after = tables_of(warehouse)
     for table in before:
         assert before[table].equals(after[table]), table
+
+
+def believed(workspace) -> list[float]:
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        assert status(warehouse).does_add_up
+        return warehouse.query("select concentration_ng_per_l as c from current_results")["c"].to_list()
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_copies_of_a_content_the_earliest_counts_whatever_they_are_called(workspace, names):
+    """The old content was copied anew after its correction had come: it says nothing new."""
+    start = datetime(2025, 4, 1)  # noqa: DTZ001
+    lay(workspace, "sites.csv", SITES)
+    lay(workspace, f"{names[0]}.csv", results("10"), start)
+    lay(workspace, "correction.csv", results("20"), start + timedelta(minutes=1))
+    lay(workspace, f"{names[1]}.csv", results("10"), start + timedelta(minutes=2))
+    take_in(workspace)
+    assert believed(workspace) == [20]
+    workspace.warehouse.unlink()
+    take_in(workspace)
+    assert believed(workspace) == [20]
+
+
+def test_a_touched_file_is_no_newer_delivery_and_a_rebuilt_warehouse_believes_the_same(workspace):
+    start = datetime(2025, 4, 1)  # noqa: DTZ001
+    lay(workspace, "sites.csv", SITES)
+    lay(workspace, "old.csv", results("10"), start)
+    lay(workspace, "new.csv", results("20"), start + timedelta(minutes=1))
+    take_in(workspace)
+    lay(workspace, "old.csv", results("10"), start + timedelta(minutes=2))
+    assert take_in(workspace).taken == []
+    assert believed(workspace) == [20]
+    workspace.warehouse.unlink()
+    take_in(workspace)
+    assert believed(workspace) == [20]
+
+
+def test_stamps_ahead_of_the_clock_keep_their_order(workspace):
+    ahead = datetime.now() + timedelta(days=30)  # noqa: DTZ005
+    lay(workspace, "sites.csv", SITES)
+    for number in range(6):
+        lay(workspace, f"{number}.csv", results(str(10 + number)), ahead + timedelta(minutes=(number * 5) % 6))
+    take_in(workspace)
+    assert believed(workspace) == [11]  # the last stamp is that of number 1
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_rows_held_for_a_site_come_in_in_whatever_order_the_files_are_read(workspace, names):
+    """Both files hold a site list and flows; one of them the flows of a site that only the other lists."""
+    profile = (
+        'name = "own"\ntitle = "t"\nsender = "s"\n[[tables]]\ntable = "sites"\nsheet = "sites"\n'
+        '[tables.columns]\nsite_id = "site"\nsite_name = "name"\n'
+        '[[tables]]\ntable = "flows"\nsheet = "flows"\nunit = "m3/d"\n'
+        '[tables.columns]\nsite_id = "site"\nsampled_on = "day"\nflow = "flow"\n'
+    )
+    (workspace.profiles / "own.toml").write_text(profile)
+    flows = pl.DataFrame({"site": ["S2"], "day": ["2025-03-11"], "flow": [5.0]})
+    for name, site in zip(names, ("S1", "S2"), strict=True):
+        day = "2025-03-11" if site == "S1" else "2025-03-12"
+        sheets = {"sites": pl.DataFrame({"site": [site], "name": [site]}), "flows": flows.with_columns(day=pl.lit(day))}
+        lay(workspace, f"{name}.xlsx", workbook(sheets))
+    take_in(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        assert warehouse.count("quarantine") == 0
+        assert warehouse.count("flows") == 2
+
+
+def test_a_run_killed_before_it_judged_again_does_so_the_next_time(workspace, monkeypatch):
+    lay(workspace, "may.csv", results("12"))
+    take_in(workspace)
+    lay(workspace, "sites.csv", SITES)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.intake._judge_again", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take_in(workspace)
+    take_in(workspace)
+    assert believed(workspace) == [12]
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_profile_mended_brings_back_what_its_mistake_had_refused(workspace):
+    """Also where the inbox was emptied in between."""
+    profile = (
+        'name = "own"\ntitle = "t"\nsender = "s"\n[[tables]]\ntable = "results"\nunit = "ng/L"\n'
+        '[tables.columns]\nsite_id = "Where"\nsampled_on = "When"\nresidue = "What"\nconcentration = "Much"\n'
+    )
+    mine = workspace.profiles / "own.toml"
+    mine.write_text(profile)
+    lay(workspace, "sites.csv", SITES)
+    path = lay(workspace, "may.csv", "Where,When,What,Much\nS1,2025-03-11,METH,2\n")
+    take_in(workspace)
+    path.unlink()
+    for text in (profile.replace('"Much"', '"Mcuh"'), None):
+        mine.unlink() if text is None else mine.write_text(text)
+        assert take_in(workspace).taken[0].status == "refused"
+        assert believed(workspace) == []
+        mine.write_text(profile)
+        take_in(workspace)
+        assert believed(workspace) == [2]
+
+
+def test_rows_held_because_of_a_wrong_time_stamp_come_in_once_it_is_right(workspace):
+    lay(workspace, "sites.csv", SITES)
+    lay(workspace, "may.csv", results("12"), datetime(1980, 1, 1))  # noqa: DTZ001  as some archives unpack
+    take_in(workspace)
+    assert believed(workspace) == []
+    lay(workspace, "may.csv", results("12"))
+    take_in(workspace)
+    assert believed(workspace) == [12]
+    assert take_in(workspace).taken == []
+
+
+def test_an_altered_archive_is_not_believed(workspace):
+    lay(workspace, "sites.csv", SITES)
+    lay(workspace, "may.csv", results("10"))
+    take_in(workspace)
+    (workspace.inbox / "may.csv").unlink()
+    (kept,) = workspace.archive.rglob("may.csv")
+    kept.write_text(results("99"))
+    workspace.warehouse.unlink()
+    said: list[str] = []
+    take_in(workspace, tell=said.append)
+    assert believed(workspace) == []
+    assert any("was altered in the archive and is not read" in line for line in said)
+
+
+def test_an_archive_that_was_lost_is_made_anew_from_the_inbox(workspace):
+    lay(workspace, "sites.csv", SITES)
+    take_in(workspace)
+    shutil.rmtree(workspace.archive)
+    assert take_in(workspace).taken == []
+    assert [file.name for file in workspace.archive.rglob("*.csv")] == ["sites.csv"]
+
+
+def test_a_file_that_vanishes_stops_no_other(workspace, monkeypatch):
+    lay(workspace, "sites.csv", SITES)
+    lay(workspace, "gone.csv", results("1"))
+    lay(workspace, "may.csv", results("12"))
+    read = Path.read_bytes
+
+    def vanished(path: Path) -> bytes:
+        if path.name == "gone.csv":
+            raise FileNotFoundError(2, "No such file or directory")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", vanished)
+    said: list[str] = []
+    take_in(workspace, tell=said.append)
+    assert believed(workspace) == [12]
+    assert any(line.startswith("gone.csv: cannot be read now") for line in said)
+
+
+def test_a_profile_with_a_limit_in_no_unit_says_so(workspace):
+    (workspace.profiles / "own.toml").write_text(
+        'name = "own"\ntitle = "t"\nsender = "s"\n[[tables]]\ntable = "results"\nunit = "ng/L"\n'
+        '[tables.columns]\nsite_id = "a"\nsampled_on = "b"\nresidue = "c"\nconcentration = "d"\n'
+        '[tables.limits]\nketamine = {loq = 1, unit = "ppb"}\n'
+    )
+    with pytest.raises(ProfileError, match=r"own: tables.results.limits.ketamine: unit 'ppb' is"):
+        take_in(workspace)
 
 
 def test_simulated_city_rows_add_up_and_just_the_wrong_rows_are_held(simulated_workspace):
