@@ -67,7 +67,7 @@ class Warehouse:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             connection = duckdb.connect(str(path), read_only=read_only)
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if "could not set lock" in str(error).lower():
                 raise WarehouseError(
                     f"{path} is in use by another process: wait until it has ended, or end it, and try again."
