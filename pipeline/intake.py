@@ -416,24 +416,24 @@ def _candidates(
     Of several copies the earliest counts, whatever they are called: a copy made later says nothing new. Except where
     rows wait because their day lies after the file was saved: then the newest copy tells when that was.
     """
-    copies: dict[str, list[InboxFile]] = {}
+    copies: dict[str, list[tuple[InboxFile, datetime]]] = {}
     for file in in_inbox:
         try:
-            copies.setdefault(_digest(file.path), []).append(file)
+            copies.setdefault(_digest(file.path), []).append((file, received_at(file.path)))
         except OSError as error:
             tell(f"{file.name}: cannot be read now ({error.strerror}); it is left for the next run")
     archived = list_archive(archive, profiles)
     found = {}
     for delivery_id in sorted({*copies, *archived}):
         there = copies.get(delivery_id, [])
-        times = [received_at(file.path) for file in there]
+        times = [saved for _, saved in there]
         if times and delivery_id in held_for_a_day:
             saved = max(times)
         else:
             before = [known[delivery_id]["received_at"]] if delivery_id in known else []
             kept = [received_at(archived[delivery_id].path)] if delivery_id in archived else []
             saved = min([*times, *before, *kept])
-        file = there[0] if there else archived[delivery_id]
+        file = there[0][0] if there else archived[delivery_id]
         found[delivery_id] = _Candidate(file, saved, bool(there))
     return found
 
