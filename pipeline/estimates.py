@@ -126,4 +126,6 @@ def changes_between(warehouse: Warehouse, baseline: str, current: str) -> pl.Dat
     _require_alike(baseline, current)
     there = periods(warehouse)
     bound = {"baseline": require_period(there, baseline), "current": require_period(there, current)}
-    return warehouse.query(sql("changes"), bound).select(list(TABLES["changes"].columns))
+    return warehouse.query(sql("changes"), bound).select(
+        pl.col(name).cast(kind) for name, kind in TABLES["changes"].types.items()
+    )

@@ -419,9 +419,11 @@ def _candidates(
     copies: dict[str, list[tuple[InboxFile, datetime]]] = {}
     for file in in_inbox:
         try:
-            copies.setdefault(_digest(file.path), []).append((file, received_at(file.path)))
+            delivery_id, saved = _digest(file.path), received_at(file.path)
         except OSError as error:
             tell(f"{file.name}: cannot be read now ({error.strerror}); it is left for the next run")
+            continue
+        copies.setdefault(delivery_id, []).append((file, saved))
     archived = list_archive(archive, profiles)
     found = {}
     for delivery_id in sorted({*copies, *archived}):

@@ -121,6 +121,7 @@ def test_change_gives_the_columns_of_its_table(simulated_workspace):
     assert set(rows["level"]) == {"area"}
     as_json = json.loads(call("change", "--workspace", here.folder, "--format", "json"))
     assert {row["level"] for row in as_json} == {"network"}
+    assert {type(row["n_sites"]) for row in as_json} == {int}
     table = call("change", "--workspace", here.folder)
     assert "SIMULATED DATA" in table
     assert "methamphetamine" in table
