@@ -52,6 +52,13 @@ class Format(StrEnum):
     json = "json"
 
 
+class StatusFormat(StrEnum):
+    """How the state of a workspace is printed: several tables at once, so not as CSV."""
+
+    table = "table"
+    json = "json"
+
+
 class Level(StrEnum):
     """What a change is of."""
 
@@ -164,7 +171,7 @@ def check(
 @app.command()
 def status(
     workspace: WorkspaceOption = None,
-    form: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.table,
+    form: Annotated[StatusFormat, typer.Option("--format", help="table or json.")] = StatusFormat.table,
     most: MostOption = 50,
 ) -> None:
     """What has been delivered, what is quarantined, and which flows and populations are missing.
@@ -180,7 +187,7 @@ def status(
             now = read_status(warehouse)
     except WarehouseError as error:
         _fail(str(error))
-    if form is not Format.table:
+    if form is StatusFormat.json:
         import json
 
         parts = {name: json.loads(frame.write_json()) for name, frame in now._asdict().items()}
@@ -223,9 +230,12 @@ def change(
     import polars as pl
 
     from pipeline import estimates
-    from pipeline.settings import SettingsError
+    from pipeline.settings import SettingsError, is_period
     from pipeline.warehouse import Warehouse, WarehouseError
 
+    for period in (baseline, current):
+        if period and not is_period(period):
+            _fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
     here = _open(workspace)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:

@@ -54,7 +54,9 @@ RULES: dict[str, Rule] = {
     ),
     # --- about a row ---------------------------------------------------------------------------------
     "unparsable_number": Rule(
-        "{value} is not a number {detail}", "Write a number, or list the word under qualifiers in the profile."
+        "{value} is not a number {detail}",
+        "Write a number; a sign between thousands or another decimal sign is stated in the profile, a word is listed"
+        " there under qualifiers.",
     ),
     "unexplained_zero": Rule(
         "{value} may mean measured, below a limit or not measured",

@@ -18,6 +18,11 @@ _PLACES = ("inbox", "warehouse", "published", "site", "profiles", "archive")
 _PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?")
 
 
+def is_period(text: str) -> bool:
+    """True for a year, a quarter or a month: 2023, 2023-Q1, 2023-03."""
+    return bool(_PERIOD.fullmatch(text))
+
+
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names the file, the setting and what to mend."""
 
@@ -54,7 +59,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_period(cls, period: str, info: ValidationInfo) -> str:
         word = "first" if info.field_name == "baseline" else "last"
-        if period != word and not _PERIOD.fullmatch(period):
+        if period != word and not is_period(period):
             raise ValueError(f"{period!r} is no period: write 2023, 2023-Q1, 2023-03 or {word}")
         return period
 

@@ -132,6 +132,12 @@ def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspa
     said = call("change", "--workspace", here.folder, "--baseline", "1999", code=1)
     assert "no data in the period 1999; there are in 2023, 2024, 2025" in said
     assert "there are euda, permille" in call("change", "--workspace", here.folder, "--protocol", "mine", code=2)
+    assert "'2024-13' is no period" in call("change", "--workspace", here.folder, "--current", "2024-13", code=2)
+
+
+def test_status_has_no_csv(simulated_workspace):
+    _, here = simulated_workspace
+    assert "'csv' is not one of 'table', 'json'" in call("status", "-w", here.folder, "--format", "csv", code=2)
 
 
 def test_demo_refuses_a_workspace_with_real_deliveries(workspace):

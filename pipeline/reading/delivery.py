@@ -36,7 +36,7 @@ class DeliveredFile:
 
     def __init__(self, content: bytes, file_name: str) -> None:
         """Raises `DeliveryError` where the file is empty, protected, broken or no table at all."""
-        if not content.strip(b"\x00\t\r\n \xef\xbb\xbf"):
+        if not content.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
             raise DeliveryError(Finding("empty_file", file_name))
         self.file_name = file_name
         self._content = content
