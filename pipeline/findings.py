@@ -52,6 +52,10 @@ RULES: dict[str, Rule] = {
         "sheet {value} was not read by profile {detail}",
         "Deliver it as a file of its own, map it in the profile, or list it there under ignore_sheets.",
     ),
+    "hidden_rows": Rule(
+        "{detail} hidden in the sheet, and read like the others",
+        "Look at them: what should not count is to be deleted.",
+    ),
     # --- about a row ---------------------------------------------------------------------------------
     "unparsable_number": Rule(
         "{value} is not a number {detail}",
@@ -62,10 +66,25 @@ RULES: dict[str, Rule] = {
         "{value} may mean measured, below a limit or not measured",
         "List 0 under qualifiers in the profile with what it means.",
     ),
+    "unexplained_word": Rule(
+        "nobody has said yet what {value} means", "Ask the sender, and say it under qualifiers or marks in the profile."
+    ),
+    "unknown_mark": Rule("{value} is no known mark", "List it under marks in the profile with what it means."),
+    "value_below_lod": Rule(
+        "the value lies below its own limit of detection",
+        "Correct the value, the limit or the unit of one of them; a value below the limit is written <LOD.",
+    ),
     "unparsable_date": Rule("{value} is not a date {detail}", "Write it so, or add its format to the profile."),
     "wrong_unit": Rule("unit {value} {detail}", "Correct the unit."),
     "missing_unit": Rule("the unit is missing", "Write the unit."),
     "cell_error": Rule("the cell holds an error: {value}", "Mend the formula and deliver again."),
+    "not_computed": Rule(
+        "the cell holds a formula that was never computed", "Open the workbook, save it, and deliver that."
+    ),
+    "merged_cells": Rule(
+        "{value} stands in a cell merged over several rows, so it is not clear of which sample it is",
+        "Split the cell, write the value where it belongs, and deliver again.",
+    ),
     "ragged_row": Rule("the row has {detail}", "Quote cells that hold the separator, and deliver again."),
     "missing_value": Rule("a value is missing", "Fill it in, or list the empty cell under qualifiers in the profile."),
     "negative_value": Rule(

@@ -26,7 +26,7 @@ from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _log = logging.getLogger("permille")
@@ -117,23 +117,26 @@ def read_and_judge(
     except DeliveryError as error:
         return _refused(delivery_id, file_name, received_at, error.finding, profiles)
     accepted: dict[str, pl.DataFrame] = {}
-    quarantine: list[pl.DataFrame] = []
+    quarantine: list[pl.DataFrame] = [_empty("quarantine")]
     sites = None if known_sites is None else set(known_sites)
     n_rows = 0
-    for read in sorted(tables, key=lambda read: MEASUREMENT_TABLES.index(read.table)):
+    for read in tables:
         if read.refused is not None:
             notes.append(read.refused)
             held = _whole_table(read, delivery_id, profile)
             n_rows += held.height
-        else:
-            assert read.records is not None  # noqa: S101  a table is either refused or read
-            notes += [note for note in read.records.notes if note not in notes]
-            passed, held = _judged(read, file_name, profile, sites, received_at)
-            n_rows += read.records.rows.height
-            accepted[read.table] = passed
-            if read.table == "sites" and sites is not None:
-                sites |= set(passed["site_id"])
+            quarantine.append(held)
+    for table in MEASUREMENT_TABLES:
+        parts = [read for read in tables if read.table.table == table and read.records is not None]
+        if not parts:
+            continue
+        notes += [note for read in parts for note in read.records.notes if note not in notes]  # type: ignore[union-attr]
+        passed, held = _judged(parts, file_name, sites, received_at)
+        n_rows += passed.height + held.height
+        accepted[table] = passed
         quarantine.append(held)
+        if table == "sites" and sites is not None:
+            sites |= set(passed["site_id"])
     held_rows = pl.concat(quarantine)
     n_accepted = sum(frame.height for frame in accepted.values())
     record = _record(
@@ -144,24 +147,22 @@ def read_and_judge(
 
 
 def _judged(
-    read: ReadTable, file_name: str, profile: Profile, sites: set[str] | None, received_at: datetime
+    parts: list[ReadTable], file_name: str, sites: set[str] | None, received_at: datetime
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Accepted rows and quarantine rows of one table; together they are all its records."""
-    records = read.records
-    assert records is not None  # noqa: S101
-    assert read.sheet is not None  # noqa: S101
-    findings = [records.findings]
+    """Accepted rows and quarantine rows of one table, read from one sheet or several; together all its records."""
+    table = parts[0].table.table
+    rows, found, names = _together(parts)
+    findings = [found]
     place = [pl.lit(file_name).alias("file_name"), pl.col("sheet"), pl.col("row_number")]
-    readable = records.rows.join(records.findings, on="record", how="anti", maintain_order="left")
-    table = next(table for table in profile.tables if table.table == read.table)
-    model = TABLES[read.table].model
-    as_written = {name: table.headers.get(_OUR_FIELD.get(name, name), [name])[0] for name in TABLES[read.table].columns}
-    if read.table in MEASURED and sites is not None:
-        unknown = readable.filter(~pl.col("site_id").is_in(sorted(sites)))
+    readable = rows.join(found, on="record", how="anti", maintain_order="left")
+
+    def header_of(column: str) -> pl.Expr:
+        return pl.col("part").replace_strict({part: known.get(column, column) for part, known in enumerate(names)})
+
+    if table in MEASURED and sites is not None:
         findings.append(
-            unknown.select(
-                "record", *place, pl.lit(as_written["site_id"]).alias("source_column"),
-                pl.lit("unknown_site").alias("rule"),
+            readable.filter(~pl.col("site_id").is_in(sorted(sites))).select(
+                "record", *place, header_of("site_id").alias("source_column"), pl.lit("unknown_site").alias("rule"),
                 pl.col("site_id").alias("value"), pl.lit("").alias("detail"),
             )
         )  # fmt: skip
@@ -170,22 +171,27 @@ def _judged(
         latest = (min(received_at, datetime.now(UTC).replace(tzinfo=None)) + timedelta(days=1)).date()
         findings.append(
             readable.filter(pl.col("sampled_on") > latest).select(
-                "record", *place, pl.lit(as_written["sampled_on"]).alias("source_column"),
-                pl.lit("date_in_future").alias("rule"),
-                pl.col("sampled_on").cast(pl.String).alias("value"),
+                "record", *place, header_of("sampled_on").alias("source_column"),
+                pl.lit("date_in_future").alias("rule"), pl.col("sampled_on").cast(pl.String).alias("value"),
                 pl.lit(f"({received_at:%Y-%m-%d})").alias("detail"),
             )
         )  # fmt: skip
-    verdicts = judge(readable.drop("record"), model)
-    measured = MEASURED.get(read.table, "")
+    verdicts = judge(readable.drop("record", "part"), TABLES[table].model)
+    measured = MEASURED.get(table, "")
     ours = next((name for name, field in _OUR_FIELD.items() if field == measured), measured)
     is_measured = pl.col("column").is_in([ours, ""])
+    as_written = pl.DataFrame(
+        [(part, column, header) for part, known in enumerate(names) for column, header in known.items()],
+        schema={"part": pl.Int32, "column": pl.String, "header": pl.String}, orient="row",
+    )  # fmt: skip
     findings.append(
         verdicts.join(readable.with_row_index("index").with_columns(pl.col("index").cast(pl.Int64)), on="index")
+        .join(as_written, on=["part", "column"], how="left", maintain_order="left")
         .select(
             "record", *place,
-            pl.when(is_measured).then("source_column")
-            .otherwise(pl.col("column").replace(as_written)).alias("source_column"),
+            pl.when(is_measured).then("source_column").otherwise(pl.coalesce("header", "column")).alias(
+                "source_column"
+            ),
             "rule", pl.when(is_measured).then("value_as_written").otherwise("value").alias("value"), "detail",
         )
     )  # fmt: skip
@@ -196,17 +202,48 @@ def _judged(
         pl.col("value").first(),
         pl.col("message").str.join(" "),
     )  # fmt: skip
-    written = read.sheet.cells.select(
-        pl.col("row_number"), _as_json(read.sheet.cells, read.headers).alias("row_as_written")
-    )
+    of_record = rows.select("record", "part", "delivery_id", "sheet", "row_number", "is_simulated")
     quarantine = (
-        held.join(records.rows.select("record", "delivery_id", "sheet", "row_number", "is_simulated"), on="record")
-        .join(written, on="row_number", how="left", maintain_order="left")
-        .with_columns(file_name=pl.lit(file_name), target_table=pl.lit(read.table), value_as_written=pl.col("value"))
+        held.join(of_record, on="record", maintain_order="left")
+        .join(_written(parts, held.join(of_record, on="record")), on=["part", "row_number"], how="left",
+              maintain_order="left")
+        .with_columns(file_name=pl.lit(file_name), target_table=pl.lit(table), value_as_written=pl.col("value"))
         .select(_types("quarantine"))
-    )
-    accepted = records.rows.join(held, on="record", how="anti", maintain_order="left").drop("record")
+    )  # fmt: skip
+    accepted = rows.join(held, on="record", how="anti", maintain_order="left").drop("record", "part")
     return accepted, quarantine
+
+
+def _together(parts: list[ReadTable]) -> tuple[pl.DataFrame, pl.DataFrame, list[dict[str, str]]]:
+    """The rows and findings of all parts, records numbered through, and for each part our columns' headers."""
+    rows, findings, names = [], [], []
+    offset = 0
+    for number, read in enumerate(parts):
+        records = read.records
+        assert records is not None  # noqa: S101
+        rows.append(records.rows.with_columns(record=pl.col("record") + offset, part=pl.lit(number, pl.Int32)))
+        findings.append(records.findings.with_columns(record=pl.col("record") + offset))
+        offset += int(records.rows["record"].max() or 0) + 1  # type: ignore[arg-type]
+        headers = read.table.headers
+        ours = {name: _OUR_FIELD.get(name, name) for name in TABLES[read.table.table].columns}
+        names.append({name: headers[field][0][0] for name, field in ours.items() if field in headers})
+    return pl.concat(rows), pl.concat(findings), names
+
+
+def _written(parts: list[ReadTable], held: pl.DataFrame) -> pl.DataFrame:
+    """The whole rows of the records that are held, as they were written: `part`, `row_number`, `row_as_written`."""
+    frames = []
+    for number, read in enumerate(parts):
+        assert read.data is not None  # noqa: S101
+        here = held.filter(pl.col("part") == number).select("row_number").unique()
+        rows = read.data.join(here, on="row_number", how="semi", maintain_order="left")
+        frames.append(
+            rows.select(
+                pl.lit(number, pl.Int32).alias("part"), "row_number",
+                _as_json(rows, read.headers).cast(pl.String).alias("row_as_written"),
+            )
+        )  # fmt: skip
+    return pl.concat(frames)
 
 
 def _types(table: str) -> list[pl.Expr]:
@@ -231,16 +268,16 @@ def _whole_table(read: ReadTable, delivery_id: str, profile: Profile) -> pl.Data
     """All rows of a table that could not be read, for quarantine."""
     finding = read.refused
     assert finding is not None  # noqa: S101
-    if read.sheet is None:
+    if read.data is None:
         return _empty("quarantine")
-    rows = read.sheet.cells.filter(pl.col("row_number") >= read.first_data_row)
+    rows = read.data
     return rows.select(
         pl.lit(delivery_id).alias("delivery_id"),
         pl.lit(finding.file_name).alias("file_name"),
-        pl.lit(read.sheet.name).alias("sheet"),
+        pl.lit(read.sheet).alias("sheet"),
         "row_number",
         pl.lit("").alias("source_column"),
-        pl.lit(read.table).alias("target_table"),
+        pl.lit(read.table.table).alias("target_table"),
         pl.lit(finding.rule).alias("rule"),
         pl.lit(finding.value, pl.String).alias("value_as_written"),
         pl.lit(finding.message).alias("message"),
@@ -269,7 +306,7 @@ def _record(
     if n_accepted == 0:
         status = "refused"
     else:
-        is_whole = n_quarantined == 0 and all(note.rule == "unread_column" for note in notes)
+        is_whole = n_quarantined == 0 and all(note.rule in ("unread_column", "hidden_rows") for note in notes)
         status = "accepted" if is_whole else "partly accepted"
     row = {
         "delivery_id": delivery_id,

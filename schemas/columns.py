@@ -39,6 +39,9 @@ COLUMNS: dict[str, Column] = {
     "sheet": Column(None, "sheet of the workbook, empty for text files"),
     "row_number": Column(None, "row of the file or sheet, counted from 1 as a spreadsheet shows it"),
     "source_column": Column(None, "header of the column that held the value, as written"),
+    "source_cell": Column(
+        None, "cell that held the value as a spreadsheet names it; empty for a value from the profile"
+    ),
     "value_as_written": Column(None, "the value exactly as the sender wrote it"),
     "unit_as_written": Column(None, "the unit as the sender or the profile states it"),
     "is_simulated": Column(None, "true where the row comes from simulated data"),
@@ -57,6 +60,9 @@ COLUMNS: dict[str, Column] = {
     "longitude": Column("degree", "longitude of the treatment plant, WGS 84"),
     "laboratory": Column(None, "laboratory that measured"),
     "batch": Column(None, "analytical batch of the laboratory"),
+    "replicate": Column(None, "which of several measurements of one sample, as the laboratory calls it"),
+    "sample_type": Column(None, "composite or grab; empty where nobody says"),
+    "flags": Column(None, "what may be doubtful about the figure, separated by blanks; see schemas/flags.py"),
     "residue": Column(None, "substance measured in wastewater: the excreted parent drug or its metabolite"),
     "residue_name": Column(None, "name of the residue in English"),
     "residue_name_zh": Column(None, "name of the residue in Chinese"),

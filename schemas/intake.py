@@ -13,6 +13,7 @@ from pandera.api.polars.types import PolarsData
 from schemas.columns import column
 
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
+SAMPLE_TYPES = ["composite", "grab"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
 """What a litre weighs: no concentration is above it, and a number that is was mistyped."""
@@ -39,6 +40,7 @@ class _Delivered(_Table):
     sheet: str = column("sheet")
     row_number: pl.Int64 = column("row_number", ge=1)
     source_column: str = column("source_column")
+    source_cell: str = column("source_cell", str_matches=r"^([A-Z]{1,3}[0-9]+)?$")
     value_as_written: str = column("value_as_written")
     unit_as_written: str = column("unit_as_written", nullable=True)
     is_simulated: bool = column("is_simulated")
@@ -82,8 +84,11 @@ class Results(_Delivered):
     qualifier: str = column("qualifier", isin=QUALIFIERS)
     lod_ng_per_l: float = column("lod_ng_per_l", nullable=True, gt=0)
     loq_ng_per_l: float = column("loq_ng_per_l", nullable=True, gt=0)
+    sample_type: str = column("sample_type", nullable=True, isin=SAMPLE_TYPES)
     laboratory: str = column("laboratory", nullable=True)
     batch: str = column("batch", nullable=True)
+    replicate: str = column("replicate", nullable=True)
+    flags: str = column("flags", nullable=True)
 
     @pa.dataframe_check(error="value_contradicts_qualifier")
     def value_fits_qualifier(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
@@ -95,6 +100,13 @@ class Results(_Delivered):
         """A composite ends after it starts."""
         return data.lazyframe.select((pl.col("composite_end_at") > pl.col("composite_start_at")).fill_null(value=True))
 
+    @pa.dataframe_check(error="value_below_lod")
+    def value_above_lod(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """What was measured lies above the limit of detection: else the value, the limit or a unit is wrong."""
+        value = pl.col("concentration_ng_per_l")
+        is_below = (pl.col("qualifier") == "=") & (value >= 0) & (value < pl.col("lod_ng_per_l"))
+        return data.lazyframe.select(~is_below.fill_null(value=False))
+
     @pa.dataframe_check(error="lod_above_loq")
     def limits_in_order(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
         """The limit of detection is not above the limit of quantification."""
@@ -103,7 +115,9 @@ class Results(_Delivered):
     class Config:
         strict = True
         # Within a delivery: a later one may say it again.
-        unique = ["delivery_id", "site_id", "sampled_on", "residue"]  # noqa: RUF012
+        unique = [  # noqa: RUF012
+            "delivery_id", "site_id", "sampled_on", "composite_start_at", "residue", "laboratory", "replicate",
+        ]  # fmt: skip
 
 
 class ReportedLoads(_Delivered):
@@ -116,6 +130,7 @@ class ReportedLoads(_Delivered):
     residue: str = column("residue")
     reported_load_mg_per_day_per_1000: float = column("reported_load_mg_per_day_per_1000", nullable=True, ge=0, le=1e9)
     qualifier: str = column("qualifier", isin=QUALIFIERS)
+    flags: str = column("flags", nullable=True)
 
     @pa.dataframe_check(error="value_contradicts_qualifier")
     def value_fits_qualifier(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805

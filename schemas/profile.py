@@ -4,10 +4,11 @@ No reading of deliveries here (`pipeline/reading`).
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,9 +16,9 @@ SHIPPED = Path(__file__).parent / "profiles"
 
 # What a profile may map for each table; * marks what a row cannot do without (from a column or a constant).
 FIELDS: dict[str, tuple[str, ...]] = {
-    "results": ("site_id*", "sampled_on", "composite_start_at", "composite_end_at", "residue*", "concentration*",
-                "lod", "loq", "laboratory", "batch"),
-    "reported_loads": ("site_id*", "sampled_on", "sampling_year", "weekday", "residue*", "reported_load*"),
+    "results": ("site_id*", "sampled_on", "composite_start_at", "composite_end_at", "sample_type", "residue*",
+                "concentration*", "qualifier", "lod", "loq", "laboratory", "batch", "replicate"),
+    "reported_loads": ("site_id*", "sampled_on", "sampling_year", "weekday", "residue*", "reported_load*", "qualifier"),
     "flows": ("site_id*", "sampled_on*", "flow*"),
     "populations": ("site_id*", "population*", "population_method*", "population_rsd", "valid_from", "valid_to"),
     "sites": ("site_id*", "site_name", "area_id", "latitude", "longitude"),
@@ -30,6 +31,11 @@ MEASURED = {
     "populations": "population",
 }
 """The field of each table that carries a number with a unit."""
+WITH_QUALIFIER = ("results", "reported_loads")
+"""The tables in which a word may stand in place of the number."""
+
+Qualifier = Literal["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
+_RANGE = re.compile(r"([A-Z]{0,3})(\d*):([A-Z]{0,3})(\d*)")
 
 
 class ProfileError(ValueError):
@@ -48,6 +54,22 @@ class Limit(_Strict):
     unit: str
 
 
+class Meaning(_Strict):
+    """What a word in place of a number, or beside it, means."""
+
+    qualifier: Qualifier
+    number: Literal["value", "limit", "unused"]
+    """What the number beside the word is: the value, the limit the value lies below, or neither."""
+    flag: Literal["identification_uncertain", "approximate"] | None = None
+    """What travels with the result to the estimates."""
+
+
+class Joined(_Strict):
+    """A field that stands in several columns, such as a date and a time."""
+
+    join: list[str] = Field(min_length=2)
+
+
 class Wide(_Strict):
     """A table with a column for each residue or weekday: what the header stands for, and which columns there are."""
 
@@ -55,29 +77,51 @@ class Wide(_Strict):
     columns: dict[str, str | int] = Field(min_length=1)
 
 
+class Range(NamedTuple):
+    """The part of a sheet a table stands in, rows and columns counted from 1; None where it is open."""
+
+    first_column: int | None
+    first_row: int | None
+    last_column: int | None
+    last_row: int | None
+
+
 class TableProfile(_Strict):
     """How one table is written in the file."""
 
     table: Literal["results", "reported_loads", "flows", "populations", "sites", "areas"]
     sheet: str | None = None
-    """Name of the sheet, `*` and `?` allowed; the first sheet where it is left out."""
-    header_row: int = Field(default=1, ge=1)
+    """Name of the sheet, `*` and `?` allowed: all that match are read. The first sheet where it is left out."""
+    cells: str | None = None
+    """The part of the sheet the table stands in, as a spreadsheet names it: `A:C`, `E3:G75`, `1:40`."""
+    header_row: int | None = Field(default=None, ge=1)
+    """The row of the headers; found by them, within the first rows, where it is left out."""
     unit_row: int | None = Field(default=None, ge=1)
-    columns: dict[str, str | list[str]] = Field(default_factory=dict)
-    """Our field = the sender's header, or a list of headers any of which may stand."""
+    """A row below the headers: units, or where these are stated elsewhere what tells columns of one header apart."""
+    lod_row: int | None = Field(default=None, ge=1)
+    loq_row: int | None = Field(default=None, ge=1)
+    """Rows above the data that state the limits of each column of a wide table."""
+    columns: dict[str, str | list[str] | Joined] = Field(default_factory=dict)
+    """Our field = the sender's header, a list of headers any of which may stand, or several columns to be joined."""
     optional: list[str] = Field(default_factory=list)
     """Those of our fields whose column a file may lack."""
     constants: dict[str, str | int | float] = Field(default_factory=dict)
     wide: Wide | None = None
     unit: str | None = None
-    """Unit of the measured number where neither a column nor a unit row states it."""
+    """Unit of the measured number where neither a column, a row nor the header states it."""
     unit_column: str | None = None
-    limit_unit: str | None = None
-    """Unit of LOD and LOQ columns; that of the value where it is left out."""
-    qualifiers: dict[str, Literal["<LOD", "<LOQ", ">ULOQ", "not measured"]] = Field(default_factory=dict)
-    """What words, `0` and the empty cell mean in place of a number. What is not listed is not guessed."""
-    less_than: Literal["<LOD", "<LOQ"] | None = None
-    """What `<0.5` means; the number is then that limit."""
+    is_unit_in_header: bool = False
+    """True where the unit stands in the last brackets of the measured column's header."""
+    lod_unit: str | None = None
+    loq_unit: str | None = None
+    """Unit of each limit: a unit, or `value` where it is that of the value beside it."""
+    lod_unit_column: str | None = None
+    loq_unit_column: str | None = None
+    qualifiers: dict[str, Qualifier | Literal["quarantine"] | Meaning] = Field(default_factory=dict)
+    """What words, `0` and the empty cell mean in place of a number; `#` in a word stands for a number in it, and
+    `quarantine` asks a person. What is not listed is not guessed."""
+    marks: dict[str, Qualifier | Literal["quarantine"] | Meaning] = Field(default_factory=dict)
+    """What words in a column of qualifiers mean for the number beside them."""
     limits: dict[str, Limit] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     """The sender's words for sites, residues, methods ... = ours."""
@@ -87,14 +131,27 @@ class TableProfile(_Strict):
     """True where the same record stands on many rows (a country on each row of its sites) and counts once."""
 
     @property
-    def first_data_row(self) -> int:
-        """The row after the headers and the units, counted from 1."""
-        return max(self.header_row, self.unit_row or 0) + 1
+    def rows_above(self) -> int:
+        """The last of the rows of units and limits, 0 where there are none."""
+        return max(self.unit_row or 0, self.lod_row or 0, self.loq_row or 0)
 
     @property
-    def headers(self) -> dict[str, list[str]]:
-        """Each mapped field with the headers it may have."""
-        return {field: [names] if isinstance(names, str) else names for field, names in self.columns.items()}
+    def range(self) -> Range:
+        """The part of the sheet the table stands in."""
+        if self.cells is None:
+            return Range(None, None, None, None)
+        parts = _RANGE.fullmatch(self.cells.upper().replace("$", ""))
+        assert parts is not None  # noqa: S101  the validator has seen it
+        left, top, right, bottom = parts.groups()
+        return Range(
+            column_number(left) if left else None, int(top) if top else None,
+            column_number(right) if right else None, int(bottom) if bottom else None,
+        )  # fmt: skip
+
+    @property
+    def headers(self) -> dict[str, list[list[str]]]:
+        """The columns of each mapped field (one, or those that are joined), each with the headers it may have."""
+        return {field: _headers(names) for field, names in self.columns.items()}
 
     @model_validator(mode="after")
     def _is_complete(self) -> "TableProfile":
@@ -118,9 +175,83 @@ class TableProfile(_Strict):
             raise ValueError("table 'results' needs a column for sampled_on or composite_start_at")
         if self.table == "reported_loads" and not ("sampled_on" in given or {"sampling_year", "weekday"} <= given):
             raise ValueError("table 'reported_loads' needs sampled_on, or sampling_year and weekday")
-        if measured and not (self.unit or self.unit_column or self.unit_row):
-            raise ValueError(f"table {self.table!r} states no unit for {measured}: give unit, unit_column or unit_row")
+        if measured and not (self.unit or self.unit_column or self.unit_row or self.is_unit_in_header):
+            raise ValueError(
+                f"table {self.table!r} states no unit for {measured}: give unit, unit_column, unit_row or"
+                " is_unit_in_header"
+            )
+        if self.cells is not None and not _RANGE.fullmatch(self.cells.upper().replace("$", "")):
+            raise ValueError(f"cells: {self.cells!r} is no part of a sheet: write A:C, E3:G75 or 1:40")
+        if self.rows_above and self.header_row is None:
+            raise ValueError("header_row is needed beside unit_row, lod_row or loq_row")
+        self._states_limit_units()
+        self._states_meanings()
         return self
+
+    def _states_limit_units(self) -> None:
+        for limit in ("lod", "loq"):
+            row, unit, column = (getattr(self, f"{limit}_{what}") for what in ("row", "unit", "unit_column"))
+            if (limit in self.columns or row) and not (unit or column):
+                raise ValueError(
+                    f"the unit of {limit} is not stated: give {limit}_unit, '{_OF_VALUE}' where it is that of the"
+                    f" value, or {limit}_unit_column"
+                )
+            if row and not self.wide:
+                raise ValueError(f"{limit}_row is for wide tables: in a long one map a column")
+
+    def _states_meanings(self) -> None:
+        if self.table not in WITH_QUALIFIER:
+            if self.qualifiers or self.marks:
+                raise ValueError(f"table {self.table!r} has no qualifiers: a number stands in it or the row is held")
+            return
+        for word, name in (("0", "0"), ("", "the empty cell")):
+            if word not in self.qualifiers:
+                raise ValueError(
+                    f"table {self.table!r} does not say what {name} means: list {word!r} under qualifiers as <LOD,"
+                    " <LOQ or not measured, or as quarantine where nobody knows yet"
+                )
+        if self.marks and "qualifier" not in self.columns:
+            raise ValueError("marks are for a column of qualifiers: map it as qualifier under columns")
+        for word, meaning in self.qualifiers.items():
+            has_number = isinstance(meaning, Meaning) and meaning.number != "unused"
+            if has_number and "#" not in word:
+                raise ValueError(f"qualifiers: {word!r} holds no number: write # where it stands")
+            if "#" in word and meaning == "not measured":
+                raise ValueError(f"qualifiers: {word!r} holds a number and cannot mean 'not measured'")
+
+
+_OF_VALUE = "value"
+
+
+def column_number(letters: str) -> int:
+    """The number of a column as a spreadsheet names it.
+
+    >>> column_number("A"), column_number("Z"), column_number("AA")
+    (1, 26, 27)
+    """
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
+
+
+def column_letters(number: int) -> str:
+    """The name of a column in a spreadsheet, from its number.
+
+    >>> column_letters(1), column_letters(26), column_letters(27)
+    ('A', 'Z', 'AA')
+    """
+    letters = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _headers(names: str | list[str] | Joined) -> list[list[str]]:
+    if isinstance(names, Joined):
+        return [[name] for name in names.join]
+    return [[names] if isinstance(names, str) else names]
 
 
 class Profile(_Strict):
@@ -143,13 +274,6 @@ class Profile(_Strict):
     """Names of sheets that are known and left unread, `*` and `?` allowed; any other unread sheet is reported."""
     tables: list[TableProfile] = Field(min_length=1)
     digest: str = ""
-
-    @model_validator(mode="after")
-    def _has_each_table_once(self) -> "Profile":
-        names = [table.table for table in self.tables]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"table {', '.join(twice)} stands twice: a file feeds each table from one sheet")
-        return self
 
 
 def load_profile(file: Path) -> Profile:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.canonical import Canonical, Headers, read_table, required_headers, wanted_headers
+from pipeline.reading.canonical import Canonical, read_table
+from pipeline.reading.headers import HEAD_ROWS, Headers, data_rows, required_headers, wanted_headers
+from pipeline.reading.parquet import is_parquet, read_parquet
 from pipeline.reading.sheets import RawSheet
 from pipeline.reading.text import read_text
 from pipeline.reading.workbook import Workbook, is_workbook
@@ -21,11 +23,17 @@ _NEAR = 0.6
 
 
 class ReadTable(NamedTuple):
-    """One table of a delivery: its records, or its rows as they are and why they could not be read."""
+    """One table of a delivery, read from one sheet: its records, or its rows as they are and why they were refused.
 
-    table: str
-    sheet: RawSheet | None
-    first_data_row: int
+    Attributes:
+        table: how the profile says it is written.
+        data: the rows below the headers, as texts; None where there is no such sheet.
+        headers: the headers over the columns of `data`.
+    """
+
+    table: TableProfile
+    sheet: str
+    data: pl.DataFrame | None
     headers: list[str]
     records: Canonical | None
     refused: Finding | None
@@ -43,7 +51,8 @@ class DeliveredFile:
         self._workbook = Workbook(content, file_name) if is_workbook(content) else None
         self._sheet_names = self._workbook.sheet_names if self._workbook else [""]
         self._heads: dict[tuple[str, str, str], RawSheet | None] = {}
-        if self._workbook is None:
+        self._parquet = read_parquet(content, file_name) if is_parquet(content) else None
+        if self._workbook is None and self._parquet is None:
             read_text(content, file_name, is_head=True)  # raises for binary content
 
     @property
@@ -51,17 +60,19 @@ class DeliveredFile:
         """The sheets of a workbook; one without a name for a text file."""
         return self._sheet_names
 
-    def sheet_of(self, table: TableProfile) -> str | None:
-        """The sheet a table of a profile is read from: the named one, else the first; None where there is none."""
+    def sheets_of(self, table: TableProfile) -> list[str]:
+        """The sheets a table of a profile is read from: all that match its name, else the first one."""
         if self._workbook is None or table.sheet is None:
-            return self.sheet_names[0] if self.sheet_names else None
+            return self.sheet_names[:1]
         pattern = table.sheet.casefold()
-        return next((name for name in self.sheet_names if fnmatchcase(name.strip().casefold(), pattern)), None)
+        return [name for name in self.sheet_names if fnmatchcase(name.strip().casefold(), pattern)]
 
     def sheet(self, name: str, profile: Profile) -> RawSheet:
         """A whole sheet."""
         if self._workbook:
             return self._workbook.sheet(name, decimal=profile.decimal)
+        if self._parquet:
+            return self._parquet
         return read_text(
             self._content, self.file_name, encoding=profile.encoding, separator=profile.separator,
             header_row=profile.tables[0].header_row,
@@ -69,18 +80,18 @@ class DeliveredFile:
 
     def has_cells(self, name: str) -> bool:
         """True where anything stands in a sheet."""
-        return self._workbook is None or not self._workbook.sheet(name).cells.is_empty()
+        return self._workbook is None or self._workbook.has_cells(name)
 
     def head(self, table: TableProfile, profile: Profile) -> RawSheet | None:
         """The first rows of the sheet a table is read from, enough for its headers; None where it cannot be read so."""
-        name = self.sheet_of(table)
-        if name is None:
-            return None
+        name = next(iter(self.sheets_of(table)), None)
+        if name is None or self._parquet:
+            return self._parquet
         key = (name, "", "") if self._workbook else ("", profile.encoding, profile.separator)
         if key not in self._heads:
             try:
                 self._heads[key] = (
-                    self._workbook.sheet(name, n_rows=20)
+                    self._workbook.sheet(name, n_rows=HEAD_ROWS)
                     if self._workbook
                     else read_text(
                         self._content, self.file_name, encoding=profile.encoding, separator=profile.separator,
@@ -153,12 +164,16 @@ def read_delivery(
 ) -> list[ReadTable]:
     """All tables of a delivery, each with its records or with the reason why it could not be read."""
     sheets: dict[str, RawSheet] = {}
-    return [_read(file, profile, table, sheets, delivery_id, residues) for table in profile.tables]
+    return [
+        _read(file, profile, table, name, sheets, delivery_id, residues)
+        for table in profile.tables
+        for name in file.sheets_of(table) or (None,)
+    ]
 
 
 def unread_sheets(file: DeliveredFile, profile: Profile) -> list[Finding]:
     """The sheets a person sees in the workbook, that hold something, and that no table of the profile is read from."""
-    read = {file.sheet_of(table) for table in profile.tables}
+    read = {name for table in profile.tables for name in file.sheets_of(table)}
     return [
         Finding("unread_sheet", file.file_name, value=name, detail=profile.name)
         for name in file.sheet_names
@@ -169,20 +184,20 @@ def unread_sheets(file: DeliveredFile, profile: Profile) -> list[Finding]:
 
 
 def _read(
-    file: DeliveredFile, profile: Profile, table: TableProfile, sheets: dict[str, RawSheet], delivery_id: str,
-    residues: Mapping[str, str],
+    file: DeliveredFile, profile: Profile, table: TableProfile, name: str | None, sheets: dict[str, RawSheet],
+    delivery_id: str, residues: Mapping[str, str],
 ) -> ReadTable:  # fmt: skip
-    name = file.sheet_of(table)
     if name is None:
         names = ", ".join(file.sheet_names)
         finding = Finding("missing_sheet", file.file_name, value=table.sheet or "", detail=names)
-        return ReadTable(table.table, None, table.first_data_row, [], None, finding)
+        return ReadTable(table, "", None, [], None, finding)
     if name not in sheets:
         sheets[name] = file.sheet(name, profile)
     sheet = sheets[name]
-    headers = sheet.row(table.header_row)
-    as_read = ReadTable(table.table, sheet, table.first_data_row, headers, None, None)
-    if sheet.cells.filter(pl.col("row_number") >= table.first_data_row).is_empty():
+    headers = Headers(sheet, table)
+    data = data_rows(sheet, table, headers.row_number)
+    as_read = ReadTable(table, name, data, headers.texts, None, None)
+    if data.is_empty():
         return as_read._replace(refused=Finding("empty_table", file.file_name, name))
     try:
         records = read_table(

@@ -21,12 +21,16 @@ class RawSheet(NamedTuple):
     Attributes:
         name: the sheet's name, empty for text files.
         cells: text columns `c1`, `c2`, ... and the integer column `row_number`, counted from 1; empty cells are null.
-        problems: cells and rows that could not be read faithfully.
+        problems: cells that could not be read faithfully.
+        hidden_rows: numbers of rows a person does not see.
+        n_cells: for a text file whose rows differ in length how many cells each has: `row_number`, `n_cells`.
     """
 
     name: str
     cells: pl.DataFrame
     problems: tuple[Cell, ...] = ()
+    n_cells: pl.DataFrame | None = None
+    hidden_rows: tuple[int, ...] = ()
 
     def row(self, row_number: int) -> list[str]:
         """The texts of one row, blanks trimmed and folded; an empty list where the sheet has no such row."""
@@ -34,12 +38,20 @@ class RawSheet(NamedTuple):
         return [" ".join((cell or "").split()) for cell in found.row(0)] if found.height else []
 
 
-def as_sheet(name: str, cells: pl.DataFrame, *, problems: tuple[Cell, ...] = ()) -> RawSheet:
-    """A sheet from a frame of texts whose first row is row 1; rows without any text are left out."""
+def as_sheet(
+    name: str,
+    cells: pl.DataFrame,
+    *,
+    first_row: int = 1,
+    problems: tuple[Cell, ...] = (),
+    n_cells: pl.DataFrame | None = None,
+    hidden_rows: tuple[int, ...] = (),
+) -> RawSheet:
+    """A sheet from a frame of texts whose first row is row `first_row`; rows without any text are left out."""
     numbered = cells.rename({old: f"c{i}" for i, old in enumerate(cells.columns, start=1)})
     texts = [pl.col(column).str.strip_chars().replace("", None) for column in numbered.columns]
-    numbered = numbered.with_columns(texts).with_row_index("row_number", offset=1)
+    numbered = numbered.with_columns(texts).with_row_index("row_number", offset=first_row)
     filled = numbered.with_columns(pl.col("row_number").cast(pl.Int64))
     if texts:
         filled = filled.filter(pl.any_horizontal(pl.exclude("row_number").is_not_null()))
-    return RawSheet(name, filled, problems)
+    return RawSheet(name, filled, problems, n_cells, hidden_rows)

@@ -3,13 +3,15 @@
 import codecs
 import csv
 import io
+from collections import Counter
 
 import polars as pl
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import Cell, RawSheet, as_sheet
+from pipeline.reading.sheets import RawSheet, as_sheet
 
 _HEAD_BYTES = 65_536
+_HEAD_LINES = 60
 _LONGEST_CELL = 1_000_000
 _SEPARATORS = ",;\t|"
 _AUTO = ("utf-8", "gb18030", "latin-1")
@@ -55,21 +57,20 @@ def read_text(
     *,
     encoding: str = "auto",
     separator: str = "auto",
-    header_row: int = 1,
+    header_row: int | None = None,
     is_head: bool = False,
 ) -> RawSheet:
     """The rows of a CSV or TSV file.
 
-    A row with more or fewer cells than the header is kept and listed as a problem. With `is_head` only the beginning
+    Where rows differ in length the sheet tells how long each is. With `is_head` only the beginning
     is read, enough for the headers.
 
     Raises `DeliveryError` where the content is no text, a quote is not closed where it should be, or a cell is longer
     than a million characters.
     """
     text = decode(content[:_HEAD_BYTES] if is_head else content, file_name, encoding, is_head=is_head)
-    first_line = text.lstrip("\r\n").split("\n", 1)[0]
     if separator == "auto":
-        separator = max(_SEPARATORS, key=first_line.count)
+        separator = _separator_of(text)
     if not is_head and (sheet := _read_fast(text, separator)) is not None:
         return sheet
     csv.field_size_limit(_LONGEST_CELL)
@@ -81,7 +82,18 @@ def read_text(
         rows = rows[:-1]  # the last one may be cut
     if not is_head:
         _require_closed_quotes(rows, file_name, separator, header_row)
-    return _as_sheet(rows, header_row)
+    return _as_sheet(rows)
+
+
+def _separator_of(text: str) -> str:
+    """The sign that divides most of the first lines into equally many cells, and of several the one into more."""
+    lines = [line for line in text[:_HEAD_BYTES].splitlines()[:_HEAD_LINES] if line.strip()]
+
+    def regularity(sign: str) -> tuple[int, int]:
+        counts = Counter(line.count(sign) for line in lines if sign in line)
+        return max(((n, times) for times, n in counts.items()), default=(0, 0))
+
+    return max(_SEPARATORS, key=regularity)
 
 
 def _read_fast(text: str, separator: str) -> RawSheet | None:
@@ -106,25 +118,24 @@ def _read_fast(text: str, separator: str) -> RawSheet | None:
     return as_sheet("", cells)
 
 
-def _require_closed_quotes(rows: list[list[str]], file_name: str, separator: str, header_row: int) -> None:
+def _require_closed_quotes(rows: list[list[str]], file_name: str, separator: str, header_row: int | None) -> None:
     """Raises `DeliveryError` where a quote makes one cell of several rows, and none of them would be missed."""
-    width = len(rows[header_row - 1]) if len(rows) >= header_row else 0
+    width = len(rows[header_row - 1]) if header_row and len(rows) >= header_row else _usual_width(rows)
     for number, row in enumerate(rows, start=1):
         if any("\n" in cell and cell.count(separator) >= max(width - 1, 1) for cell in row):
             detail = f"the quote that opens in row {number} closes only rows later"
             raise DeliveryError(Finding("unreadable_file", file_name, detail=detail))
 
 
-def _as_sheet(rows: list[list[str]], header_row: int) -> RawSheet:
+def _usual_width(rows: list[list[str]]) -> int:
+    lengths = Counter(len(row) for row in rows if any(row))
+    return lengths.most_common(1)[0][0] if lengths else 0
+
+
+def _as_sheet(rows: list[list[str]]) -> RawSheet:
     width = max((len(row) for row in rows), default=0)
-    header_width = len(rows[header_row - 1]) if len(rows) >= header_row else 0
-    problems = tuple(
-        Cell(number, 0, "ragged_row", "", f"{len(row)} cells where the headers have {header_width}")
-        for number, row in enumerate(rows, start=1)
-        if number >= header_row
-        and (len(row) < header_width or any(cell.strip() for cell in row[header_width:]))
-        and any(row)
-    )
+    lengths = pl.DataFrame({"n_cells": [len(row) for row in rows]}, schema={"n_cells": pl.Int64})
     padded = [row + [""] * (width - len(row)) for row in rows]
     cells = pl.DataFrame(padded, schema=[(f"c{i}", pl.String) for i in range(1, width + 1)], orient="row")
-    return as_sheet("", cells, problems=problems)
+    numbered = lengths.with_row_index("row_number", offset=1).with_columns(pl.col("row_number").cast(pl.Int64))
+    return as_sheet("", cells, n_cells=numbered)

@@ -1,65 +1,34 @@
-"""Reading Excel workbooks: every sheet as text cells, numbers with all their digits, dates in ISO form."""
+"""Reading workbooks, XLSX, XLS and ODS: every sheet as text cells, numbers with all their digits, days in ISO form.
 
+What a workbook would take in memory is judged before it is opened (`workbook_guard.py`).
+"""
+
+import datetime
 import io
-import re
-import struct
-import zipfile
-import zlib
-from typing import Literal
+from typing import Any
 
 import fastexcel
 import polars as pl
+import python_calamine as calamine
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.sheets import Cell, RawSheet, as_sheet
+from pipeline.reading.workbook_guard import WorkbookParts, require_bearable
 
 ZIP = b"PK\x03\x04"
+_MOST_MERGED = 1_000_000
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-MOST_BYTES = 512 * 1024 * 1024
-MOST_CELLS = 50_000_000
-"""Beyond these a workbook is refused before it is opened: the reader lays a sheet out whole, in memory."""
-# What the standard library raises on archives that somebody has damaged.
-_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
-               OSError, struct.error, zlib.error)  # fmt: skip
-_CELL = re.compile(rb'<c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
-
-
-def _require_bearable(content: bytes, file_name: str) -> None:
-    """Raises `DeliveryError` where the workbook would unpack to more than a machine can hold."""
-
-    def refused(detail: str) -> DeliveryError:
-        return DeliveryError(Finding("unreadable_file", file_name, detail=detail))
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            if sum(part.file_size for part in parts.infolist()) > MOST_BYTES:
-                raise refused(f"unpacked it is larger than {MOST_BYTES // 1024**2} MiB")
-            for part in parts.namelist():
-                if not (part.startswith("xl/worksheets/") and part.endswith(".xml")):
-                    continue
-                places = {found.groups() for found in _CELL.finditer(parts.read(part))}
-                column = max(
-                    (column for column, _ in places), key=lambda letters: (len(letters), letters), default=b"A"
-                )
-                row = max((int(row) for _, row in places), default=0)
-                n_columns = sum((letter - 64) * 26**place for place, letter in enumerate(reversed(column)))
-                if row * n_columns > MOST_CELLS:
-                    raise refused(f"a sheet reaches as far as {column.decode()}{row}; delete what stands there")
-    except _BROKEN_ZIP as error:
-        raise refused(f"the workbook is broken ({error})") from error
-
-
 def is_workbook(content: bytes) -> bool:
-    """True for the bytes of an Excel workbook, whatever the file is called."""
+    """True for the bytes of a workbook, whatever the file is called."""
     return content.startswith((ZIP, OLE))
 
 
 class Workbook:
-    """An opened workbook. Sheets are read when asked for.
+    """An opened workbook. Sheets are read when asked for, each once.
 
-    Raises `DeliveryError` where it is protected by a password or broken.
+    Raises `DeliveryError` where it is protected by a password or broken, or would not fit into memory.
     """
 
     def __init__(self, content: bytes, file_name: str) -> None:
@@ -67,61 +36,133 @@ class Workbook:
         if content.startswith(OLE) and "EncryptedPackage".encode("utf-16-le") in content:
             raise DeliveryError(Finding("password_protected", file_name))
         self._file_name = file_name
-        if content.startswith(ZIP):
-            _require_bearable(content, file_name)
+        self._content = content
+        self._parts: WorkbookParts = require_bearable(content, file_name) if content.startswith(ZIP) else {}
+        self._sheets: dict[str, calamine.CalamineSheet] = {}
         try:
-            self._reader = fastexcel.read_excel(content)
-        except fastexcel.FastExcelError as error:
-            if "password" in str(error).lower():
-                raise DeliveryError(Finding("password_protected", file_name)) from error
+            self._reader = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        except calamine.PasswordError as error:
+            raise DeliveryError(Finding("password_protected", file_name)) from error
+        except (calamine.CalamineError, ValueError, OSError) as error:
             raise self._broken(error) from error
 
     @property
     def sheet_names(self) -> list[str]:
         """The names of the sheets a person sees, in their order."""
-        try:
-            shown = {name: self._load(name, "string", 0).visible for name in self._reader.sheet_names}
-        except fastexcel.FastExcelError as error:
-            raise self._broken(error) from error
-        return [name for name, visible in shown.items() if visible == "visible"]
+        return [
+            sheet.name
+            for sheet in self._reader.sheets_metadata
+            if sheet.visible == calamine.SheetVisibleEnum.Visible and sheet.typ == calamine.SheetTypeEnum.WorkSheet
+        ]
 
     def sheet(self, name: str, n_rows: int | None = None, *, decimal: str = ".") -> RawSheet:
         """One sheet, or its first `n_rows` rows; numbers are written with the sender's decimal sign, as he saw them."""
+        sheet = self._load(name)
+        if sheet.start is None:
+            return as_sheet(name, pl.DataFrame())
+        first_row, first_column = sheet.start
+        rows = sheet.to_python(skip_empty_area=True, nrows=n_rows)
+        merged = self._fill_merged(rows, sheet)
+        columns = [_as_text(cells, decimal) for cells in zip(*rows, strict=True)]
+        left = [pl.Series([None] * len(rows), dtype=pl.String)] * first_column
+        cells = pl.DataFrame([series.alias(f"c{i}") for i, series in enumerate([*left, *columns], start=1)])
+        problems = (*self._problems(name, sheet), *merged)
+        return as_sheet(
+            name, cells, first_row=first_row + 1, problems=problems, hidden_rows=tuple(self._hidden_rows(name))
+        )
+
+    def has_cells(self, name: str) -> bool:
+        """True where anything stands in a sheet."""
+        return self._load(name).start is not None
+
+    def _hidden_rows(self, name: str) -> list[int]:
+        return self._parts[name].hidden_rows if name in self._parts else []
+
+    def _fill_merged(self, rows: list[list[Any]], sheet: calamine.CalamineSheet) -> list[Cell]:
+        """Writes what stands in merged cells into all of them, as a person sees it; returns those below the first."""
+        assert sheet.start is not None  # noqa: S101
+        (top, left), filled = sheet.start, 0
+        below = []
+        for (first_row, first_column), (last_row, last_column) in sheet.merged_cell_ranges or []:
+            here = range(max(first_row - top, 0), min(last_row - top + 1, len(rows)))
+            across = range(max(first_column - left, 0), min(last_column - left + 1, sheet.width))
+            filled += len(here) * len(across)
+            if filled > _MOST_MERGED:
+                detail = f"more than {_MOST_MERGED} of its cells are merged"
+                raise DeliveryError(Finding("unreadable_file", self._file_name, detail=detail))
+            if not here or not across:
+                continue
+            text = rows[here[0]][across[0]]
+            for row in here:
+                for column in across:
+                    if rows[row][column] == "":
+                        rows[row][column] = text
+            below += [
+                Cell(row + top + 1, column + left + 1, "merged_cells", str(text))
+                for row in here[1:]
+                for column in across
+            ]
+        return below
+
+    def _load(self, name: str) -> calamine.CalamineSheet:
+        if name not in self._sheets:
+            try:
+                self._sheets[name] = self._reader.get_sheet_by_name(name)
+            except (calamine.CalamineError, ValueError, OSError) as error:
+                raise self._broken(error) from error
+        return self._sheets[name]
+
+    def _problems(self, name: str, sheet: calamine.CalamineSheet) -> tuple[Cell, ...]:
+        if name in self._parts:
+            return self._parts[name].problems
+        # The reader shows the error of an XLS or ODS cell as an empty one; the other binding of its library tells.
         try:
-            as_text = self._load(name, "string", n_rows)
-            texts, errors = as_text.to_arrow_with_errors()
-            text = pl.DataFrame(texts) if texts.num_columns else pl.DataFrame()
-            number = self._load(name, "float", n_rows).to_polars()
-            # A text that looks like a number, such as the site 001, has no truth value; a number has.
-            truth = self._load(name, "boolean", n_rows).to_polars()
+            found = fastexcel.read_excel(self._content).load_sheet(name, dtypes="string", header_row=None, skip_rows=0)
+            errors = found.to_arrow_with_errors()[1]
         except fastexcel.FastExcelError as error:
             raise self._broken(error) from error
-        problems = [
-            Cell(error.position[0] + 1, error.position[1] + 1, "cell_error", _error_name(error.detail))
+        assert sheet.start is not None  # noqa: S101  an empty sheet has no cells to ask about
+        return tuple(
+            Cell(error.position[0] + 1, error.position[1] + 1 + sheet.start[1], "cell_error", _error_name(error.detail))
             for error in (errors.errors if errors else [])
-        ]
-        exact = [_exact(pl.col(column), number[column], truth[column], decimal) for column in text.columns]
-        return as_sheet(name, text.select(exact), problems=tuple(problems))
-
-    def _load(self, name: str, kind: Literal["string", "float", "boolean"], n_rows: int | None) -> fastexcel.ExcelSheet:
-        return self._reader.load_sheet(name, dtypes=kind, header_row=None, skip_rows=0, n_rows=n_rows)
+        )
 
     def _broken(self, error: Exception) -> DeliveryError:
-        first_line = str(error).splitlines()[0].removeprefix("calamine error: ")
+        first_line = next(iter(str(error).splitlines()), "")
         return DeliveryError(
             Finding("unreadable_file", self._file_name, detail=f"the workbook is broken ({first_line})")
         )
 
 
-def _exact(text: pl.Expr, number: pl.Series, truth: pl.Series, decimal: str) -> pl.Expr:
-    """The text; of a cell that holds a number all of its digits, which the text reader would round to nine."""
-    is_number = number.is_not_null() & truth.is_not_null() & ~text.is_in(["true", "false"])
-    digits = (
-        pl.when((number == number.round(0)) & (number.abs() < 1e15))
-        .then(number.cast(pl.Int64, strict=False).cast(pl.String))
-        .otherwise(number.cast(pl.String).str.replace(".", decimal, literal=True))
-    )
-    return pl.when(is_number).then(digits).otherwise(text)
+def _as_text(cells: tuple[Any, ...], decimal: str) -> pl.Series:
+    """A column of typed cells as a person would read them; of a number all digits. Empty cells are null."""
+    kinds = set(map(type, cells))
+    if kinds == {str}:
+        return pl.Series(cells, dtype=pl.String)
+    texts = pl.Series([cell if type(cell) is str else _shown(cell) for cell in cells], dtype=pl.String)
+    if not kinds & {float, int}:
+        return texts
+    numbers = pl.Series([cell if type(cell) in (float, int) else None for cell in cells], dtype=pl.Float64)
+    digits = pl.select(
+        pl.when((numbers == numbers.round(0)) & (numbers.abs() < 1e15))
+        .then(numbers.cast(pl.Int64, strict=False).cast(pl.String))
+        .otherwise(numbers.cast(pl.String).str.replace(".", decimal, literal=True))
+    ).to_series()
+    return pl.select(pl.coalesce(digits, texts)).to_series()
+
+
+def _shown(cell: object) -> str | None:
+    """A cell that is neither text nor number; None for a number."""
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, datetime.timedelta):
+        minutes, seconds = divmod(round(cell.total_seconds()), 60)
+        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat(sep=" ", timespec="seconds")
+    if isinstance(cell, datetime.date | datetime.time):
+        return str(cell)
+    return None
 
 
 def _error_name(detail: str) -> str:

@@ -81,6 +81,7 @@ def city(
         "sheet": "",
         "row_number": 1,
         "source_column": "c",
+        "source_cell": "A1",
         "value_as_written": "1",
         "is_simulated": is_simulated,
     }

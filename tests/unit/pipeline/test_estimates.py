@@ -28,6 +28,7 @@ residue = "substance"
 reported_load = "load"
 [tables.qualifiers]
 "0" = "<LOQ"
+"" = "not measured"
 """
 FACTOR = 1 / 0.43
 MONDAY = date(2023, 3, 6)

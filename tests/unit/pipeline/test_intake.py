@@ -98,6 +98,7 @@ def test_a_profile_that_changed_reads_its_deliveries_anew(workspace):
     profile = (
         'name = "own"\ntitle = "t"\nsender = "s"\n[[tables]]\ntable = "results"\nunit = "ng/L"\n'
         '[tables.columns]\nsite_id = "Where"\nsampled_on = "When"\nresidue = "What"\nconcentration = "Much"\n'
+        '[tables.qualifiers]\n"0" = "quarantine"\n"" = "not measured"\n'
     )
     (workspace.profiles / "own.toml").write_text(profile)
     lay(workspace, "sites.csv", SITES)
@@ -246,6 +247,7 @@ def test_a_profile_mended_brings_back_what_its_mistake_had_refused(workspace):
     profile = (
         'name = "own"\ntitle = "t"\nsender = "s"\n[[tables]]\ntable = "results"\nunit = "ng/L"\n'
         '[tables.columns]\nsite_id = "Where"\nsampled_on = "When"\nresidue = "What"\nconcentration = "Much"\n'
+        '[tables.qualifiers]\n"0" = "quarantine"\n"" = "not measured"\n'
     )
     mine = workspace.profiles / "own.toml"
     mine.write_text(profile)
@@ -317,6 +319,7 @@ def test_a_profile_with_a_limit_in_no_unit_says_so(workspace):
     (workspace.profiles / "own.toml").write_text(
         'name = "own"\ntitle = "t"\nsender = "s"\n[[tables]]\ntable = "results"\nunit = "ng/L"\n'
         '[tables.columns]\nsite_id = "a"\nsampled_on = "b"\nresidue = "c"\nconcentration = "d"\n'
+        '[tables.qualifiers]\n"0" = "quarantine"\n"" = "not measured"\n'
         '[tables.limits]\nketamine = {loq = 1, unit = "ppb"}\n'
     )
     with pytest.raises(ProfileError, match=r"own: tables.results.limits.ketamine: unit 'ppb' is"):

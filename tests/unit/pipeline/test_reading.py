@@ -57,9 +57,9 @@ def row(value: Any, number: int = 1, **changed: Any) -> list[Any]:
 
 def test_numbers_of_a_workbook_do_not_depend_on_how_the_sender_writes_texts():
     german = plain(decimal=",", thousands=".")
-    cells = [1234.5, 12.25, 0.75, "1.234,5", "0,75", 1e-7]
+    cells = [1234.5, 12.25, 0.75, "1.234,5", "0,75", 0.3000001]
     delivery = read(book([HEAD, *(row(cell, n) for n, cell in enumerate(cells, start=1))]), profile=german)
-    assert concentrations(delivery) == [1234.5, 12.25, 0.75, 1234.5, 0.75, 1e-7]
+    assert concentrations(delivery) == [1234.5, 12.25, 0.75, 1234.5, 0.75, 0.3000001]
     assert delivery.accepted["results"]["loq_ng_per_l"].to_list() == [1] * 6
     assert delivery.accepted["results"]["lod_ng_per_l"].to_list() == [0.3] * 6
 
@@ -194,7 +194,8 @@ def test_year_and_weekday_must_be_those_of_the_date():
         {"name": "own", "title": "t", "sender": "s",
          "tables": [{"table": "reported_loads", "unit": "mg/day",
                      "columns": {"site_id": "s", "sampled_on": "d", "sampling_year": "y", "weekday": "w",
-                                 "residue": "r", "reported_load": "v"}}]}
+                                 "residue": "r", "reported_load": "v"},
+                     "qualifiers": {"0": "<LOQ", "": "not measured"}}]}
     )  # fmt: skip
     text = b"s,d,y,w,r,v\nS1,2024-03-04,2024,1,METH,5\nS1,2024-03-05,2011,7,METH,5\n"
     delivery = read(text, profile=profile, name="p.csv")

@@ -493,10 +493,10 @@ def _fits(path: Path, profile: Profile) -> bool:
         else:
             sheet = None
         rows = _rows(path, sheet)
-        wanted = {name for names in table.headers.values() for name in names}
+        wanted = {name for parts in table.headers.values() for names in parts for name in names}
         wanted |= set(table.wide.columns) if table.wide else set()
         wanted |= {table.unit_column} if table.unit_column else set()
-        if not wanted <= set(rows[table.header_row - 1]):
+        if not wanted <= set(rows[(table.header_row or 1) - 1]):
             return False
     return True
 

@@ -1,0 +1,262 @@
+"""Reading numbers, units, limits and the words that stand in their place, as the profile says: nothing is guessed."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline import units
+from pipeline.reading.context import Context
+from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
+
+OPTIONAL_NUMBERS = {"populations": ("population_rsd",), "sites": ("latitude", "longitude")}
+"""Fields of each table that carry a bare number."""
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_OUR_VALUE = {"results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",
+              "flows": "flow_m3_per_day", "populations": "population"}  # fmt: skip
+_QUARANTINE = Meaning(qualifier="=", number="unused")
+"""Stands for the word `quarantine` of a profile: found, and not to be interpreted."""
+
+
+def add_numbers(context: Context, typed: dict[str, pl.Expr]) -> None:
+    """Reads the numbers of a table in our units, with qualifiers and limits; what is none becomes a finding."""
+    table = context.table.table
+    for field in OPTIONAL_NUMBERS.get(table, ()):
+        text = pl.col(f"_{field}")
+        number = number_of(text, context)
+        context.flag(
+            text.is_not_null() & number.is_null(), "unparsable_number", context.header_of(field), text, _sign(context)
+        )
+        typed[field] = number
+    if table == "reported_loads":
+        _add_year_and_weekday(context, typed)
+    if table not in MEASURED:
+        return
+    if table in WITH_QUALIFIER:
+        _add_qualified(context, typed)
+        return
+    value, column = pl.col("_value"), pl.col("source_column")
+    factor = _factor(context, pl.col("_unit"), MEASURED[table], value.is_not_null(), _unit_header(context, "value"))
+    number = number_of(value, context)
+    context.flag(value.is_null(), "missing_value", column, value)
+    context.flag(value.is_not_null() & number.is_null(), "unparsable_number", column, value, _sign(context))
+    typed[_OUR_VALUE[table]] = number * factor
+
+
+def number_of(text: pl.Expr, context: Context) -> pl.Expr:
+    """The number a text stands for by the profile's decimal and thousands signs; null where it is none."""
+    sign = context.profile.thousands
+    if sign:
+        # Groups of three and nothing else: by them 1,500 is told from 1,5.
+        is_grouped = text.str.contains(rf"^[+-]?\d{{1,3}}({re.escape(sign)}\d{{3}})+($|[^\d{re.escape(sign)}])")
+        text = pl.when(is_grouped).then(text.str.replace_all(sign, "", literal=True)).otherwise(text)
+    if context.profile.decimal == ",":
+        text = text.str.replace_all(".", "?", literal=True)  # a foreign sign in such a file
+        text = text.str.replace(",", ".", literal=True)
+    number = text.cast(pl.Float64, strict=False)
+    return pl.when(text.str.contains(_NUMBER) & number.is_finite()).then(number)  # 1e400 is no number either
+
+
+class _Read(NamedTuple):
+    """What a text says: the number of its meaning in a list, -1 for a plain number, null for nothing known."""
+
+    meaning: pl.Expr
+    number: pl.Expr
+
+
+def _bare(text: pl.Expr) -> pl.Expr:
+    """A word as it is compared: without blanks, signs of one width."""
+    return text.str.replace_all(r"\s", "").str.replace_all("＜", "<").str.replace_all("＞", ">")
+
+
+def _meanings(words: Mapping[str, str | Meaning], *, has_number: bool) -> list[Meaning]:
+    """The meaning of each word in full. A number in `<0.5` is the limit, in `>900` the value.
+
+    With `has_number` a number stands beside each word, else only where `#` is in it.
+    """
+
+    def in_full(word: str, meaning: str | Meaning) -> Meaning:
+        if isinstance(meaning, Meaning):
+            return meaning
+        if meaning == "quarantine":
+            return _QUARANTINE
+        number = "unused"
+        if "#" in word:
+            number = "limit" if meaning in ("<LOD", "<LOQ") else "value"
+        elif has_number and meaning in ("=", ">ULOQ"):
+            number = "value"
+        return Meaning.model_validate({"qualifier": meaning, "number": number})
+
+    return [in_full(word, meaning) for word, meaning in words.items()]
+
+
+def _read(value: pl.Expr, words: Mapping[str, str | Meaning], context: Context) -> _Read:
+    """What stands in a cell: one of the profile's words, one with a number in it, or a number."""
+    bare = _bare(value.fill_null(""))
+    exact = {re.sub(r"\s", "", word).casefold(): i for i, word in enumerate(words) if "#" not in word}
+    zero = exact.pop("0", None)
+    meaning = bare.str.to_lowercase().replace_strict(exact, default=None, return_dtype=pl.Int32)
+    number: pl.Expr = pl.when(meaning.is_null()).then(number_of(value, context))
+    if zero is not None:  # also 0.0 and 0,00
+        meaning = pl.when(number == 0).then(pl.lit(zero, pl.Int32)).otherwise(meaning)
+    for i, word in enumerate(words):
+        if "#" in word:
+            before, _, after = re.sub(r"\s", "", word).partition("#")
+            inside = bare.str.extract(rf"(?i)^{re.escape(before)}([^()（）]+){re.escape(after)}$", 1)
+            found = number_of(inside, context)
+            is_this = meaning.is_null() & number.is_null() & found.is_not_null()
+            meaning = pl.when(is_this).then(pl.lit(i, pl.Int32)).otherwise(meaning)
+            number = pl.coalesce(number, pl.when(is_this).then(found))
+    return _Read(
+        pl.when(meaning.is_null() & number.is_not_null()).then(pl.lit(-1, pl.Int32)).otherwise(meaning), number
+    )
+
+
+def _looked_up(meaning: pl.Expr, meanings: list[Meaning], what: str, plain: str | None) -> pl.Expr:
+    known: dict[int, str | None] = {i: getattr(found, what) for i, found in enumerate(meanings)}
+    return meaning.replace_strict(known | {-1: plain}, default=None, return_dtype=pl.String)
+
+
+def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
+    """The value of results and reported loads with its qualifier, limits and flags."""
+    table, value, column = context.table, pl.col("_value"), pl.col("source_column")
+    meanings = _meanings(table.qualifiers, has_number=False)
+    marks = _meanings(table.marks, has_number=True)
+    in_cell = _read(value, table.qualifiers, context)
+    mark = _bare(pl.col("_qualifier")).str.to_lowercase().replace_strict(
+        {re.sub(r"\s", "", word).casefold(): i for i, word in enumerate(table.marks)}, default=None,
+        return_dtype=pl.Int32,
+    )  # fmt: skip
+    context.apply({"_meaning": in_cell.meaning, "_number": in_cell.number, "_mark": mark})
+    meaning, number, mark = pl.col("_meaning"), pl.col("_number"), pl.col("_mark")
+
+    asked = {i for i, known in enumerate(meanings) if known is _QUARANTINE}
+    asked_mark = {i for i, known in enumerate(marks) if known is _QUARANTINE}
+    is_zero = (number == 0).fill_null(value=False)
+    is_asked = meaning.is_in(asked) & mark.is_null()
+    context.flag(is_asked & value.is_null(), "missing_value", column, value)
+    context.flag(is_asked & is_zero, "unexplained_zero", column, value)
+    context.flag(is_asked & value.is_not_null() & ~is_zero, "unexplained_word", column, value)
+    context.flag(mark.is_in(asked_mark), "unexplained_word", context.header_of("qualifier"), pl.col("_qualifier"))
+    context.flag(
+        pl.col("_qualifier").is_not_null() & mark.is_null(), "unknown_mark", context.header_of("qualifier"),
+        pl.col("_qualifier"),
+    )  # fmt: skip
+    context.flag(value.is_not_null() & meaning.is_null(), "unparsable_number", column, value, _sign(context))
+
+    of_cell = _looked_up(meaning, meanings, "qualifier", "=")
+    of_mark = _looked_up(mark, marks, "qualifier", None)
+    # A word beside a number or an empty cell says how it is meant; beside another word it must say the same.
+    is_open = (meaning == -1) | value.is_null()
+    qualifier = pl.when(of_mark.is_not_null() & is_open).then(of_mark).otherwise(of_cell)
+    context.flag(
+        of_mark.is_not_null() & ~is_open & (of_mark != of_cell), "value_contradicts_qualifier",
+        context.header_of("qualifier"), value,
+    )  # fmt: skip
+    is_unmeant = (_looked_up(mark, marks, "number", None) == "unused") & ~mark.is_in(asked_mark)
+    is_named = _is_meaning_given(table, mark)
+    context.flag(
+        (meaning == -1) & is_unmeant & ~is_named, "value_contradicts_qualifier", context.header_of("qualifier"), value
+    )
+    role = (
+        pl.when(mark.is_not_null() & (meaning == -1))
+        .then(_looked_up(mark, marks, "number", None))
+        .otherwise(_looked_up(meaning, meanings, "number", "value"))
+    )
+    has_number = number.is_not_null() & role.is_in(["value", "limit"])
+    factor = _factor(context, pl.col("_unit"), MEASURED[table.table], has_number, _unit_header(context, "value"))
+    ours = _OUR_VALUE[table.table]
+    typed["qualifier"] = qualifier
+    typed[ours] = pl.when((role == "value") & qualifier.is_in(["=", ">ULOQ"])).then(number * factor)
+    flags = [_looked_up(meaning, meanings, "flag", None), _looked_up(mark, marks, "flag", None)]
+    if table.table == "results":
+        flags += _add_limits(context, typed, pl.when(role == "limit").then(number * factor), has_number)
+    joined = pl.concat_str(*flags, separator=" ", ignore_nulls=True)
+    typed["flags"] = pl.when(joined != "").then(joined)
+
+
+def _is_meaning_given(table: TableProfile, mark: pl.Expr) -> pl.Expr:
+    """True where the profile itself says that the number beside a mark is to be left unused."""
+    given = {i for i, meaning in enumerate(table.marks.values()) if isinstance(meaning, Meaning)}
+    return mark.is_in(given)
+
+
+def _add_limits(
+    context: Context, typed: dict[str, pl.Expr], stated: pl.Expr, has_number: pl.Expr
+) -> list[pl.Expr]:  # fmt: skip
+    """LOD and LOQ in ng/L: what stands in place of the value, else the column, else the profile; and the flags."""
+    qualifier, value = typed["qualifier"], typed["concentration_ng_per_l"]
+    differs = []
+    for limit in ("lod", "loq"):
+        elsewhere = _limit(context, limit, has_number)
+        here = pl.when(qualifier == f"<{limit.upper()}").then(stated)
+        typed[f"{limit}_ng_per_l"] = pl.coalesce(here, elsewhere)
+        differs.append((here - elsewhere).abs() > 1e-9 * elsewhere)
+    is_below = (qualifier == "=") & (value < typed["loq_ng_per_l"])
+    return [
+        pl.when(is_below).then(pl.lit("value_below_loq")),
+        pl.when(pl.any_horizontal(differs)).then(pl.lit("limit_differs")),
+    ]
+
+
+def _limit(context: Context, limit: str, has_number: pl.Expr) -> pl.Expr:
+    """A limit in ng/L: from its column or the row above the data, else from the profile's limits, else null."""
+    text = pl.col(f"_{limit}")
+    column = context.header_of(limit)
+    number = number_of(text, context)
+    context.flag(text.is_not_null() & number.is_null(), "unparsable_number", column, text, _sign(context))
+    needed = text.is_not_null()
+    if getattr(context.table, f"{limit}_unit") == "value":
+        needed &= ~has_number  # beside a number that unit was judged already
+    factor = _factor(context, pl.col(f"_{limit}_unit"), "concentration", needed, _unit_header(context, limit))
+    in_profile = {
+        residue: getattr(known, limit) * units.factor_to_ours(known.unit, "concentration")
+        for residue, known in context.table.limits.items()
+        if getattr(known, limit) is not None
+    }
+    return pl.coalesce(
+        number * factor, pl.col("residue").replace_strict(in_profile, default=None, return_dtype=pl.Float64)
+    )
+
+
+def _unit_header(context: Context, of: str) -> pl.Expr:
+    """The header of the column a unit is read from; where it stands elsewhere, of the number it is the unit of."""
+    column = getattr(context.table, "unit_column" if of == "value" else f"{of}_unit_column")
+    if column:
+        return pl.lit(column)
+    return pl.col("source_column") if of == "value" else context.header_of(of)
+
+
+def _factor(context: Context, unit: pl.Expr, field: str, needed: pl.Expr, column: pl.Expr) -> pl.Expr:
+    """The factor to our unit. Each distinct unit is parsed once; what does not fit is flagged where it is needed."""
+    factors: dict[str, float] = {}
+    wrong: dict[str, str] = {}
+    for text in context.records.select(unit.alias("unit"))["unit"].drop_nulls().unique().sort():
+        try:
+            factors[text] = units.factor_to_ours(text, field)
+        except units.UnitError as error:
+            wrong[text] = str(error)
+    context.flag(needed & unit.is_null(), "missing_unit", column, unit)
+    if wrong:
+        detail = unit.replace_strict(wrong, default=None, return_dtype=pl.String)
+        context.flag(needed & detail.is_not_null(), "wrong_unit", column, unit, detail)
+    return unit.replace_strict(factors, default=None, return_dtype=pl.Float64)
+
+
+def _add_year_and_weekday(context: Context, typed: dict[str, pl.Expr]) -> None:
+    for field in ("sampling_year", "weekday"):
+        text = pl.col(f"_{field}")
+        number = pl.when(text.str.contains(r"^\d{1,4}$")).then(text.cast(pl.Int32, strict=False))
+        context.flag(
+            text.is_not_null() & number.is_null(),
+            "unparsable_number",
+            context.header_of(field),
+            text,
+            "(a whole one)",
+        )
+        typed[field] = number
+
+
+def _sign(context: Context) -> str:
+    return f"(decimal sign {context.profile.decimal!r})"

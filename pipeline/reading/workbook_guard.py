@@ -1,0 +1,173 @@
+"""Looking into a zipped workbook before it is opened: would it fit into memory, and what does its reader not tell?
+
+A reader lays a sheet out whole, from its first to its last cell: one stray cell far out, or one row said to be repeated
+a million times, takes all memory. Cells with an error, formulas that were never computed and rows that are hidden are
+seen here as well.
+"""
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from pipeline.findings import DeliveryError, Finding
+from pipeline.reading.sheets import Cell
+from schemas.profile import column_letters, column_number
+
+MOST_BYTES = 512 * 1024 * 1024
+MOST_CELLS = 10_000_000
+"""Beyond these a workbook is refused before it is opened."""
+_MOST_OF_INDEX = 4 * 1024 * 1024
+# What the standard library raises on archives that somebody has damaged.
+_BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
+               OSError, struct.error, zlib.error, ElementTree.ParseError)  # fmt: skip
+
+_ROW_OF_CELL = re.compile(rb' r="[A-Z]{0,3}(\d{1,9})"')
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row (?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d{1,9})"')
+_ERROR = re.compile(
+    rb'<(?:\w+:)?c (?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,3})(\d{1,9})"[^>]*>(?:(?!</?(?:\w+:)?c[ >]).)*?'
+    rb"<(?:\w+:)?v>([^<]{0,20})", re.DOTALL,
+)  # fmt: skip
+_NOT_COMPUTED = re.compile(
+    rb'<(?:\w+:)?c (?=[^>]*\br="([A-Z]{1,3})(\d{1,9})")[^>]*><(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)'
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"
+)
+_ODS_ROW = re.compile(rb"<table:table-row\b([^>]*)>")
+_ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^>]*)>")
+_REPEATED = re.compile(rb'number-(?:rows|columns)-repeated="(\d{1,9})"')
+
+
+class SheetPart(NamedTuple):
+    """What a sheet's own text says that its reader does not.
+
+    Attributes:
+        problems: cells that hold an error, or a formula that was never computed.
+        hidden_rows: numbers of the rows a person does not see.
+    """
+
+    problems: tuple[Cell, ...]
+    hidden_rows: list[int]
+
+
+WorkbookParts = dict[str, SheetPart]
+"""The parts of an XLSX workbook by the names of their sheets; empty for another format."""
+
+
+def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
+    """What the sheets of a zipped workbook say.
+
+    Raises `DeliveryError` where the workbook is broken, or would unpack to more than a machine can hold.
+    """
+
+    def refused(detail: str) -> DeliveryError:
+        return DeliveryError(Finding("unreadable_file", file_name, detail=detail))
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > MOST_BYTES:
+                raise refused(f"unpacked it is larger than {MOST_BYTES // 1024**2} MiB")
+            names = set(archive.namelist())
+            if "content.xml" in names:
+                _require_few_repeats(archive.read("content.xml"), refused)
+                return {}
+            if "xl/workbook.bin" in names:
+                raise refused("a binary workbook (XLSB)")
+            texts = {
+                name: archive.read(name)
+                for name in sorted(names)
+                if name.startswith("xl/worksheets/") and name.endswith(".xml")
+            }
+            for text in texts.values():
+                _require_near_cells(text, refused)
+            return {
+                sheet: SheetPart(_problems(texts[part]), [int(row) for row in _HIDDEN_ROW.findall(texts[part])])
+                for sheet, part in _sheet_parts(archive).items()
+                if part in texts
+            }
+    except _BROKEN_ZIP as error:
+        raise refused(f"the workbook is broken ({error})") from error
+
+
+def _require_near_cells(text: bytes, refused: Callable[[str], DeliveryError]) -> None:
+    """Raises where a sheet reaches so far that laid out whole it would not fit into memory."""
+    last_row = max(map(int, set(_ROW_OF_CELL.findall(text))), default=1)
+    most_columns = MOST_CELLS // max(last_row, 1)
+    beyond = re.search(rb'<(?:\w+:)?c [^>]*?\br="(' + _columns_beyond(most_columns) + rb')(\d{1,9})"', text)
+    if beyond:
+        place = f"{beyond.group(1).decode()}{beyond.group(2).decode()}"
+        raise refused(f"a sheet reaches as far as {place}; delete what stands there")
+
+
+def _columns_beyond(number: int) -> bytes:
+    """A pattern for the letters of all columns after one.
+
+    >>> [bool(re.fullmatch(_columns_beyond(3), name)) for name in (b"C", b"D", b"AA", b"AAA")]
+    [False, True, True, True]
+    >>> [bool(re.fullmatch(_columns_beyond(200), name)) for name in (b"Z", b"GR", b"GS", b"HA", b"AAA")]
+    [False, False, True, True, True]
+    """
+    if number <= 0:
+        return rb"[A-Z]{1,3}"
+    letters = column_letters(number)
+    longer = [rb"[A-Z]{%d}" % length for length in range(len(letters) + 1, 4)]
+    greater = [
+        letters[:place].encode() + b"[%c-Z]" % (ord(letter) + 1) + b"[A-Z]{%d}" % (len(letters) - place - 1)
+        for place, letter in enumerate(letters)
+        if letter < "Z"
+    ]
+    return b"(?:" + b"|".join([*longer, *greater]) + b")" if longer or greater else rb"(?!)"
+
+
+def _require_few_repeats(text: bytes, refused: Callable[[str], DeliveryError]) -> None:
+    """Raises where rows or cells that hold something are repeated beyond what fits into memory."""
+    n_cells = 0
+    pieces = _ODS_ROW.split(text)
+    for attributes, cells in zip(pieces[1::2], pieces[2::2], strict=True):
+        width = repeated = 0
+        for cell in _ODS_CELL.finditer(cells):
+            repeated += _times(cell.group(1))
+            if not cell.group(1).endswith(b"/") or b"value" in cell.group(1):
+                width = repeated
+        n_cells += _times(attributes) * width
+        if n_cells > MOST_CELLS:
+            raise refused("its rows or cells are repeated too often; delete what stands far out")
+
+
+def _times(attributes: bytes) -> int:
+    found = _REPEATED.search(attributes)
+    return int(found.group(1)) if found else 1
+
+
+def _problems(text: bytes) -> tuple[Cell, ...]:
+    errors = [
+        Cell(int(row), column_number(column.decode()), "cell_error", value.decode("utf-8", "replace"))
+        for column, row, value in _ERROR.findall(text)
+    ]
+    empty = [Cell(int(row), column_number(column.decode()), "not_computed", "") for column, row in
+             _NOT_COMPUTED.findall(text)]  # fmt: skip
+    return tuple(sorted([*errors, *empty]))
+
+
+def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The part that holds each sheet, by the sheet's name."""
+    targets = {
+        relation.get("Id", ""): relation.get("Target", "") for relation in _tree(archive, "xl/_rels/workbook.xml.rels")
+    }
+    parts = {}
+    for element in _tree(archive, "xl/workbook.xml").iter():
+        if element.tag.rsplit("}", 1)[-1] == "sheet":
+            link = next((value for key, value in element.attrib.items() if key.rsplit("}", 1)[-1] == "id"), "")
+            target = targets.get(link, "")
+            parts[element.get("name", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    return parts
+
+
+def _tree(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
+    text = archive.read(name)
+    if len(text) > _MOST_OF_INDEX or b"<!" in text:
+        raise ValueError(f"{name} is not what a workbook holds")
+    return ElementTree.fromstring(text)  # noqa: S314  short, and without the declarations that entities need
