@@ -13,10 +13,12 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import date
     from typing import Any
 
     import polars as pl
 
+    from pipeline.explain import Archive, DayExplained, PeriodExplained, Source
     from pipeline.settings import Workspace
 
 DONE, FAILED, WRONG_USAGE, QUARANTINED = 0, 1, 2, 3
@@ -264,6 +266,70 @@ def change(
         _print_changes(rows, level)
 
 
+@app.command()
+def explain(
+    site: Annotated[str, typer.Argument(help="The site, as in the table sites.")],
+    drug: Annotated[str, typer.Argument(help="The drug, as in 'permille change'.")],
+    day: Annotated[str | None, typer.Argument(help="The day: 2025-03-11. Or name a period by --period.")] = None,
+    period: Annotated[str | None, typer.Option(help="2025, 2025-Q1 or 2025-03, in place of a day.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol; the settings' if left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Where does a figure come from? File, sheet, cell, and each step of the formula with its numbers.
+
+    Example: permille explain sim-08 methamphetamine 2025-03-11
+    """
+    from pipeline import explain as explaining
+    from pipeline.settings import is_period
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    if (day is None) == (period is None):
+        _fail("name a day, or a period by --period.", WRONG_USAGE)
+    if period is not None and not is_period(period):
+        _fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
+    here = _open(workspace)
+    chosen = protocol or here.settings.protocol
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            if period is not None:
+                of_period = explaining.explain_period(warehouse, _archive(here), site, drug, period, chosen)
+            else:
+                of_day = explaining.explain_day(warehouse, _archive(here), site, drug, _day(day or ""), chosen)
+    except (WarehouseError, explaining.ExplainError) as error:
+        _fail(str(error))
+    if period is not None:
+        _print_period(of_period, as_json=as_json)
+    else:
+        _print_day(of_day, as_json=as_json)
+
+
+@app.command()
+def history(
+    site: Annotated[str, typer.Argument(help="The site, as in the table sites.")],
+    residue: Annotated[str, typer.Argument(help="The residue measured, as in the table residues.")],
+    day: Annotated[str, typer.Argument(help="The day: 2025-03-11.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """What was believed of a result, and when: every delivery that said something of it.
+
+    Example: permille history sim-08 methamphetamine 2025-03-11
+    """
+    from pipeline import explain as explaining
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = _open(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            found = explaining.history(warehouse, _archive(here), site, residue, _day(day))
+    except (WarehouseError, explaining.ExplainError) as error:
+        _fail(str(error))
+    for source in found:
+        typer.echo(f"{source.received_at[:19]}  {source.value or source.details.get('qualifier', '')}  (believed"
+                   f" {source.details['believed'][:25]})")  # fmt: skip
+        _print_source(source)
+
+
 def main() -> None:
     """The command `permille`."""
     for stream in (sys.stdout, sys.stderr):
@@ -293,6 +359,118 @@ def _open(folder: Path | None) -> "Workspace":
         return open_workspace(workspace_folder(folder))
     except SettingsError as error:
         _fail(str(error))
+
+
+def _day(text: str) -> "date":
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        _fail(f"{text!r} is no day: write 2025-03-11.", WRONG_USAGE)
+
+
+def _archive(here: "Workspace") -> "Archive":
+    from pipeline.explain import Archive
+    from pipeline.intake import all_profiles
+    from schemas.profile import ProfileError
+
+    try:
+        return Archive(here.archive, all_profiles(here.profiles))
+    except ProfileError as error:
+        _fail(str(error))
+
+
+def _say(text: str) -> None:
+    """Prints a line that holds delivered text: without what could rewrite a terminal."""
+    import polars as pl
+
+    from pipeline.findings import printable
+
+    typer.echo(pl.select(printable(pl.lit(text))).item())
+
+
+def _print_day(found: "DayExplained", *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        parts = found._asdict() | {
+            "steps": [step._asdict() | {"agrees": step.agrees} for step in found.steps],
+            "sources": [source._asdict() for source in found.sources],
+            "superseded": [source._asdict() for source in found.superseded],
+            "agrees": found.agrees,
+        }
+        typer.echo(json.dumps(parts, ensure_ascii=False, indent=2, default=str))
+        return
+    figure, factor = found.figure, found.factor
+    label = "SIMULATED DATA. " if figure["is_simulated"] else ""
+    amount = figure["amount_mg_per_day_per_1000"]
+    said = f"{amount:.6g} mg/day/1000" if amount is not None else f"not estimable ({figure['reason']})"
+    if figure["is_censored"] and amount is not None:
+        said += " in place of a value below its limit"
+    _say(f"{label}{figure['drug']} at {figure['site_id']} on {figure['sampled_on']}, protocol {figure['protocol']}:"
+         f" {said} ({figure['basis']})")  # fmt: skip
+    typer.echo("\nFrom these cells")
+    for source in found.sources:
+        _print_source(source)
+    typer.echo("\nBy these steps, evaluated by the warehouse")
+    for step in found.steps:
+        result = "nothing" if step.result is None else f"{step.result:.12g}"
+        verdict = "agrees with the table" if step.agrees else f"THE TABLE HOLDS {step.stored}, please report this"
+        typer.echo(f"  {step.macro} = {step.formula}\n    = {step.with_numbers}\n    = {result}; {verdict}")
+    if figure["basis"] == "consumption":
+        typer.echo("")
+        _say(
+            f"Factor set {factor['factor_set']}: {factor['excreted_fraction']:g} of a dose is excreted as"
+            f" {factor['residue']} ({factor['excretion_basis']} basis), {factor['factor_status']}: {factor['source']}"
+        )
+    for flag, meaning in found.flags.items():
+        _say(f"Flag {flag}: {meaning}")
+    if found.superseded:
+        typer.echo("\nSuperseded by a later delivery")
+        for source in found.superseded:
+            _print_source(source)
+
+
+def _print_source(source: "Source") -> None:
+    sheet = f", sheet '{source.sheet}'" if source.sheet else ""
+    cell = f", cell {source.cell}" if source.cell else f", row {source.row_number}"
+    unit = f" [{source.unit}]" if source.unit else ""
+    _say(f"  {source.what}: {source.file_name}{sheet}{cell} under '{source.header}': '{source.text}'{unit}"
+         + (f" = {source.value}" if source.value else ""))  # fmt: skip
+    told = [f"{name} {said}" for name, said in source.details.items()]
+    again = {True: "the archived file still says so", False: f"THE ARCHIVED FILE SAYS '{source.read_again}'",
+             None: "no cell in the archive to ask"}[source.is_as_archived]  # fmt: skip
+    _say(
+        f"    {'; '.join([*told, f'delivered {source.received_at[:19]}', f'sha256 {source.delivery_id[:12]}', again])}"
+    )
+
+
+def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        parts = {
+            "figure": found.figure,
+            "rule": found.rule,
+            "days": found.days.to_dicts(),
+            "agrees": found.agrees,
+            "n_read_again": found.n_read_again,
+            "n_as_archived": found.n_as_archived,
+        }
+        typer.echo(json.dumps(parts, ensure_ascii=False, indent=2, default=str))
+        return
+    figure = found.figure
+    mean = figure["mean_mg_per_day_per_1000"]
+    said = f"{mean:.6g} mg/day/1000" if mean is not None else f"not estimable ({figure['reason']})"
+    label = "SIMULATED DATA. " if figure["is_simulated"] else ""
+    _say(f"{label}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol {figure['protocol']}: {said}")
+    verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
+    typer.echo(
+        f"{found.rule} of {found.days.height} days, {figure['n_censored']} below their limit; {verdict};"
+        f" {found.n_as_archived} of {found.n_read_again} cells in the archive still say so"
+    )
+    _print_table("", found.days)
 
 
 def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Workspace":

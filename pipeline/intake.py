@@ -26,7 +26,7 @@ from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _log = logging.getLogger("permille")

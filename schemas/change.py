@@ -43,6 +43,7 @@ class Changes(_Estimated):
     n_days_current: pl.Int64 = column("n_days_current", ge=0)
     n_censored_baseline: pl.Int64 = column("n_censored_baseline", ge=0)
     n_censored_current: pl.Int64 = column("n_censored_current", ge=0)
+    flags: str = column("flags", nullable=True)
     is_provisional: bool = column("is_provisional")
     is_simulated: bool = column("is_simulated")
 

@@ -92,6 +92,11 @@ COLUMNS: dict[str, Column] = {
         "mg/day",
         "population-normalised load of the residue as another programme published it, per 1000 inhabitants",
     ),
+    "reported_load_limit_mg_per_day_per_1000": Column(
+        "mg/day", "what the reported load lies below, per 1000 inhabitants, where the programme says it"
+    ),
+    "n_measurements": Column("count", "measurements of the residue on the day, of all its samples; each counts alike"),
+    "replicate_rsd": Column("dimensionless", "relative standard deviation of the measurements of the day"),
     "flow_m3_per_day": Column("m^3/day", "influent flow of the sampled day"),
     "population": Column("count", "inhabitants served"),
     "population_method": Column(None, "how the inhabitants were counted"),

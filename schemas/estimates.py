@@ -39,6 +39,8 @@ class Loads(_Estimated):
     qualifier: str = column("qualifier", isin=QUALIFIERS)
     is_censored: bool = column("is_censored")
     limit_ng_per_l: float = column("limit_ng_per_l", nullable=True, gt=0)
+    n_measurements: pl.Int64 = column("n_measurements", ge=0)
+    replicate_rsd: float = column("replicate_rsd", nullable=True, ge=0)
     flow_m3_per_day: float = column("flow_m3_per_day", nullable=True, gt=0)
     population: float = column("population", nullable=True, gt=0)
     population_method: str = column("population_method", nullable=True)
@@ -49,6 +51,8 @@ class Loads(_Estimated):
     sheet: str = column("sheet")
     row_number: pl.Int64 = column("row_number", ge=1)
     source_column: str = column("source_column")
+    source_cell: str = column("source_cell")
+    flags: str = column("flags", nullable=True)
     is_simulated: bool = column("is_simulated")
 
     class Config:
@@ -84,6 +88,8 @@ class Consumption(_Estimated):
     sheet: str = column("sheet")
     row_number: pl.Int64 = column("row_number", ge=1)
     source_column: str = column("source_column")
+    source_cell: str = column("source_cell")
+    flags: str = column("flags", nullable=True)
     is_simulated: bool = column("is_simulated")
 
     class Config:
@@ -106,6 +112,7 @@ class _Mean(_Estimated):
     mean_mg_per_day_per_1000: float = column("mean_mg_per_day_per_1000", nullable=True, ge=0)
     ci_low_mg_per_day_per_1000: float = column("ci_low_mg_per_day_per_1000", nullable=True, ge=0)
     ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
+    flags: str = column("flags", nullable=True)
     is_provisional: bool = column("is_provisional")
     is_simulated: bool = column("is_simulated")
 

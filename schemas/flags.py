@@ -8,6 +8,12 @@ FLAGS: dict[str, str] = {
     "approximate": "the laboratory calls the value approximate",
     "identification_uncertain": "the ratio of ions, by which the residue is identified, was outside its range",
     "value_below_loq": "the value lies below its own limit of quantification, and the laboratory does not say so",
+    "grab_sample": "a grab sample: a moment of the day, not its mean",
+    "multi_day_composite": "the composite lasted more than 30 hours",
+    "partly_below_limit": "some of the day's measurements lay below their limit and count as half of it",
+    "several_laboratories": "the day's figure is the mean of several laboratories'",
+    "several_samples": "the day's figure is the mean of several samples, each counting alike",
+    "short_composite": "the composite lasted less than 20 hours",
     "limit_differs": "two different limits are stated for the result; the one beside the value counts",
 }
 """Each flag and what it says."""

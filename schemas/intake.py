@@ -129,6 +129,9 @@ class ReportedLoads(_Delivered):
     sampling_year: pl.Int32 = column("sampling_year", in_range={"min_value": FIRST_DAY.year, "max_value": 2200})
     residue: str = column("residue")
     reported_load_mg_per_day_per_1000: float = column("reported_load_mg_per_day_per_1000", nullable=True, ge=0, le=1e9)
+    reported_load_limit_mg_per_day_per_1000: float = column(
+        "reported_load_limit_mg_per_day_per_1000", nullable=True, gt=0
+    )
     qualifier: str = column("qualifier", isin=QUALIFIERS)
     flags: str = column("flags", nullable=True)
 

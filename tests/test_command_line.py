@@ -14,7 +14,7 @@ import permille
 from pipeline.settings import make_workspace
 from schemas.tables import TABLES
 
-COMMANDS = ["init", "demo", "run", "check", "status", "change"]
+COMMANDS = ["init", "demo", "run", "check", "status", "change", "explain", "history"]
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 WRONG_UNIT = "S1,2025-03-11,METH,5,mg/kg,,,,\n"

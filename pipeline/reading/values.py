@@ -170,8 +170,11 @@ def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
     typed["qualifier"] = qualifier
     typed[ours] = pl.when((role == "value") & qualifier.is_in(["=", ">ULOQ"])).then(number * factor)
     flags = [_looked_up(meaning, meanings, "flag", None), _looked_up(mark, marks, "flag", None)]
+    stated = pl.when(role == "limit").then(number * factor)
     if table.table == "results":
-        flags += _add_limits(context, typed, pl.when(role == "limit").then(number * factor), has_number)
+        flags += _add_limits(context, typed, stated, has_number)
+    else:
+        typed["reported_load_limit_mg_per_day_per_1000"] = stated
     joined = pl.concat_str(*flags, separator=" ", ignore_nulls=True)
     typed["flags"] = pl.when(joined != "").then(joined)
 

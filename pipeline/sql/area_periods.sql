@@ -34,6 +34,7 @@ means as (
             null
         ) as population,
         sum(mean_mg_per_day_per_1000 * population / 1000 order by site_id) filter (where state = 'estimated') as mass,
+        joined_flags(list(flags) filter (where state = 'estimated')) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from estimated
@@ -61,6 +62,7 @@ select
     if(population is null, null, mass) as mass_mg_per_day,
     if(mean is null, 'not estimable', 'estimated') as state,
     if(mean is null, if(n_sites = 0, 'no_site_estimable', 'no_population'), null) as reason,
+    flags,
     is_provisional,
     is_simulated
 from means

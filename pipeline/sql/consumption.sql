@@ -10,7 +10,7 @@ residue_loads as (
         coalesce(reason = 'above_upper_limit', false) as is_above_range,
         if(is_censored or is_above_range, null, load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
         load_limit_mg_per_day_per_1000, population,
-        delivery_id, sheet, row_number, source_column, is_simulated
+        delivery_id, sheet, row_number, source_column, source_cell, flags, is_simulated
     from loads
     -- A value above the range of its method is no missing day: it is kept, so that a mean without it is not taken for one.
     where sampling_year = $year and (state = 'estimated' or reason = 'above_upper_limit')
@@ -21,9 +21,9 @@ residue_loads as (
         r.qualifier in ('<LOD', '<LOQ') as is_censored,
         r.qualifier = '>ULOQ' as is_above_range,
         if(is_above_range, null, r.reported_load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
-        null::double as load_limit_mg_per_day_per_1000, -- programmes publish no limits
+        r.reported_load_limit_mg_per_day_per_1000 as load_limit_mg_per_day_per_1000,
         p.population,
-        r.delivery_id, r.sheet, r.row_number, r.source_column, r.is_simulated
+        r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell, r.flags, r.is_simulated
     from current_reported_loads r
     left join (
         -- As for loads, but of the figures valid on any day of the year: a reported load may have no date.
@@ -99,5 +99,7 @@ select
     sheet,
     row_number,
     source_column,
+    source_cell,
+    flags,
     is_simulated
 from corrected

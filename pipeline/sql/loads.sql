@@ -17,16 +17,7 @@ population_of_day as (
 ),
 
 measured as (
-    select
-        r.*,
-        r.qualifier in ('<LOD', '<LOQ') as is_censored,
-        -- What the value lies below. A laboratory that detects but does not quantify says <LOQ.
-        case r.qualifier
-            when '<LOD' then coalesce(r.lod_ng_per_l, r.loq_ng_per_l)
-            when '<LOQ' then r.loq_ng_per_l
-        end as limit_ng_per_l
-    from current_results r
-    where r.sampling_year = $year
+    select *, qualifier in ('<LOD', '<LOQ') as is_censored from day_results where sampling_year = $year
 )
 
 select
@@ -38,6 +29,8 @@ select
     m.qualifier,
     m.is_censored,
     m.limit_ng_per_l,
+    m.n_measurements,
+    m.replicate_rsd,
     f.flow_m3_per_day,
     p.population,
     p.population_method,
@@ -62,6 +55,8 @@ select
     m.sheet,
     m.row_number,
     m.source_column,
+    m.source_cell,
+    m.flags,
     m.is_simulated or coalesce(f.is_simulated, false) or coalesce(p.is_simulated, false) as is_simulated
 from measured m
 left join current_flows f on f.site_id = m.site_id and f.sampled_on = m.sampled_on

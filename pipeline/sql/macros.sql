@@ -27,6 +27,14 @@ create or replace temp macro consumption_mg_per_day_per_1000(load_mg_per_day_per
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
     consumption_mg_per_day_per_1000 / dose_mg;
 
+-- How long a composite lasted [h].
+create or replace temp macro composite_hours(composite_start_at, composite_end_at) as
+    date_diff('minute', composite_start_at, composite_end_at) / 60;
+
+-- Several texts of flags as one: each flag once, sorted, separated by blanks; null where there is none.
+create or replace temp macro joined_flags(texts) as
+    nullif(trim(array_to_string(list_sort(list_distinct(string_split(array_to_string(texts, ' '), ' '))), ' ')), '');
+
 -- Change of the current on the baseline [%]. Nothing divides by zero: no baseline, no change.
 create or replace temp macro change_percent(baseline, current_value) as
     case when baseline > 0 then 100 * (current_value / baseline - 1) end;

@@ -26,6 +26,7 @@ by_weekday as (
         count_if(reason = 'limit_unknown') as n_limit_unknown,
         count_if(reason = 'above_upper_limit') as n_above_range,
         list(population order by sampled_on, origin) as populations,
+        joined_flags(list(flags)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from days
@@ -52,6 +53,7 @@ means as (
         list(n_days order by weekday) as weekday_n_days,
         list(n_censored order by weekday) as weekday_n_censored,
         list_avg(flatten(list(populations order by weekday))) as population,
+        joined_flags(list(flags)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from by_weekday
@@ -98,6 +100,7 @@ select
     population,
     if(reason_not is null, 'estimated', 'not estimable') as state,
     coalesce(reason_not, if(weekday_rule = 'weekday_means' and n_weekdays < 7, 'weekdays_incomplete', null)) as reason,
+    flags,
     is_provisional,
     is_simulated
 from judged

@@ -35,14 +35,108 @@ qualify row_number() over (
     partition by f.sampling_year, f.site_id, f.sampled_on order by d.received_at desc, d.delivery_id desc
 ) = 1;
 
+-- Several samples of a day and several measurements of a sample stand beside each other. A later delivery supersedes what
+-- has the same start, laboratory and replicate; where one of the two does not say, it is taken to be the same.
 create or replace temp view current_results as
-select r.*
-from results r join deliveries d using (delivery_id)
-qualify row_number() over (
-    -- That somebody did not measure it takes nothing away from somebody who did.
-    partition by r.sampling_year, r.site_id, r.sampled_on, r.residue
-    order by r.qualifier = 'not measured', d.received_at desc, d.delivery_id desc
-) = 1;
+with delivered as (
+    select
+        r.*, d.received_at,
+        min(r.delivery_id) over same_day <> max(r.delivery_id) over same_day as is_repeated
+    from results r join deliveries d using (delivery_id)
+    window same_day as (partition by r.sampling_year, r.site_id, r.sampled_on, r.residue)
+)
+select a.* exclude (received_at, is_repeated)
+from delivered a
+where not a.is_repeated or not exists (
+    select 1
+    from delivered b
+    where b.is_repeated
+        and b.sampling_year = a.sampling_year and b.site_id = a.site_id and b.sampled_on = a.sampled_on
+        and b.residue = a.residue and b.delivery_id <> a.delivery_id
+        and coalesce(b.composite_start_at = a.composite_start_at, true)
+        and coalesce(b.laboratory = a.laboratory, true)
+        and coalesce(b.replicate = a.replicate, true)
+        -- That somebody did not measure it takes nothing away from somebody who did.
+        and (b.qualifier <> 'not measured') >= (a.qualifier <> 'not measured')
+        and (
+            (b.qualifier <> 'not measured') > (a.qualifier <> 'not measured')
+            or (b.received_at, b.delivery_id) > (a.received_at, a.delivery_id)
+        )
+);
+
+-- One row is one residue at one site on one day: all its measurements, of which each counts alike. Where at least half
+-- were measured it is their mean, those below a limit with half of it; else it lies below the largest of the figures.
+create or replace temp view day_results as
+with measured as (
+    select
+        *,
+        -- What the value lies below. A laboratory that detects but does not quantify says <LOQ.
+        case qualifier
+            when '<LOD' then coalesce(lod_ng_per_l, loq_ng_per_l)
+            when '<LOQ' then loq_ng_per_l
+        end as limit_ng_per_l,
+        composite_hours(composite_start_at, composite_end_at) as hours
+    from current_results
+),
+together as (
+    select
+        sampling_year, site_id, sampled_on, residue,
+        count(*) as n_all,
+        count_if(qualifier <> 'not measured') as n_measurements,
+        count_if(qualifier = '=') as n_measured,
+        count_if(qualifier = '>ULOQ') as n_above,
+        count_if(qualifier in ('<LOD', '<LOQ')) as n_below,
+        count_if(qualifier = '<LOD') as n_below_lod,
+        count_if(qualifier in ('<LOD', '<LOQ') and limit_ng_per_l is null) as n_without_limit,
+        avg(if(qualifier = '=', concentration_ng_per_l, limit_ng_per_l / 2)
+            order by composite_start_at, laboratory, replicate, delivery_id, row_number, source_column)
+            filter (where qualifier in ('=', '<LOD', '<LOQ')) as mean_ng_per_l,
+        max(concentration_ng_per_l) filter (where qualifier in ('=', '>ULOQ')) as highest_ng_per_l,
+        max(limit_ng_per_l) as highest_limit_ng_per_l,
+        stddev_samp(concentration_ng_per_l) filter (where qualifier = '=')
+            / nullif(avg(concentration_ng_per_l) filter (where qualifier = '='), 0) as replicate_rsd,
+        list(flags order by flags) as all_flags,
+        concat_ws(
+            ' ',
+            if(bool_or(sample_type = 'grab'), 'grab_sample', null),
+            if(bool_or(hours < 20), 'short_composite', null),
+            if(bool_or(hours > 30), 'multi_day_composite', null),
+            if(count(distinct composite_start_at) > 1, 'several_samples', null),
+            if(count(distinct laboratory) > 1, 'several_laboratories', null)
+        ) as day_flags,
+        -- The first of the rows it comes from; all of them are in current_results.
+        min_by(
+            {'delivery_id': delivery_id, 'sheet': sheet, 'row_number': row_number, 'source_column': source_column,
+             'source_cell': source_cell},
+            (qualifier = 'not measured', coalesce(composite_start_at, sampled_on), delivery_id, sheet, row_number,
+             source_column)
+        ) as origin,
+        bool_or(is_simulated) as is_simulated
+    from measured
+    group by sampling_year, site_id, sampled_on, residue
+)
+select
+    sampling_year, site_id, sampled_on, residue,
+    case
+        when n_measurements = 0 then 'not measured'
+        when n_above > 0 then '>ULOQ'
+        when n_measured > 0 and 2 * n_measured >= n_measurements and n_without_limit = 0 then '='
+        when n_below_lod = n_measurements then '<LOD'
+        else '<LOQ'
+    end as qualifier,
+    case qualifier
+        when '=' then mean_ng_per_l
+        when '>ULOQ' then highest_ng_per_l
+    end as concentration_ng_per_l,
+    if(qualifier in ('<LOD', '<LOQ') and n_without_limit = 0, greatest(highest_limit_ng_per_l, highest_ng_per_l), null)
+        as limit_ng_per_l,
+    n_measurements,
+    replicate_rsd,
+    joined_flags(list_concat(all_flags, [day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)]))
+        as flags,
+    origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,
+    is_simulated
+from together;
 
 create or replace temp view current_reported_loads as
 select r.*

@@ -367,6 +367,8 @@ def without_flows() -> Tables:
             "residue": "cocaine",
             "concentration_ng_per_l": 120.0,
             "qualifier": "=",
+            "n_measurements": 1,
+            "source_cell": "A1",
             "is_censored": False,
             "state": "not estimable",
             "reason": "no_flow no_population",

@@ -1,0 +1,399 @@
+"""The way back from a figure: which cells of which files it comes from, and each step of the formula with its numbers.
+
+Nothing is computed here: the steps evaluate the macros of the warehouse and are held against what its tables say.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from pipeline.findings import DeliveryError
+from pipeline.reading.delivery import DeliveredFile
+from pipeline.warehouse import Warehouse
+from schemas.columns import COLUMNS
+from schemas.flags import FLAGS
+from schemas.profile import Profile, column_number
+
+_NEAR = 1e-9
+_OURS = {
+    "results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",
+    "flows": "flow_m3_per_day", "populations": "population",
+}  # fmt: skip
+
+
+class ExplainError(ValueError):
+    """There is no such figure; the message says what there is."""
+
+
+class Source(NamedTuple):
+    """A cell of a delivered file that a figure rests on, or rested on.
+
+    Attributes:
+        what: `results`, `flows` ..., the table the cell was read into.
+        text: the cell as it was written, `unit` its unit as written, `value` what was read from it in our unit.
+        details: what else its row says.
+        read_again: the cell's text as it stands in the archive now; None where the copy is not there.
+    """
+
+    what: str
+    file_name: str
+    delivery_id: str
+    received_at: str
+    profile: str | None
+    sheet: str
+    cell: str
+    row_number: int
+    header: str
+    text: str
+    unit: str | None
+    value: str
+    details: dict[str, Any]
+    read_again: str | None
+
+    @property
+    def is_as_archived(self) -> bool | None:
+        """True where the archived file still says it; None where it cannot be asked, or no single cell holds it."""
+        return None if self.read_again is None else self.read_again == self.text
+
+
+class Step(NamedTuple):
+    """One step of the formula: the macro, its text with the numbers put in, and what that gives."""
+
+    macro: str
+    formula: str
+    with_numbers: str
+    result: float | None
+    stored: float | None
+
+    @property
+    def agrees(self) -> bool:
+        """True where the warehouse holds what the macro gives."""
+        if self.result is None or self.stored is None:
+            return self.result is None and self.stored is None
+        return abs(self.result - self.stored) <= _NEAR * max(abs(self.result), abs(self.stored))
+
+
+class DayExplained(NamedTuple):
+    """One figure of one day and the whole chain behind it."""
+
+    figure: dict[str, Any]
+    steps: list[Step]
+    factor: dict[str, Any]
+    sources: list[Source]
+    superseded: list[Source]
+    flags: dict[str, str]
+
+    @property
+    def agrees(self) -> bool:
+        """True where each step gives what the warehouse holds."""
+        return all(step.agrees for step in self.steps)
+
+
+class PeriodExplained(NamedTuple):
+    """The mean of a period and the days it is made of.
+
+    Attributes:
+        days: each with its amount and the cell it comes from; `text` is the cell as it was written.
+        n_read_again, n_as_archived: how many of these cells the archive still holds, and still says the same.
+    """
+
+    figure: dict[str, Any]
+    rule: str
+    days: pl.DataFrame
+    result: float | None
+    n_read_again: int
+    n_as_archived: int
+
+    @property
+    def agrees(self) -> bool:
+        """True where the days give the mean the warehouse holds."""
+        stored = self.figure["mean_mg_per_day_per_1000"]
+        return Step("", "", "", self.result, stored).agrees
+
+
+class Archive:
+    """The delivered files as they were kept, to read a cell again. Each file is opened once."""
+
+    def __init__(self, folder: Path, profiles: Mapping[str, Profile]) -> None:
+        self._folder = folder
+        self._profiles = profiles
+        self._files: dict[str, DeliveredFile | None] = {}
+        self._sheets: dict[tuple[str, str], pl.DataFrame | None] = {}
+
+    def text_of(self, delivery_id: str, profile: str | None, sheet: str, cell: str) -> str | None:
+        """The text in a cell, empty where nothing stands in it; None where the file or its profile is not there."""
+        place = re.fullmatch(r"([A-Z]+)(\d+)", cell)
+        cells = self._cells(delivery_id, profile, sheet)
+        if place is None or cells is None:
+            return None
+        name = f"c{column_number(place.group(1))}"
+        if name not in cells.columns:
+            return ""
+        found = cells.filter(pl.col("row_number") == int(place.group(2)))[name].to_list()
+        return (found[0] or "") if found else ""
+
+    def _cells(self, delivery_id: str, profile: str | None, sheet: str) -> pl.DataFrame | None:
+        if (delivery_id, sheet) not in self._sheets:
+            known, file = self._profiles.get(profile or ""), self._file(delivery_id)
+            cells = None
+            if known is not None and file is not None:
+                try:
+                    cells = file.sheet(sheet, known).cells
+                except DeliveryError:
+                    cells = None
+            self._sheets[delivery_id, sheet] = cells
+        return self._sheets[delivery_id, sheet]
+
+    def _file(self, delivery_id: str) -> DeliveredFile | None:
+        if delivery_id not in self._files:
+            kept = sorted(path for path in (self._folder / delivery_id).rglob("*") if path.is_file())
+            try:
+                self._files[delivery_id] = DeliveredFile(kept[0].read_bytes(), kept[0].name) if kept else None
+            except (DeliveryError, OSError):
+                self._files[delivery_id] = None
+        return self._files[delivery_id]
+
+
+def explain_day(
+    warehouse: Warehouse, archive: Archive, site_id: str, drug: str, sampled_on: date, protocol: str
+) -> DayExplained:
+    """The figure of one drug at one site on one day, by one protocol, with the chain behind it.
+
+    Raises `ExplainError` where there is no such figure; the message says which there are.
+    """
+    asked = {"site": site_id, "drug": drug, "day": sampled_on, "protocol": protocol}
+    found = warehouse.query(
+        "select * from consumption where site_id = $site and drug = $drug and sampled_on = $day"
+        " and protocol = $protocol and sampling_year = year($day)",
+        asked,
+    )
+    if found.is_empty():
+        _refuse(warehouse, asked)
+    figure = found.row(0, named=True)
+    factor = warehouse.query(
+        "select f.* from factors f join protocols p using (factor_set)"
+        " where p.protocol = $protocol and f.drug = $drug and f.residue = $residue",
+        {"protocol": protocol, "drug": drug, "residue": figure["residue"]},
+    ).row(0, named=True)
+    steps: list[Step] = []
+    of_day = {"site": site_id, "day": sampled_on, "residue": figure["residue"]}
+    if figure["origin"] == "measured":
+        load = warehouse.query(
+            "select * from loads where site_id = $site and sampled_on = $day and residue = $residue", of_day
+        ).row(0, named=True)
+        steps += _load_steps(warehouse, load)
+        sources, superseded = _sources(warehouse, archive, "results", of_day)
+        sources += _flow_and_population(warehouse, archive, load)
+    else:
+        sources, superseded = _sources(warehouse, archive, "reported_loads", of_day)
+    steps += _amount_steps(warehouse, figure, factor)
+    flags = {flag: FLAGS.get(flag, "") for flag in (figure["flags"] or "").split()}
+    return DayExplained(figure, steps, factor, sources, superseded, flags)
+
+
+def explain_period(
+    warehouse: Warehouse, archive: Archive, site_id: str, drug: str, period: str, protocol: str
+) -> PeriodExplained:
+    """The mean of one drug at one site over one period, by one protocol, with the days it is made of.
+
+    Raises `ExplainError` where there is no such figure; the message says which there are.
+    """
+    asked = {"site": site_id, "drug": drug, "period": period, "protocol": protocol}
+    found = warehouse.query(
+        "select s.*, p.weekday_rule from site_periods s join protocols p using (protocol) where site_id = $site"
+        " and drug = $drug and period = $period and protocol = $protocol",
+        asked,
+    )
+    if found.is_empty():
+        _refuse(warehouse, asked)
+    figure = found.row(0, named=True)
+    days = warehouse.query(
+        "select c.sampled_on, c.weekday, c.amount_mg_per_day_per_1000, c.is_censored, c.flags, d.file_name, c.sheet,"
+        " c.source_cell, coalesce(r.value_as_written, l.value_as_written) as text, c.delivery_id, d.profile"
+        " from consumption c join deliveries d using (delivery_id)"
+        " left join results r on c.origin = 'measured' and r.delivery_id = c.delivery_id and r.sheet = c.sheet"
+        " and r.row_number = c.row_number and r.source_column = c.source_column and r.residue = c.residue"
+        " left join reported_loads l on c.origin = 'reported' and l.delivery_id = c.delivery_id and l.sheet = c.sheet"
+        " and l.row_number = c.row_number and l.source_column = c.source_column and l.residue = c.residue"
+        " where c.site_id = $site and c.drug = $drug and c.protocol = $protocol"
+        " and $period in (c.sampling_year::varchar, strftime(c.sampled_on, '%Y') || '-Q' || quarter(c.sampled_on),"
+        " strftime(c.sampled_on, '%Y-%m')) order by c.sampled_on, c.weekday, c.origin",
+        asked,
+    )
+    is_by_weekday = figure["weekday_rule"] == "weekday_means" and days["weekday"].n_unique() == 7
+    amounts = days.group_by("weekday").agg(pl.col("amount_mg_per_day_per_1000").mean()).sort("weekday")
+    result = None
+    if figure["state"] == "estimated":
+        of = amounts if is_by_weekday else days
+        result = float(of["amount_mg_per_day_per_1000"].mean())  # type: ignore[arg-type]
+    rule = "mean of the seven weekdays' means" if is_by_weekday else "mean of the days"
+    again = [
+        (archive.text_of(row["delivery_id"], row["profile"], row["sheet"], row["source_cell"]), row["text"])
+        for row in days.iter_rows(named=True)
+    ]
+    held = [(now, then) for now, then in again if now is not None]
+    days = days.drop("delivery_id", "profile")
+    return PeriodExplained(figure, rule, days, result, len(held), sum(now == then for now, then in held))
+
+
+def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, sampled_on: date) -> list[Source]:
+    """All that was ever delivered of one residue at one site on one day, in the order it came.
+
+    `details` of each says until when it was believed, or that it is believed now.
+    Raises `ExplainError` where nothing was.
+    """
+    of_day = {"site": site_id, "day": sampled_on, "residue": residue}
+    found: list[Source] = []
+    for table in ("results", "reported_loads"):
+        believed, superseded = _sources(warehouse, archive, table, of_day)
+        found += [source._replace(details=source.details | {"believed": "now"}) for source in believed]
+        # The first that came later is what took its place.
+        arrivals = sorted({source.received_at for source in [*believed, *superseded]})
+        for source in superseded:
+            until = next((moment for moment in arrivals if moment > source.received_at), source.received_at)
+            found.append(source._replace(details=source.details | {"believed": f"until {until}"}))
+    if not found:
+        _refuse(warehouse, {"site": site_id, "residue": residue, "day": sampled_on})
+    return sorted(found, key=lambda source: (source.received_at, source.file_name, source.row_number))
+
+
+def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
+    """Raises with the first of what was asked for that there is not, and what there is instead."""
+    known = {
+        "site": "select site_id from current_sites order by 1",
+        "protocol": "select protocol from protocols order by 1",
+        "drug": "select distinct drug from consumption where site_id = $site order by 1",
+        "residue": "select distinct residue from results where site_id = $site order by 1",
+        "period": "select distinct period from site_periods where site_id = $site and drug = $drug order by 1",
+        "day": "select distinct sampled_on::varchar from consumption where site_id = $site and drug = $drug order by 1",
+    }
+    if "residue" in asked:
+        known["day"] = (
+            "select distinct sampled_on::varchar from results where site_id = $site and residue = $residue order by 1"
+        )
+    for name, text in known.items():
+        if name not in asked:
+            continue
+        bound = {key: value for key, value in asked.items() if f"${key}" in text}
+        there = warehouse.query(text, bound).to_series().to_list()
+        if str(asked[name]) not in there:
+            shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
+            raise ExplainError(f"there is no {name} {str(asked[name])!r} here; there are {shown or 'none'}")
+    raise ExplainError(f"there is no figure of {', '.join(map(str, asked.values()))}: see 'permille status'")
+
+
+def _sources(
+    warehouse: Warehouse, archive: Archive, table: str, of_day: Mapping[str, Any]
+) -> tuple[list[Source], list[Source]]:
+    """The rows of a day that are believed, and those that later deliveries took the place of."""
+    rows = warehouse.query(
+        # The table's name is one of two of our own.
+        f'select r.*, d.file_name, d.received_at, d.profile from "{table}" r join deliveries d using (delivery_id)'  # noqa: S608
+        " where r.site_id = $site and r.sampled_on = $day and r.residue = $residue"
+        " order by d.received_at, r.delivery_id, r.row_number, r.source_column",
+        of_day,
+    )
+    now = warehouse.query(
+        f'select delivery_id, sheet, row_number, source_column from "current_{table}"'  # noqa: S608
+        " where site_id = $site and sampled_on = $day and residue = $residue",
+        of_day,
+    )
+    key = ["delivery_id", "sheet", "row_number", "source_column"]
+    believed = rows.join(now, on=key, how="semi", maintain_order="left")
+    superseded = rows.join(now, on=key, how="anti", maintain_order="left")
+    return ([_source(row, table, archive) for row in believed.iter_rows(named=True)],
+            [_source(row, table, archive) for row in superseded.iter_rows(named=True)])  # fmt: skip
+
+
+def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
+    ours = _OURS[table]
+    told = {
+        "qualifier": row.get("qualifier"), "lod_ng_per_l": row.get("lod_ng_per_l"),
+        "loq_ng_per_l": row.get("loq_ng_per_l"), "laboratory": row.get("laboratory"), "batch": row.get("batch"),
+        "replicate": row.get("replicate"), "sample_type": row.get("sample_type"),
+        "composite_start_at": row.get("composite_start_at"), "composite_end_at": row.get("composite_end_at"),
+        "population_method": row.get("population_method"), "valid_from": row.get("valid_from"),
+        "valid_to": row.get("valid_to"), "flags": row.get("flags"),
+    }  # fmt: skip
+    unit = COLUMNS[ours].unit or ""
+    per_1000 = "/1000" if ours.endswith("_per_1000") else ""
+    value = "" if row[ours] is None else f"{row[ours]:.12g} {unit}{per_1000}"
+    return Source(
+        what=table, file_name=row["file_name"], delivery_id=row["delivery_id"], received_at=str(row["received_at"]),
+        profile=row["profile"], sheet=row["sheet"], cell=row["source_cell"], row_number=row["row_number"],
+        header=row["source_column"], text=row["value_as_written"], unit=row["unit_as_written"], value=value,
+        details={name: str(said) for name, said in told.items() if said is not None},
+        read_again=archive.text_of(row["delivery_id"], row["profile"], row["sheet"], row["source_cell"]),
+    )  # fmt: skip
+
+
+def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[str, Any]) -> list[Source]:
+    flow = warehouse.query(
+        "select f.*, d.file_name, d.received_at, d.profile from current_flows f join deliveries d using (delivery_id)"
+        " where f.site_id = $site and f.sampled_on = $day",
+        {"site": load["site_id"], "day": load["sampled_on"]},
+    )
+    population = warehouse.query(
+        "select p.*, d.file_name, d.received_at, d.profile"
+        " from current_populations p join deliveries d using (delivery_id)"
+        " where p.site_id = $site and p.population_method = $method and p.population = $population"
+        " and coalesce(p.valid_from <= $day, true) and coalesce(p.valid_to >= $day, true)"
+        " order by p.valid_from desc nulls last limit 1",
+        {"site": load["site_id"], "day": load["sampled_on"], "method": load["population_method"],
+         "population": load["population"]},
+    )  # fmt: skip
+    return [
+        *(_source(row, "flows", archive) for row in flow.iter_rows(named=True)),
+        *(_source(row, "populations", archive) for row in population.iter_rows(named=True)),
+    ]
+
+
+def _load_steps(warehouse: Warehouse, load: Mapping[str, Any]) -> list[Step]:
+    """From the concentration, or where it is below its limit from that limit, to the load per 1000."""
+    of_limit = load["is_censored"]
+    concentration = load["limit_ng_per_l"] if of_limit else load["concentration_ng_per_l"]
+    stored = None if of_limit else load["load_mg_per_day"]
+    mass = _step(warehouse, "load_mg_per_day", [concentration, load["flow_m3_per_day"]], stored)
+    if of_limit:  # the table holds the limit per 1000 only
+        mass = mass._replace(stored=mass.result)
+    per_1000 = load["load_limit_mg_per_day_per_1000"] if of_limit else load["load_mg_per_day_per_1000"]
+    return [mass, _step(warehouse, "load_mg_per_day_per_1000", [mass.result, load["population"]], per_1000)]
+
+
+def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mapping[str, Any]) -> list[Step]:
+    """From the load per 1000 to the amount of the protocol."""
+    of_limit = figure["is_censored"]
+    load = figure["load_limit_mg_per_day_per_1000"] if of_limit else figure["load_mg_per_day_per_1000"]
+    stored = figure["amount_limit_mg_per_day_per_1000"] if of_limit else figure["amount_mg_per_day_per_1000"]
+    steps = []
+    if figure["basis"] == "consumption":
+        numbers = [
+            factor["molar_mass_parent_g_per_mol"], factor["molar_mass_residue_g_per_mol"], factor["excreted_fraction"],
+            factor["excretion_basis"],
+        ]  # fmt: skip
+        steps.append(_step(warehouse, "correction_factor", numbers, figure["correction_factor"]))
+    numbers = [load, figure["correction_factor"], 0]
+    return [*steps, _step(warehouse, "consumption_mg_per_day_per_1000", numbers, stored)]
+
+
+def _step(warehouse: Warehouse, macro: str, numbers: list[Any], stored: float | None) -> Step:
+    """A macro evaluated by the warehouse, and its own text with the numbers put in."""
+    known = warehouse.query(
+        "select parameters, macro_definition from duckdb_functions() where function_name = $name", {"name": macro}
+    ).row(0, named=True)
+    names = known["parameters"]
+    bound = {f"p{i}": number for i, number in enumerate(numbers)}
+    # The macro's name is one of our own; its arguments are bound.
+    text = f"select {macro}({', '.join(f'${name}' for name in bound)}) as result"
+    result = None if any(number is None for number in numbers) else warehouse.query(text, bound)["result"].item()
+    formula = re.sub(r"\s+", " ", known["macro_definition"]).strip()
+    put_in = {
+        name: "?" if number is None else f"'{number}'" if isinstance(number, str) else f"{number:.12g}"
+        for name, number in zip(names, numbers, strict=True)
+    }
+    shown = re.sub(r"\b\w+\b", lambda word: put_in.get(word[0], word[0]), formula)
+    return Step(macro, formula, shown, result, stored)
