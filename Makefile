@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-duckdb2: $(STAMP) ## the suite on duckdb 2.0.0, in an environment of its ow
 		.venv-duckdb2/bin/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . ; }
 	@.venv-duckdb2/bin/python -c "import duckdb; print('duckdb', duckdb.__version__)"
 	@.venv-duckdb2/bin/pytest
+
+bench: $(STAMP) ## how long reading takes, as a ratio to polars, in one run
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/intake.py
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -75,8 +75,12 @@ def init(workspace: WorkspaceOption = None) -> None:
 
     Example: permille init --workspace city
     """
+    from assets.resources import workspace_folder
+    from pipeline.settings import SETTINGS_FILE
+
+    was_there = (workspace_folder(_named(workspace)) / SETTINGS_FILE).is_file()
     made = _make(workspace)
-    typer.echo(f"Workspace {made.folder}")
+    typer.echo(f"Workspace {made.folder}{' (it was there already; nothing was changed)' if was_there else ''}")
     typer.echo(f"Lay deliveries into {made.inbox}, then: permille run --workspace {made.folder}")
 
 
@@ -147,18 +151,25 @@ def check(
     from assets.resources import workspace_folder
     from pipeline.intake import check_file
     from pipeline.settings import SETTINGS_FILE, SettingsError, open_workspace
+    from pipeline.warehouse import WarehouseError
     from schemas.profile import ProfileError
 
-    folder = workspace_folder(workspace)
+    folder = workspace_folder(_named(workspace))
     try:
         here = open_workspace(folder) if workspace or (folder / SETTINGS_FILE).is_file() else None
         delivery = check_file(file, here, profile)
-    except (SettingsError, ProfileError) as error:
+    except (SettingsError, ProfileError, WarehouseError) as error:
         _fail(str(error))
     _print_messages(delivery.messages, most)
     row = delivery.record.row(0, named=True)
-    if here is None or not here.published.is_file():
-        typer.echo("No site list yet ('permille run' takes it in): sites were not held against one.", err=True)
+    if here is not None and here.published.is_file():
+        typer.echo(f"Sites were held against those of workspace {here.folder}.", err=True)
+    else:
+        typer.echo(
+            "Sites were not held against a list: there is none yet. 'permille run' quarantines rows of sites that no"
+            " delivered list holds.",
+            err=True,
+        )
     by = f" by profile {row['profile']}" if row["profile"] else ""
     typer.echo(
         f"{file.name}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
@@ -206,8 +217,13 @@ def status(
     held = now.quarantine["message"].unique(maintain_order=True).to_list()
     _print_messages([*problems, *(message for message in held if message not in set(problems))], most)
     _print_table("Tables", now.tables)
-    if now.missing.is_empty():
+    counts = dict(now.tables.iter_rows())
+    lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
+    if lacking and not counts["reported_loads"]:
+        typer.echo(f"Not delivered yet: {', '.join(lacking)}. Without them nothing can be estimated.")
+    elif now.missing.is_empty():
         typer.echo("No flow and no population is missing.")
+    if now.missing.is_empty():
         return
     typer.echo("Missing: results that cannot become loads until these are delivered")
     for row in now.missing.iter_rows(named=True):
@@ -248,6 +264,8 @@ def change(
             chosen = estimates.chosen_periods(warehouse, here.settings) if not (baseline and current) else None
             if chosen is None and not (baseline and current):
                 _fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
+            if not estimates.periods(warehouse):
+                _fail("there is no estimate yet: see 'permille status' for what is missing.")
             from_, to = chosen or ("", "")
             rows = estimates.changes_between(warehouse, baseline or from_, current or to)
     except (WarehouseError, SettingsError, estimates.PeriodError) as error:
@@ -351,12 +369,19 @@ def _fail(message: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def _named(folder: Path | None) -> Path | None:
+    """The folder; an empty name, as of a shell variable that is not set, is none."""
+    if folder == Path():
+        _fail("--workspace names no folder; for the current one write its path in full.", WRONG_USAGE)
+    return folder
+
+
 def _open(folder: Path | None) -> "Workspace":
     from assets.resources import workspace_folder
     from pipeline.settings import SettingsError, open_workspace
 
     try:
-        return open_workspace(workspace_folder(folder))
+        return open_workspace(workspace_folder(_named(folder)))
     except SettingsError as error:
         _fail(str(error))
 
@@ -478,7 +503,7 @@ def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Works
     from pipeline.settings import SettingsError, make_workspace
 
     try:
-        return make_workspace(workspace_folder(folder), settings)
+        return make_workspace(workspace_folder(_named(folder)), settings)
     except SettingsError as error:
         _fail(str(error))
 

@@ -59,8 +59,8 @@ RULES: dict[str, Rule] = {
     # --- about a row ---------------------------------------------------------------------------------
     "unparsable_number": Rule(
         "{value} is not a number {detail}",
-        "Write a number; a sign between thousands or another decimal sign is stated in the profile, a word is listed"
-        " there under qualifiers.",
+        "Write it like 1234.5, or let the profile state the sender's decimal sign and the sign between thousands; a"
+        " word is listed there under qualifiers.",
     ),
     "unexplained_zero": Rule(
         "{value} may mean measured, below a limit or not measured",
@@ -75,7 +75,9 @@ RULES: dict[str, Rule] = {
         "Correct the value, the limit or the unit of one of them; a value below the limit is written <LOD.",
     ),
     "unparsable_date": Rule("{value} is not a date {detail}", "Write it so, or add its format to the profile."),
-    "wrong_unit": Rule("unit {value} {detail}", "Correct the unit."),
+    "wrong_unit": Rule(
+        "unit {value} {detail}", "Correct the unit; where it looks garbled, state the file's encoding in the profile."
+    ),
     "missing_unit": Rule("the unit is missing", "Write the unit."),
     "cell_error": Rule("the cell holds an error: {value}", "Mend the formula and deliver again."),
     "not_computed": Rule(
@@ -88,7 +90,7 @@ RULES: dict[str, Rule] = {
     "ragged_row": Rule("the row has {detail}", "Quote cells that hold the separator, and deliver again."),
     "missing_value": Rule("a value is missing", "Fill it in, or list the empty cell under qualifiers in the profile."),
     "negative_value": Rule(
-        "{value} is below zero", "Correct it; a concentration below its limit is written <LOQ."
+        "{value} is below zero", "Correct it, or write <LOQ where a concentration lies below its limit."
     ),
     "out_of_range": Rule("{value} is outside what is possible {detail}", "Correct it."),
     "not_allowed": Rule("{value} is none of the words allowed {detail}", "Map yours to one in the profile."),
@@ -193,8 +195,8 @@ class Finding(NamedTuple):
     def message(self) -> str:
         """One line: where, what, what to do.
 
-        >>> Finding("wrong_unit", "may.csv", "", 7, "Unit", "mg/kg", "is not a concentration in water").message
-        "may.csv, row 7, column 'Unit': unit 'mg/kg' is not a concentration in water. Correct the unit."
+        >>> Finding("missing_unit", "may.csv", "", 7, "Unit").message
+        "may.csv, row 7, column 'Unit': the unit is missing. Write the unit."
         """
         return str(with_messages(as_frame([self]))["message"].item())
 

@@ -17,6 +17,15 @@ _RULE_OF_CHECK = {
 _OUT_OF_RANGE = ("greater_than", "less_than", "in_range", "str_length", "str_matches")
 
 
+_IN_WORDS = {
+    r"^isin\(\[(.*)\]\)$": "$1",
+    r"^greater_than_or_equal_to\((.*)\)$": "at least $1",
+    r"^less_than_or_equal_to\((.*)\)$": "at most $1",
+    r"^greater_than\((.*)\)$": "above $1",
+    r"^less_than\((.*)\)$": "below $1",
+    r"^in_range\((.*), (.*)\)$": "from $1 to $2",
+    r"^str_length\(.*\)$": "it is empty",
+}
 VERDICTS = pl.Schema(
     {"index": pl.Int64, "column": pl.String, "rule": pl.String, "value": pl.String, "detail": pl.String}
 )
@@ -41,6 +50,13 @@ def judge(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     return pl.DataFrame(schema=VERDICTS)
 
 
+def _in_words(check: pl.Expr) -> pl.Expr:
+    """pandera's name of a check as a person would say it: `isin(['a', 'b'])` is `a, b`."""
+    for name, words in _IN_WORDS.items():
+        check = check.str.replace(name, words)
+    return check.str.replace_all("_", " ")
+
+
 def _verdicts(cases: pl.DataFrame) -> pl.DataFrame:
     check = pl.col("check")
     rule = (
@@ -59,7 +75,7 @@ def _verdicts(cases: pl.DataFrame) -> pl.DataFrame:
             rule.otherwise(check).alias("rule"),
             pl.when(is_column).then(pl.col("failure_case")).otherwise(pl.lit(None)).alias("value"),
             pl.when(is_column & (check != "not_nullable"))
-            .then(pl.format("({})", check.str.replace_all("_", " ")))
+            .then(pl.format("({})", _in_words(check)))
             .otherwise(pl.lit(""))
             .alias("detail"),
         )

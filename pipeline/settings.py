@@ -3,6 +3,7 @@
 Nothing is read at import: `open_workspace(folder)` reads when it is called.
 """
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -15,6 +16,9 @@ from schemas.protocol import load_protocols
 
 SETTINGS_FILE = "permille.toml"
 _PLACES = ("inbox", "warehouse", "published", "site", "profiles", "archive")
+_PREFIX = "PERMILLE_"
+_OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
+"""Variables that are no settings: where the workspace is, and two of the tests."""
 _PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?")
 
 
@@ -30,7 +34,7 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """What an office decides about its workspace. Folders and files are relative to the workspace."""
 
-    model_config = SettingsConfigDict(env_prefix="PERMILLE_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
     title: str = "Drug use by wastewater monitoring"
     """Title of the published pages."""
@@ -130,11 +134,29 @@ def open_workspace(folder: Path) -> Workspace:
         given = tomllib.loads(file.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file}: not a TOML file in UTF-8: {error}. Mend it there.") from error
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX)
+        and name not in _OTHER
+        and name.removeprefix(_PREFIX).lower() not in Settings.model_fields
+    )
+    if unknown:
+        names = ", ".join(f"{_PREFIX}{name.upper()}" for name in sorted(Settings.model_fields))
+        raise SettingsError(f"the variable {unknown[0]} is no setting; there are {names}.")
     try:
         settings = Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(
+                f"{file}: there is no setting {name!r}; there are {', '.join(sorted(Settings.model_fields))}."
+            ) from error
+        if first["type"] == "string_type":
+            raise SettingsError(
+                f'{file}: setting {name!r}: write it in quotes: {name} = "{first["input"]}".'
+            ) from error
         raise SettingsError(
             f"{file}: setting {name!r}: {first['msg'].removeprefix('Value error, ')}."
             f" Mend it there, or in the variable PERMILLE_{name.upper()}."

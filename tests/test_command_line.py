@@ -215,3 +215,39 @@ def test_a_broken_warehouse_says_what_to_do_and_not_to_wait(workspace):
     assert "in use" not in said
     workspace.warehouse.unlink()
     call("run", "--workspace", workspace.folder)
+
+
+def test_a_folder_without_a_name_makes_no_workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "names no folder" in call("init", "-w", "", code=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_init_of_a_workspace_that_is_there_says_so(workspace):
+    assert "it was there already" in call("init", "-w", workspace.folder)
+
+
+def test_a_published_copy_that_is_none_is_told_by_every_command(workspace, tmp_path):
+    workspace.published.write_text("garbage")
+    (tmp_path / "may.csv").write_text(HEAD)
+    for command in (["check", tmp_path / "may.csv"], ["status"], ["change"]):
+        assert "cannot be opened" in call(*command, "-w", workspace.folder, code=1)
+
+
+def test_a_mistyped_variable_or_setting_is_no_silent_default(workspace, monkeypatch):
+    monkeypatch.setenv("PERMILLE_BASLINE", "2023")
+    assert "PERMILLE_BASLINE is no setting; there are" in call("run", "-w", workspace.folder, code=1)
+    monkeypatch.delenv("PERMILLE_BASLINE")
+    for line, said in {
+        "titel = 1": "there is no setting 'titel'; there are",
+        "baseline = 2023": 'baseline = "2023"',
+    }.items():
+        (workspace.folder / "permille.toml").write_text(line + "\n")
+        assert said in call("run", "-w", workspace.folder, code=1)
+
+
+def test_an_empty_workspace_says_what_was_not_delivered(workspace):
+    call("run", "-w", workspace.folder)
+    assert "Not delivered yet: sites, populations, flows, results." in call("status", "-w", workspace.folder)
+    said = call("change", "-w", workspace.folder, "--baseline", "2023", "--current", "2024", code=1)
+    assert "there is no estimate yet" in said

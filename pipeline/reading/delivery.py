@@ -50,7 +50,10 @@ class DeliveredFile:
         self._content = content
         self._workbook = Workbook(content, file_name) if is_workbook(content) else None
         self._sheet_names = self._workbook.sheet_names if self._workbook else [""]
-        self._heads: dict[tuple[str, str, str], RawSheet | None] = {}
+        self._heads: dict[tuple[str, str], RawSheet | None] = {}
+        self._sheet_heads: dict[str, RawSheet] = {}
+        if self._workbook and not any(map(self._workbook.has_cells, self._sheet_names)):
+            raise DeliveryError(Finding("empty_file", file_name))
         self._parquet = read_parquet(content, file_name) if is_parquet(content) else None
         if self._workbook is None and self._parquet is None:
             read_text(content, file_name, is_head=True)  # raises for binary content
@@ -62,10 +65,29 @@ class DeliveredFile:
 
     def sheets_of(self, table: TableProfile) -> list[str]:
         """The sheets a table of a profile is read from: all that match its name, else the first one."""
-        if self._workbook is None or table.sheet is None:
+        if self._workbook is None:
             return self.sheet_names[:1]
+        if table.sheet is None:
+            return self._first_that_fits(table)
         pattern = table.sheet.casefold()
         return [name for name in self.sheet_names if fnmatchcase(name.strip().casefold(), pattern)]
+
+    def _first_that_fits(self, table: TableProfile) -> list[str]:
+        """The first of the sheets that hold most of the headers a table needs."""
+        assert self._workbook is not None  # noqa: S101
+        wanted = required_headers(table)
+
+        def n_found(name: str) -> int:
+            headers = Headers(self._head(name), table)
+            return sum(bool(headers.find(names)) for names in wanted)
+
+        return [max(self.sheet_names, key=n_found)] if self.sheet_names else []
+
+    def _head(self, name: str) -> RawSheet:
+        assert self._workbook is not None  # noqa: S101
+        if name not in self._sheet_heads:
+            self._sheet_heads[name] = self._workbook.sheet(name, n_rows=HEAD_ROWS)
+        return self._sheet_heads[name]
 
     def sheet(self, name: str, profile: Profile) -> RawSheet:
         """A whole sheet."""
@@ -87,17 +109,14 @@ class DeliveredFile:
         name = next(iter(self.sheets_of(table)), None)
         if name is None or self._parquet:
             return self._parquet
-        key = (name, "", "") if self._workbook else ("", profile.encoding, profile.separator)
+        if self._workbook:
+            return self._head(name)
+        key = (profile.encoding, profile.separator)
         if key not in self._heads:
             try:
-                self._heads[key] = (
-                    self._workbook.sheet(name, n_rows=HEAD_ROWS)
-                    if self._workbook
-                    else read_text(
-                        self._content, self.file_name, encoding=profile.encoding, separator=profile.separator,
-                        is_head=True,
-                    )
-                )  # fmt: skip
+                self._heads[key] = read_text(
+                    self._content, self.file_name, encoding=profile.encoding, separator=profile.separator, is_head=True
+                )
             except DeliveryError:
                 self._heads[key] = None  # not in this profile's encoding
         return self._heads[key]

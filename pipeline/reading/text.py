@@ -26,6 +26,8 @@ def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: b
 
     Raises `DeliveryError` for binary content and for bytes that the stated encoding does not know.
     """
+    if content.startswith(b"%PDF"):
+        raise DeliveryError(Finding("unreadable_file", file_name, detail="it is a PDF, which holds pages and no table"))
     for mark, known in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),

@@ -5,7 +5,8 @@ with
 lacking as (
     select site_id, sampled_on, unnest(['flow', 'population']) as missing, reason
     from loads
-    where state = 'not estimable'
+    -- What was not measured would be no load with them either.
+    where state = 'not estimable' and qualifier <> 'not measured'
 ),
 
 days as (

@@ -88,6 +88,19 @@ def test_two_tables_beside_each_other_on_one_sheet():
     assert delivery.status == "accepted", delivery.messages
 
 
+def test_a_sheet_is_found_by_its_headers_behind_others():
+    sheet = [HEADS, ["S1", "2025-03-11", "METH", 5]]
+    delivery = read(book(Notes=[["by Anna"]], Data=sheet, More=sheet), own(results()), "may.xlsx")
+    assert rows(delivery, "sheet", "concentration_ng_per_l") == [("Data", 5)]
+    assert [message.split(" was ")[0] for message in delivery.messages] == [
+        "may.xlsx: sheet 'Notes'", "may.xlsx: sheet 'More'",
+    ]  # fmt: skip
+
+
+def test_a_workbook_without_a_cell_is_empty():
+    assert read(book(A=[], B=[]), own(results()), "a.xlsx").messages[0].startswith("a.xlsx: the file is empty")
+
+
 def test_the_same_record_on_two_sheets_is_held_twice():
     sheet = [HEADS, ["S1", "2025-03-11", "METH", 5]]
     delivery = read(book(Jan=sheet, Feb=sheet), own(results(sheet="*")), "may.xlsx")
