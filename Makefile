@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench fuzz lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-duckdb2: $(STAMP) ## the suite on duckdb 2.0.0, in an environment of its ow
 
 bench: $(STAMP) ## how long reading takes, as a ratio to polars, in one run
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/intake.py
+
+fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
+	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

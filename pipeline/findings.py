@@ -136,8 +136,8 @@ _LONGEST_QUOTE = 60
 
 
 def printable(text: pl.Expr) -> pl.Expr:
-    """The text without control and direction marks, so that a delivery cannot rewrite a terminal or a log."""
-    return text.str.replace_all(r"\p{C}", "�")
+    """The text without control, direction and line marks, so that a delivery cannot rewrite a terminal or a log."""
+    return text.str.replace_all(r"[\p{C}\p{Zl}\p{Zp}]", "�")
 
 
 def _quoted(text: pl.Expr) -> pl.Expr:

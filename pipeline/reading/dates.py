@@ -45,9 +45,14 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
     required = {field.rstrip("*") for field in FIELDS[context.table.table] if field.endswith("*")}
     for field in DATES.get(context.table.table, ()):
         text = pl.col(f"_{field}")
-        moment = pl.coalesce(moment_of(text, form) for form in formats)
+        context.apply({"_moment": moment_of(text, formats[0])})
+        if context.records.select((text.is_not_null() & pl.col("_moment").is_null()).any()).item():
+            others = [moment_of(text, form) for form in formats[1:]]
+            context.apply({"_moment": pl.coalesce("_moment", *others)})
         # A two-digit year read as the year 24, or a serial number as the year 45000, is no date.
-        moment = pl.when(moment.dt.year().is_between(1900, 2999)).then(moment)
+        is_year = pl.col("_moment").dt.year().is_between(1900, 2999)
+        context.apply({f"{field}_read": pl.when(is_year).then("_moment")})
+        moment = pl.col(f"{field}_read")
         context.flag(
             text.is_not_null() & moment.is_null(),
             "unparsable_date",

@@ -11,9 +11,9 @@ import polars as pl
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.canonical import Canonical, read_table
-from pipeline.reading.headers import HEAD_ROWS, Headers, data_rows, required_headers, wanted_headers
+from pipeline.reading.headers import Headers, data_rows, required_headers, wanted_headers
 from pipeline.reading.parquet import is_parquet, read_parquet
-from pipeline.reading.sheets import RawSheet
+from pipeline.reading.sheets import HEAD_ROWS, RawSheet
 from pipeline.reading.text import read_text
 from pipeline.reading.workbook import Workbook, is_workbook
 from schemas.profile import Profile, TableProfile

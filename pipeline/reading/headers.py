@@ -7,11 +7,9 @@ import re
 
 import polars as pl
 
-from pipeline.reading.sheets import RawSheet
+from pipeline.reading.sheets import HEAD_ROWS, RawSheet
 from schemas.profile import TableProfile, column_letters
 
-HEAD_ROWS = 40
-"""How far down the headers of a table may stand where the profile does not say in which row."""
 _IN_BRACKETS = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]\s*$")
 
 

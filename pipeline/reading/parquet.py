@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import RawSheet, as_sheet
+from pipeline.reading.sheets import MOST_COLUMNS, RawSheet, as_sheet
 
 _MAGIC = b"PAR1"
 _MOST_BYTES = 512 * 1024 * 1024
@@ -35,6 +35,8 @@ def read_parquet(content: bytes, file_name: str) -> RawSheet:
         frame = pl.read_parquet(io.BytesIO(content))
     except (ArrowException, OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise refused(f"is broken ({str(error).splitlines()[0]})") from error
+    if frame.width > MOST_COLUMNS:
+        raise refused(f"has more than {MOST_COLUMNS} columns")
     if nested := [name for name, kind in frame.schema.items() if kind.is_nested() or kind == pl.Binary]:
         raise refused(f"holds columns that are no texts, numbers or days ({nested[0]})")
     headers = pl.DataFrame({f"c{i}": [name] for i, name in enumerate(frame.columns, start=1)})

@@ -1,8 +1,17 @@
 """A sheet as it was delivered: cells as text, with the row numbers a person sees in a spreadsheet."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import polars as pl
+
+HEAD_ROWS = 40
+"""How many rows the head of a sheet has: so far down the headers of a table may stand."""
+
+
+MOST_COLUMNS = 2_000
+"""A table with more columns is none: something stands far out, or the separator is another."""
 
 
 class Cell(NamedTuple):
@@ -15,7 +24,8 @@ class Cell(NamedTuple):
     detail: str = ""
 
 
-class RawSheet(NamedTuple):
+@dataclass(frozen=True)
+class RawSheet:
     """One table as it was delivered.
 
     Attributes:
@@ -34,8 +44,19 @@ class RawSheet(NamedTuple):
 
     def row(self, row_number: int) -> list[str]:
         """The texts of one row, blanks trimmed and folded; an empty list where the sheet has no such row."""
+        if row_number in self._head:
+            return self._head[row_number]
         found = self.cells.filter(pl.col("row_number") == row_number).drop("row_number")
         return [" ".join((cell or "").split()) for cell in found.row(0)] if found.height else []
+
+    @cached_property
+    def _head(self) -> dict[int, list[str]]:
+        head = self.cells.head(HEAD_ROWS)
+        texts = head.drop("row_number").rows()
+        return {
+            number: [" ".join((cell or "").split()) for cell in row]
+            for number, row in zip(head["row_number"], texts, strict=True)
+        }
 
 
 def as_sheet(

@@ -8,7 +8,7 @@ from collections import Counter
 import polars as pl
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import RawSheet, as_sheet
+from pipeline.reading.sheets import MOST_COLUMNS, RawSheet, as_sheet
 
 _HEAD_BYTES = 65_536
 _HEAD_LINES = 60
@@ -82,6 +82,8 @@ def read_text(
         raise DeliveryError(Finding("unreadable_file", file_name, detail=f"quotes do not match ({error})")) from error
     if is_head and len(content) > _HEAD_BYTES:
         rows = rows[:-1]  # the last one may be cut
+    if max(map(len, rows), default=0) > MOST_COLUMNS:
+        raise DeliveryError(Finding("unreadable_file", file_name, detail=f"it has more than {MOST_COLUMNS} columns"))
     if not is_head:
         _require_closed_quotes(rows, file_name, separator, header_row)
     return _as_sheet(rows)
@@ -113,6 +115,8 @@ def _read_fast(text: str, separator: str) -> RawSheet | None:
             truncate_ragged_lines=False,
         )
     except pl.exceptions.PolarsError:
+        return None
+    if cells.width > MOST_COLUMNS:
         return None
     # polars fills short rows silently: as many separators as a full table has, or the patient reader.
     if text.count(separator) != cells.height * (cells.width - 1):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import polars as pl
 
@@ -58,13 +57,6 @@ def number_of(text: pl.Expr, context: Context) -> pl.Expr:
     return pl.when(text.str.contains(_NUMBER) & number.is_finite()).then(number)  # 1e400 is no number either
 
 
-class _Read(NamedTuple):
-    """What a text says: the number of its meaning in a list, -1 for a plain number, null for nothing known."""
-
-    meaning: pl.Expr
-    number: pl.Expr
-
-
 def _bare(text: pl.Expr) -> pl.Expr:
     """A word as it is compared: without blanks, signs of one width."""
     return text.str.replace_all(r"\s", "").str.replace_all("＜", "<").str.replace_all("＞", ">")
@@ -91,92 +83,132 @@ def _meanings(words: Mapping[str, str | Meaning], *, has_number: bool) -> list[M
     return [in_full(word, meaning) for word, meaning in words.items()]
 
 
-def _read(value: pl.Expr, words: Mapping[str, str | Meaning], context: Context) -> _Read:
-    """What stands in a cell: one of the profile's words, one with a number in it, or a number."""
-    bare = _bare(value.fill_null(""))
-    exact = {re.sub(r"\s", "", word).casefold(): i for i, word in enumerate(words) if "#" not in word}
-    zero = exact.pop("0", None)
-    meaning = bare.str.to_lowercase().replace_strict(exact, default=None, return_dtype=pl.Int32)
-    number: pl.Expr = pl.when(meaning.is_null()).then(number_of(value, context))
-    if zero is not None:  # also 0.0 and 0,00
-        meaning = pl.when(number == 0).then(pl.lit(zero, pl.Int32)).otherwise(meaning)
-    for i, word in enumerate(words):
-        if "#" in word:
-            before, _, after = re.sub(r"\s", "", word).partition("#")
-            inside = bare.str.extract(rf"(?i)^{re.escape(before)}([^()（）]+){re.escape(after)}$", 1)
-            found = number_of(inside, context)
-            is_this = meaning.is_null() & number.is_null() & found.is_not_null()
-            meaning = pl.when(is_this).then(pl.lit(i, pl.Int32)).otherwise(meaning)
-            number = pl.coalesce(number, pl.when(is_this).then(found))
-    return _Read(
-        pl.when(meaning.is_null() & number.is_not_null()).then(pl.lit(-1, pl.Int32)).otherwise(meaning), number
-    )
+class _Words:
+    """The words of a profile that may stand in place of a number, each with its meaning."""
+
+    def __init__(self, words: Mapping[str, str | Meaning], context: Context) -> None:
+        self._words = words
+        self._context = context
+        self.meanings = _meanings(words, has_number=False)
+        self._exact = {re.sub(r"\s", "", word).casefold(): i for i, word in enumerate(words) if "#" not in word}
+        self.zero = self.meanings[self._exact.pop("0")]  # every profile says what it means
+
+    def read(self, texts: pl.Series) -> pl.DataFrame:
+        """What each of some texts, none of them a plain number, says.
+
+        Returns the columns `_value`, `_qualifier_of_cell`, `_role`, `_flag`, `_number`, `_is_asked`; all but the first
+        null where a text is no known word.
+        """
+        value = pl.col("_value")
+        bare = _bare(value.fill_null(""))
+        meaning = bare.str.to_lowercase().replace_strict(self._exact, default=None, return_dtype=pl.Int32)
+        number: pl.Expr = pl.lit(None, pl.Float64)
+        for i, word in enumerate(self._words):
+            if "#" in word:
+                before, _, after = re.sub(r"\s", "", word).partition("#")
+                inside = bare.str.extract(rf"(?i)^{re.escape(before)}([^()（）]+){re.escape(after)}$", 1)
+                found = number_of(inside, self._context)
+                is_this = meaning.is_null() & found.is_not_null()
+                number = pl.when(is_this).then(found).otherwise(number)
+                meaning = pl.when(is_this).then(pl.lit(i, pl.Int32)).otherwise(meaning)
+        return texts.alias("_value").to_frame().with_columns(_meaning=meaning, _number=number).select(
+            "_value",
+            _looked_up(pl.col("_meaning"), self.meanings, "qualifier").alias("_qualifier_of_cell"),
+            _looked_up(pl.col("_meaning"), self.meanings, "number").alias("_role"),
+            _looked_up(pl.col("_meaning"), self.meanings, "flag").alias("_flag"),
+            "_number",
+            pl.col("_meaning").is_in([i for i, known in enumerate(self.meanings) if known is _QUARANTINE]).alias(
+                "_is_asked"
+            ),
+        )  # fmt: skip
 
 
-def _looked_up(meaning: pl.Expr, meanings: list[Meaning], what: str, plain: str | None) -> pl.Expr:
+def _looked_up(meaning: pl.Expr, meanings: list[Meaning], what: str) -> pl.Expr:
     known: dict[int, str | None] = {i: getattr(found, what) for i, found in enumerate(meanings)}
-    return meaning.replace_strict(known | {-1: plain}, default=None, return_dtype=pl.String)
+    return meaning.replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def _read_cells(context: Context) -> None:
+    """Adds to each record what its cell says: `_plain` where it is a number, else the columns of `_Words.read`.
+
+    Plain numbers are read at once; of all else each distinct text is read once, for there are few.
+    """
+    words = _Words(context.table.qualifiers, context)
+    context.apply({"_plain": number_of(pl.col("_value"), context)})
+    others = context.records.filter(pl.col("_plain").is_null()).select("record", "_value")
+    read = others.join(words.read(others["_value"].unique()), on="_value", nulls_equal=True).drop("_value")
+    context.records = context.records.join(read, on="record", how="left", maintain_order="left")
+    is_word, is_zero = pl.col("_plain").is_null(), (pl.col("_plain") == 0).fill_null(value=False)  # also 0.0 and 0,00
+    zero = words.zero
+
+    def either(column: str, of_zero: str, of_number: str) -> pl.Expr:
+        return pl.when(is_word).then(column).when(is_zero).then(pl.lit(of_zero)).otherwise(pl.lit(of_number))
+
+    context.apply(
+        {
+            "_is_zero": is_zero,
+            "_qualifier_of_cell": either("_qualifier_of_cell", zero.qualifier, "="),
+            "_role": either("_role", zero.number, "value"),
+            "_is_asked": pl.col("_is_asked").fill_null(value=False) | (is_zero & (zero is _QUARANTINE)),
+            "_number": pl.coalesce("_plain", "_number"),
+        }
+    )
 
 
 def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
     """The value of results and reported loads with its qualifier, limits and flags."""
     table, value, column = context.table, pl.col("_value"), pl.col("source_column")
-    meanings = _meanings(table.qualifiers, has_number=False)
+    _read_cells(context)
+    has_marks = bool(table.marks)
     marks = _meanings(table.marks, has_number=True)
-    in_cell = _read(value, table.qualifiers, context)
-    mark = _bare(pl.col("_qualifier")).str.to_lowercase().replace_strict(
-        {re.sub(r"\s", "", word).casefold(): i for i, word in enumerate(table.marks)}, default=None,
-        return_dtype=pl.Int32,
-    )  # fmt: skip
-    context.apply({"_meaning": in_cell.meaning, "_number": in_cell.number, "_mark": mark})
-    meaning, number, mark = pl.col("_meaning"), pl.col("_number"), pl.col("_mark")
+    no_text = pl.lit(None, pl.String)
+    if has_marks:
+        mark = _bare(pl.col("_qualifier")).str.to_lowercase().replace_strict(
+            {re.sub(r"\s", "", word).casefold(): i for i, word in enumerate(table.marks)}, default=None,
+            return_dtype=pl.Int32,
+        )  # fmt: skip
+        context.apply({"_mark": mark})
+    mark = pl.col("_mark") if has_marks else pl.lit(None, pl.Int32)
+    is_plain, is_zero, is_asked = pl.col("_plain").is_not_null(), pl.col("_is_zero"), pl.col("_is_asked")
+    of_cell, number = pl.col("_qualifier_of_cell"), pl.col("_number")
 
-    asked = {i for i, known in enumerate(meanings) if known is _QUARANTINE}
-    asked_mark = {i for i, known in enumerate(marks) if known is _QUARANTINE}
-    is_zero = (number == 0).fill_null(value=False)
-    is_asked = meaning.is_in(asked) & mark.is_null()
+    is_asked &= mark.is_null()
     context.flag(is_asked & value.is_null(), "missing_value", column, value)
     context.flag(is_asked & is_zero, "unexplained_zero", column, value)
     context.flag(is_asked & value.is_not_null() & ~is_zero, "unexplained_word", column, value)
-    context.flag(mark.is_in(asked_mark), "unexplained_word", context.header_of("qualifier"), pl.col("_qualifier"))
-    context.flag(
-        pl.col("_qualifier").is_not_null() & mark.is_null(), "unknown_mark", context.header_of("qualifier"),
-        pl.col("_qualifier"),
-    )  # fmt: skip
-    context.flag(value.is_not_null() & meaning.is_null(), "unparsable_number", column, value, _sign(context))
-
-    of_cell = _looked_up(meaning, meanings, "qualifier", "=")
-    of_mark = _looked_up(mark, marks, "qualifier", None)
-    # A word beside a number or an empty cell says how it is meant; beside another word it must say the same.
-    is_open = (meaning == -1) | value.is_null()
-    qualifier = pl.when(of_mark.is_not_null() & is_open).then(of_mark).otherwise(of_cell)
-    context.flag(
-        of_mark.is_not_null() & ~is_open & (of_mark != of_cell), "value_contradicts_qualifier",
-        context.header_of("qualifier"), value,
-    )  # fmt: skip
-    is_unmeant = (_looked_up(mark, marks, "number", None) == "unused") & ~mark.is_in(asked_mark)
-    is_named = _is_meaning_given(table, mark)
-    context.flag(
-        (meaning == -1) & is_unmeant & ~is_named, "value_contradicts_qualifier", context.header_of("qualifier"), value
-    )
-    role = (
-        pl.when(mark.is_not_null() & (meaning == -1))
-        .then(_looked_up(mark, marks, "number", None))
-        .otherwise(_looked_up(meaning, meanings, "number", "value"))
-    )
+    context.flag(value.is_not_null() & of_cell.is_null(), "unparsable_number", column, value, _sign(context))
+    of_mark = flag_of_mark = no_text
+    qualifier, role = of_cell, pl.col("_role")
+    if has_marks:
+        asked = mark.is_in([i for i, known in enumerate(marks) if known is _QUARANTINE])
+        written, header = pl.col("_qualifier"), context.header_of("qualifier")
+        context.flag(asked, "unexplained_word", header, written)
+        context.flag(written.is_not_null() & mark.is_null(), "unknown_mark", header, written)
+        of_mark, flag_of_mark = _looked_up(mark, marks, "qualifier"), _looked_up(mark, marks, "flag")
+        # A word beside a number or an empty cell says how it is meant; beside another word it must say the same.
+        is_number = is_plain & ~is_zero
+        is_open = is_number | value.is_null()
+        qualifier = pl.when(of_mark.is_not_null() & is_open).then(of_mark).otherwise(of_cell)
+        is_other = of_mark.is_not_null() & ~is_open & (of_mark != of_cell)
+        role_of_mark = _looked_up(mark, marks, "number")
+        is_unmeant = (role_of_mark == "unused") & ~asked & ~_is_meaning_given(table, mark)
+        context.flag(is_other | (is_number & is_unmeant), "value_contradicts_qualifier", header, value)
+        role = pl.when(mark.is_not_null() & is_number).then(role_of_mark).otherwise(role)
     has_number = number.is_not_null() & role.is_in(["value", "limit"])
     factor = _factor(context, pl.col("_unit"), MEASURED[table.table], has_number, _unit_header(context, "value"))
     ours = _OUR_VALUE[table.table]
-    typed["qualifier"] = qualifier
-    typed[ours] = pl.when((role == "value") & qualifier.is_in(["=", ">ULOQ"])).then(number * factor)
-    flags = [_looked_up(meaning, meanings, "flag", None), _looked_up(mark, marks, "flag", None)]
-    stated = pl.when(role == "limit").then(number * factor)
+    context.apply({"_converted": number * factor, "qualifier": qualifier, "_role": role})
+    typed["qualifier"] = pl.col("qualifier")
+    is_value = (pl.col("_role") == "value") & pl.col("qualifier").is_in(["=", ">ULOQ"])
+    typed[ours] = pl.when(is_value).then("_converted")
+    flags = [pl.col("_flag"), flag_of_mark]
+    stated = pl.when(pl.col("_role") == "limit").then("_converted")
     if table.table == "results":
         flags += _add_limits(context, typed, stated, has_number)
     else:
         typed["reported_load_limit_mg_per_day_per_1000"] = stated
     joined = pl.concat_str(*flags, separator=" ", ignore_nulls=True)
-    typed["flags"] = pl.when(joined != "").then(joined)
+    typed["flags"] = pl.when(pl.any_horizontal(flag.is_not_null() for flag in flags)).then(joined)
 
 
 def _is_meaning_given(table: TableProfile, mark: pl.Expr) -> pl.Expr:
@@ -235,11 +267,14 @@ def _factor(context: Context, unit: pl.Expr, field: str, needed: pl.Expr, column
     """The factor to our unit. Each distinct unit is parsed once; what does not fit is flagged where it is needed."""
     factors: dict[str, float] = {}
     wrong: dict[str, str] = {}
-    for text in context.records.select(unit.alias("unit"))["unit"].drop_nulls().unique().sort():
+    stated = context.records.select(unit.alias("unit"))["unit"]
+    for text in stated.drop_nulls().unique().sort():
         try:
             factors[text] = units.factor_to_ours(text, field)
         except units.UnitError as error:
             wrong[text] = str(error)
+    if len(factors) == 1 and not wrong and not stated.null_count():
+        return pl.lit(next(iter(factors.values())))
     context.flag(needed & unit.is_null(), "missing_unit", column, unit)
     if wrong:
         detail = unit.replace_strict(wrong, default=None, return_dtype=pl.String)

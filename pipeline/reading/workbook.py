@@ -5,6 +5,8 @@ What a workbook would take in memory is judged before it is opened (`workbook_gu
 
 import datetime
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import fastexcel
@@ -39,12 +41,8 @@ class Workbook:
         self._content = content
         self._parts: WorkbookParts = require_bearable(content, file_name) if content.startswith(ZIP) else {}
         self._sheets: dict[str, calamine.CalamineSheet] = {}
-        try:
+        with self._whole():
             self._reader = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        except calamine.PasswordError as error:
-            raise DeliveryError(Finding("password_protected", file_name)) from error
-        except (calamine.CalamineError, ValueError, OSError) as error:
-            raise self._broken(error) from error
 
     @property
     def sheet_names(self) -> list[str]:
@@ -61,7 +59,8 @@ class Workbook:
         if sheet.start is None:
             return as_sheet(name, pl.DataFrame())
         first_row, first_column = sheet.start
-        rows = sheet.to_python(skip_empty_area=True, nrows=n_rows)
+        with self._whole():
+            rows = sheet.to_python(skip_empty_area=True, nrows=n_rows)
         merged = self._fill_merged(rows, sheet)
         columns = [_as_text(cells, decimal) for cells in zip(*rows, strict=True)]
         left = [pl.Series([None] * len(rows), dtype=pl.String)] * first_column
@@ -106,28 +105,39 @@ class Workbook:
 
     def _load(self, name: str) -> calamine.CalamineSheet:
         if name not in self._sheets:
-            try:
+            with self._whole():
                 self._sheets[name] = self._reader.get_sheet_by_name(name)
-            except (calamine.CalamineError, ValueError, OSError) as error:
-                raise self._broken(error) from error
         return self._sheets[name]
 
     def _problems(self, name: str, sheet: calamine.CalamineSheet) -> tuple[Cell, ...]:
         if name in self._parts:
             return self._parts[name].problems
         # The reader shows the error of an XLS or ODS cell as an empty one; the other binding of its library tells.
-        try:
+        with self._whole():
             found = fastexcel.read_excel(self._content).load_sheet(name, dtypes="string", header_row=None, skip_rows=0)
             errors = found.to_arrow_with_errors()[1]
-        except fastexcel.FastExcelError as error:
-            raise self._broken(error) from error
         assert sheet.start is not None  # noqa: S101  an empty sheet has no cells to ask about
         return tuple(
             Cell(error.position[0] + 1, error.position[1] + 1 + sheet.start[1], "cell_error", _error_name(error.detail))
             for error in (errors.errors if errors else [])
         )
 
-    def _broken(self, error: Exception) -> DeliveryError:
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Turns what the readers raise on a broken workbook into a `DeliveryError`."""
+        try:
+            yield
+        except calamine.PasswordError as error:
+            raise DeliveryError(Finding("password_protected", self._file_name)) from error
+        except (calamine.CalamineError, fastexcel.FastExcelError, ValueError, OSError) as error:
+            raise self._broken(error) from error
+        except BaseException as error:
+            # A reader written in Rust that trips over a file panics; its exception has no importable name.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise self._broken(error) from error
+
+    def _broken(self, error: BaseException) -> DeliveryError:
         first_line = next(iter(str(error).splitlines()), "")
         return DeliveryError(
             Finding("unreadable_file", self._file_name, detail=f"the workbook is broken ({first_line})")
@@ -139,10 +149,17 @@ def _as_text(cells: tuple[Any, ...], decimal: str) -> pl.Series:
     kinds = set(map(type, cells))
     if kinds == {str}:
         return pl.Series(cells, dtype=pl.String)
-    texts = pl.Series([cell if type(cell) is str else _shown(cell) for cell in cells], dtype=pl.String)
+    if kinds == {datetime.date}:
+        return pl.Series(cells, dtype=pl.Date).cast(pl.String)
+    if kinds <= {str, float, int}:
+        texts = pl.Series([cell if type(cell) is str else None for cell in cells], dtype=pl.String)
+    else:
+        texts = pl.Series([cell if type(cell) is str else _shown(cell) for cell in cells], dtype=pl.String)
     if not kinds & {float, int}:
         return texts
-    numbers = pl.Series([cell if type(cell) in (float, int) else None for cell in cells], dtype=pl.Float64)
+    numbers = pl.Series(
+        [cell if type(cell) is float or type(cell) is int else None for cell in cells], dtype=pl.Float64
+    )
     digits = pl.select(
         pl.when((numbers == numbers.round(0)) & (numbers.abs() < 1e15))
         .then(numbers.cast(pl.Int64, strict=False).cast(pl.String))

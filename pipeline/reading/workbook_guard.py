@@ -15,7 +15,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import Cell
+from pipeline.reading.sheets import MOST_COLUMNS, Cell
 from schemas.profile import column_letters, column_number
 
 MOST_BYTES = 512 * 1024 * 1024
@@ -26,7 +26,7 @@ _MOST_OF_INDEX = 4 * 1024 * 1024
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
                OSError, struct.error, zlib.error, ElementTree.ParseError)  # fmt: skip
 
-_ROW_OF_CELL = re.compile(rb' r="[A-Z]{0,3}(\d{1,9})"')
+_ROW = re.compile(rb'<(?:\w+:)?row [^>]*?\br="(\d{1,9})"')
 _HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row (?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d{1,9})"')
 _ERROR = re.compile(
     rb'<(?:\w+:)?c (?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,3})(\d{1,9})"[^>]*>(?:(?!</?(?:\w+:)?c[ >]).)*?'
@@ -84,7 +84,7 @@ def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
             for text in texts.values():
                 _require_near_cells(text, refused)
             return {
-                sheet: SheetPart(_problems(texts[part]), [int(row) for row in _HIDDEN_ROW.findall(texts[part])])
+                sheet: SheetPart(_problems(texts[part]), _hidden_rows(texts[part]))
                 for sheet, part in _sheet_parts(archive).items()
                 if part in texts
             }
@@ -94,12 +94,16 @@ def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
 
 def _require_near_cells(text: bytes, refused: Callable[[str], DeliveryError]) -> None:
     """Raises where a sheet reaches so far that laid out whole it would not fit into memory."""
-    last_row = max(map(int, set(_ROW_OF_CELL.findall(text))), default=1)
-    most_columns = MOST_CELLS // max(last_row, 1)
-    beyond = re.search(rb'<(?:\w+:)?c [^>]*?\br="(' + _columns_beyond(most_columns) + rb')(\d{1,9})"', text)
+    last_row = max(map(int, _ROW.findall(text)), default=1)
+    most_columns = min(MOST_CELLS // max(last_row, 1), MOST_COLUMNS)
+    beyond = re.search(
+        rb' r="(?:(' + _columns_beyond(most_columns) + rb"\d{1,9})|([A-Z]{1,3}" + _numbers_beyond(last_row) + rb'))"',
+        text,
+    )
+    if beyond and beyond.group(1):
+        raise refused(f"a sheet reaches as far as {beyond.group(1).decode()}; delete what stands there")
     if beyond:
-        place = f"{beyond.group(1).decode()}{beyond.group(2).decode()}"
-        raise refused(f"a sheet reaches as far as {place}; delete what stands there")
+        raise refused(f"cell {beyond.group(2).decode()} lies outside of its row")
 
 
 def _columns_beyond(number: int) -> bytes:
@@ -122,6 +126,21 @@ def _columns_beyond(number: int) -> bytes:
     return b"(?:" + b"|".join([*longer, *greater]) + b")" if longer or greater else rb"(?!)"
 
 
+def _numbers_beyond(number: int) -> bytes:
+    """A pattern for all greater numbers.
+
+    >>> [bool(re.fullmatch(_numbers_beyond(209), text)) for text in (b"99", b"209", b"210", b"300", b"1000", b"0209")]
+    [False, False, True, True, True, True]
+    """
+    digits = str(number)
+    greater = [
+        digits[:place].encode() + b"[%d-9]" % (int(digit) + 1) + b"[0-9]{%d}" % (len(digits) - place - 1)
+        for place, digit in enumerate(digits)
+        if digit < "9"
+    ]
+    return b"(?:" + b"|".join([b"[0-9]{%d,}" % (len(digits) + 1), *greater]) + b")"
+
+
 def _require_few_repeats(text: bytes, refused: Callable[[str], DeliveryError]) -> None:
     """Raises where rows or cells that hold something are repeated beyond what fits into memory."""
     n_cells = 0
@@ -133,7 +152,7 @@ def _require_few_repeats(text: bytes, refused: Callable[[str], DeliveryError]) -
             if not cell.group(1).endswith(b"/") or b"value" in cell.group(1):
                 width = repeated
         n_cells += _times(attributes) * width
-        if n_cells > MOST_CELLS:
+        if n_cells > MOST_CELLS or width > MOST_COLUMNS:
             raise refused("its rows or cells are repeated too often; delete what stands far out")
 
 
@@ -142,7 +161,13 @@ def _times(attributes: bytes) -> int:
     return int(found.group(1)) if found else 1
 
 
+def _hidden_rows(text: bytes) -> list[int]:
+    return [int(row) for row in _HIDDEN_ROW.findall(text)] if b"hidden=" in text else []
+
+
 def _problems(text: bytes) -> tuple[Cell, ...]:
+    if b't="e"' not in text and b"<f" not in text and b":f" not in text:
+        return ()
     errors = [
         Cell(int(row), column_number(column.decode()), "cell_error", value.decode("utf-8", "replace"))
         for column, row, value in _ERROR.findall(text)

@@ -1,0 +1,12 @@
+"""A few hundred deliveries that something has happened to; `make fuzz` judges 20,000."""
+
+import pytest
+
+from tests.fuzzing import judge
+
+
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_no_delivery_does_what_none_may(first):
+    outcomes = [judge(number) for number in range(first, first + 50)]
+    assert [outcome for outcome in outcomes if outcome.problem] == []
+    assert {outcome.outcome for outcome in outcomes} - {"accepted"}, "nothing has happened to them"
