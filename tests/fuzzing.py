@@ -7,9 +7,12 @@ file, it is accepted, partly accepted or refused, its rows add up, and neither t
 import argparse
 import faulthandler
 import io
+import json
 import random
 import re
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -17,7 +20,7 @@ import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -32,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 MOST_SECONDS, MOST_MIB = 10.0, 1024.0
 _HANGS_AFTER = 60
+_BATCH = 100
 _STRANGE = [
     "", "0", "-1", "1e400", "NaN", "<LOQ", "<", "未检出", "1,5", "1.234,5", "=1+1", '=cmd|"/c calc"!A1', "'", '"',
     "\u202e", "\u200b", "\x00", "\x1b[2J", "\ufeff", "x" * 300, "9" * 400, "2025-02-30", "45727", "mg/kg", "9^9^9",
@@ -348,15 +352,27 @@ def _peak_mib() -> float:
 
 
 def run(numbers: range, workers: int) -> Iterator[Outcome]:
-    """Judges many files in processes of their own, a new process every hundred, so that memory is each one's own."""
-    with ProcessPoolExecutor(workers, max_tasks_per_child=100, mp_context=_spawn()) as pool:
-        yield from pool.map(judge, numbers, chunksize=5)
+    """Judges many files, a hundred in each process, so that memory is each one's own and a crash is one file's."""
+    batches = [numbers[start : start + _BATCH] for start in range(0, len(numbers), _BATCH)]
+    with ThreadPoolExecutor(workers) as pool:
+        for outcomes in pool.map(_run_batch, batches):
+            yield from outcomes
 
 
-def _spawn():
-    import multiprocessing
-
-    return multiprocessing.get_context("spawn")
+def _run_batch(numbers: range) -> list[Outcome]:
+    """Judges some files in a process of their own; where it dies the file it died of is told, and the rest go on."""
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(numbers):
+        first, left = numbers[len(outcomes)], len(numbers) - len(outcomes)
+        command = [sys.executable, __file__, "--batch", "--first", str(first), "--files", str(left)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        outcomes += [Outcome(*json.loads(line)) for line in ended.stdout.splitlines()]
+        if len(outcomes) < len(numbers):
+            number = numbers[len(outcomes)]
+            name, done, *_ = mutated(number)
+            why = f"the process died: {ended.returncode}, {ended.stderr[-400:]}"
+            outcomes.append(Outcome(number, Path(name).suffix, done, "DIED", 0.0, 0.0, why))
+    return outcomes
 
 
 def main() -> int:
@@ -365,7 +381,12 @@ def main() -> int:
     options.add_argument("--files", type=int, default=20_000)
     options.add_argument("--first", type=int, default=0, help="number of the first file: each number is one file")
     options.add_argument("--workers", type=int, default=2)
+    options.add_argument("--batch", action="store_true", help="judge them in this process and print JSON")
     chosen = options.parse_args()
+    if chosen.batch:
+        for number in range(chosen.first, chosen.first + chosen.files):
+            print(json.dumps(judge(number)), flush=True)
+        return 0
     start = time.perf_counter()
     outcomes = []
     for outcome in run(range(chosen.first, chosen.first + chosen.files), chosen.workers):

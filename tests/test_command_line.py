@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 import permille
 from pipeline.settings import make_workspace
+from schemas.profile import load_profile
 from schemas.tables import TABLES
+from tests.conftest import shared
 
 COMMANDS = ["init", "demo", "run", "check", "status", "change", "explain", "history"]
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
@@ -31,6 +33,11 @@ def call(*arguments: object, code: int = 0) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_helps_with_an_example(command):
     assert f"Example: permille {command}" in " ".join(call(command, "--help").split())
+
+
+@pytest.mark.parametrize("command", ["new", "test"])
+def test_every_command_of_profiles_helps_with_an_example(command):
+    assert f"Example: permille profile {command}" in " ".join(call("profile", command, "--help").split())
 
 
 def test_commands_are_those_the_readme_names():
@@ -215,6 +222,51 @@ def test_a_broken_warehouse_says_what_to_do_and_not_to_wait(workspace):
     assert "in use" not in said
     workspace.warehouse.unlink()
     call("run", "--workspace", workspace.folder)
+
+
+def test_a_draft_of_a_profile_is_completed_by_a_person_and_reads_the_file(tmp_path):
+    """From a file nobody has seen to canonical rows, by what the draft asks."""
+    file, draft = tmp_path / "may.csv", tmp_path / "north.toml"
+    file.write_text(
+        "Results of May;;;\nPlant;Sampling date;METH (µg/L);氯胺酮 (ng/L)\nA;11.03.2025;0,005;<0,2\nA;31.03.2025;ND;0\n"
+    )
+    said = call("profile", "new", file, "--name", "north", "--output", draft)
+    assert "qualifiers: what '0', '<#', 'ND' means." in said or "qualifiers: what '0', 'ND', '<#' means." in said
+    text = draft.read_text()
+    for line in ('separator = ";"', 'decimal = ","', 'date_formats = ["%d.%m.%Y"]', "header_row = 2",
+                 "is_unit_in_header = true", '"氯胺酮 (ng/L)" = "ketamine"'):  # fmt: skip
+        assert line in text
+    assert "already" in call("profile", "new", file, "--output", draft, code=1)
+    assert "4 rows = 1 accepted + 3 quarantined" in call("profile", "test", draft, file, code=3)
+    for word, meaning in (("ND", "<LOD"), ("<#", "<LOQ"), ("0", "not measured")):
+        text = text.replace(f'"{word}" = "quarantine"', f'"{word}" = "{meaning}"')
+    draft.write_text(text)
+    said = call("profile", "test", draft, file)
+    assert "4 rows = 4 accepted + 0 quarantined" in said
+    assert "C3" in said
+    assert "2025-03-31" in said
+
+
+def test_a_draft_of_what_is_no_table_says_so(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    assert "it is a PDF" in call("profile", "new", tmp_path / "a.pdf", code=1)
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    assert "No table was found" in call("profile", "new", tmp_path / "a.csv")
+    assert "is no name of a profile" in call("profile", "new", tmp_path / "a.csv", "--name", "A B", code=2)
+
+
+@pytest.mark.parametrize(
+    "name", ["bergen-point/bergen-point-drugs.xlsx", "korea/korea_daily_loads.csv", "euda/ww2025-site-info-table.csv"]
+)
+def test_a_draft_of_real_files_is_a_profile_once_it_is_filled_in(tmp_path, name):
+    text = call("profile", "new", shared(name), "--name", "x").split("\nTo decide")[0]
+    text = text.replace('unit = "FILL IN"', 'unit = "ng/L"').replace('"FILL IN"', '"census"')
+    before, results, after = text.partition('table = "results"')
+    if results and "sampled_on" not in after:
+        after = after.replace("[tables.columns]", '[tables.columns]\nsampled_on = "Day"')
+    text = before + results + after
+    (tmp_path / "x.toml").write_text(text)
+    assert load_profile(tmp_path / "x.toml").tables
 
 
 def test_a_folder_without_a_name_makes_no_workspace(tmp_path, monkeypatch):

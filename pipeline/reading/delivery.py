@@ -59,6 +59,11 @@ class DeliveredFile:
             read_text(content, file_name, is_head=True)  # raises for binary content
 
     @property
+    def is_workbook(self) -> bool:
+        """True where the file has sheets, and its cells types."""
+        return self._workbook is not None or self._parquet is not None
+
+    @property
     def sheet_names(self) -> list[str]:
         """The sheets of a workbook; one without a name for a text file."""
         return self._sheet_names

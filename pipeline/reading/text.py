@@ -26,6 +26,21 @@ def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: b
 
     Raises `DeliveryError` for binary content and for bytes that the stated encoding does not know.
     """
+    return _decoded(content, file_name, encoding, is_head=is_head)[1]
+
+
+def encoding_of(content: bytes, file_name: str) -> str:
+    """The encoding a file is taken to be in where nobody says: utf-8, gb18030, latin-1 or utf-16."""
+    return _decoded(content, file_name, "auto", is_head=False)[0].removesuffix("-sig")
+
+
+def separator_of(content: bytes, file_name: str) -> str:
+    """The sign between the cells of a file where nobody says."""
+    return _separator_of(decode(content[:_HEAD_BYTES], file_name, is_head=True))
+
+
+def _decoded(content: bytes, file_name: str, encoding: str, *, is_head: bool) -> tuple[str, str]:
+    """The encoding and the text."""
     if content.startswith(b"%PDF"):
         raise DeliveryError(Finding("unreadable_file", file_name, detail="it is a PDF, which holds pages and no table"))
     for mark, known in (
@@ -49,7 +64,7 @@ def decode(content: bytes, file_name: str, encoding: str = "auto", *, is_head: b
         head = text[:_HEAD_BYTES]
         if sum(char < " " and char not in "\t\r\n" for char in head) > len(head) / 100:
             raise DeliveryError(Finding("unreadable_file", file_name, detail="it is binary, not text"))
-        return text
+        return name, text
     raise DeliveryError(Finding("unreadable_file", file_name, detail=f"its text is not {encoding}"))
 
 

@@ -14,8 +14,8 @@ import polars as pl
 import python_calamine as calamine
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import Cell, RawSheet, as_sheet
-from pipeline.reading.workbook_guard import WorkbookParts, require_bearable
+from pipeline.reading.sheets import MOST_COLUMNS, Cell, RawSheet, as_sheet
+from pipeline.reading.workbook_guard import MOST_CELLS, WorkbookParts, require_bearable
 
 ZIP = b"PK\x03\x04"
 _MOST_MERGED = 1_000_000
@@ -106,7 +106,13 @@ class Workbook:
     def _load(self, name: str) -> calamine.CalamineSheet:
         if name not in self._sheets:
             with self._whole():
-                self._sheets[name] = self._reader.get_sheet_by_name(name)
+                sheet = self._reader.get_sheet_by_name(name)
+            # Before it is laid out in Python: an XLS holds its own size in bytes that may be anything.
+            if sheet.start is not None and (sheet.start[1] + sheet.width > MOST_COLUMNS
+                                            or sheet.height * sheet.width > MOST_CELLS):  # fmt: skip
+                detail = f"sheet {name!r} has {sheet.height} rows of {sheet.start[1] + sheet.width} columns"
+                raise DeliveryError(Finding("unreadable_file", self._file_name, detail=detail))
+            self._sheets[name] = sheet
         return self._sheets[name]
 
     def _problems(self, name: str, sheet: calamine.CalamineSheet) -> tuple[Cell, ...]:
