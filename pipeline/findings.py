@@ -52,6 +52,10 @@ RULES: dict[str, Rule] = {
         "sheet {value} was not read by profile {detail}",
         "Deliver it as a file of its own, map it in the profile, or list it there under ignore_sheets.",
     ),
+    "derived_differs": Rule(
+        "{value} does not follow from the measured value, by which it would be {detail}",
+        "Ask the sender which of the two is right; the measured one counts.",
+    ),
     "hidden_rows": Rule(
         "{detail} hidden in the sheet, and read like the others",
         "Look at them: what should not count is to be deleted.",

@@ -26,11 +26,13 @@ from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "3"
+READER_VERSION = "4"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _log = logging.getLogger("permille")
 _MOST_TOLD = 5
+_HARMLESS = ("unread_column", "hidden_rows", "derived_differs")
+"""Notes beside which a delivery counts as accepted: nothing of it was left out."""
 _UNFINISHED = (".part", ".crdownload", ".tmp", ".download")
 _OUR_FIELD = {"concentration_ng_per_l": "concentration", "flow_m3_per_day": "flow", "lod_ng_per_l": "lod",
               "loq_ng_per_l": "loq", "reported_load_mg_per_day_per_1000": "reported_load"}  # fmt: skip
@@ -306,7 +308,7 @@ def _record(
     if n_accepted == 0:
         status = "refused"
     else:
-        is_whole = n_quarantined == 0 and all(note.rule in ("unread_column", "hidden_rows") for note in notes)
+        is_whole = n_quarantined == 0 and all(note.rule in _HARMLESS for note in notes)
         status = "accepted" if is_whole else "partly accepted"
     row = {
         "delivery_id": delivery_id,

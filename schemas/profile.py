@@ -77,6 +77,15 @@ class Wide(_Strict):
     columns: dict[str, str | int] = Field(min_length=1)
 
 
+class Derived(_Strict):
+    """A column the sender computed from a measured one: held against it, never used."""
+
+    residue: str
+    divided_by: float = Field(gt=0)
+    tolerance: float = Field(default=0.005, gt=0)
+    """How far, as a share of it, the column may lie from the measured value divided by `divided_by`."""
+
+
 class Range(NamedTuple):
     """The part of a sheet a table stands in, rows and columns counted from 1; None where it is open."""
 
@@ -122,6 +131,8 @@ class TableProfile(_Strict):
     `quarantine` asks a person. What is not listed is not guessed."""
     marks: dict[str, Qualifier | Literal["quarantine"] | Meaning] = Field(default_factory=dict)
     """What words in a column of qualifiers mean for the number beside them."""
+    derived: dict[str, Derived] = Field(default_factory=dict)
+    """Columns the sender computed, each with what it must be: where it is not, that is told and flagged."""
     limits: dict[str, Limit] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     """The sender's words for sites, residues, methods ... = ours."""
@@ -201,7 +212,7 @@ class TableProfile(_Strict):
 
     def _states_meanings(self) -> None:
         if self.table not in WITH_QUALIFIER:
-            if self.qualifiers or self.marks:
+            if self.qualifiers or self.marks or self.derived:
                 raise ValueError(f"table {self.table!r} has no qualifiers: a number stands in it or the row is held")
             return
         for word, name in (("0", "0"), ("", "the empty cell")):

@@ -63,8 +63,10 @@ def read_table(
         if limit == "value" or limit in used or headers.find([column])
     }
 
+    derived = {header: _only(headers, [header], place, profile) for header in table.derived}
+
     data = data_rows(sheet, table, headers.row_number)
-    records = _records(data, table, used, wide, units, headers)
+    records = _records(data, table, used, wide, units, derived, headers)
     context = Context(records, file_name, sheet.name, headers, table, profile)
     read = {number for numbers in used.values() for number in numbers} | {*wide.values(), *units.values()}
     measured = {*wide.values(), *used.get(MEASURED.get(table.table, ""), [])}
@@ -92,7 +94,7 @@ def read_table(
     findings = pl.concat(context.findings) if context.findings else pl.DataFrame(schema={"record": pl.Int64, **FINDING})
     if table.is_distinct:
         rows, findings = _distinct(rows, findings)
-    notes = _unread(headers, profile, place)
+    notes = [*_unread(headers, profile, place), *context.notes]
     if hidden := sorted(set(sheet.hidden_rows) & set(data["row_number"])):
         notes.append(Finding("hidden_rows", *place, detail=_counted(hidden)))
     return Canonical(table.table, rows, findings, notes)
@@ -121,7 +123,7 @@ def _only(headers: Headers, names: list[str], place: tuple[str, str], profile: P
 
 def _records(
     data: pl.DataFrame, table: TableProfile, used: dict[str, list[int]], wide: dict[str, int], units: dict[str, int],
-    headers: Headers,
+    derived: dict[str, int], headers: Headers,
 ) -> pl.DataFrame:  # fmt: skip
     """One row a record, all texts: the fields as `_<field>`, the measured value as `_value`, units as `_unit`,
     `_lod_unit`, `_loq_unit`."""
@@ -134,6 +136,7 @@ def _records(
     for limit, stated in (("lod", table.lod_unit), ("loq", table.loq_unit)):
         of_value = texts["_unit"] if stated == "value" else pl.lit(stated, pl.String)
         texts[f"_{limit}_unit"] = pl.col(f"c{units[limit]}") if limit in units else of_value
+    texts |= {f"_derived {header}": pl.col(f"c{number}") for header, number in derived.items()}
     base = data.with_columns(**texts)
     is_unit_stated = table.unit is not None or table.unit_column is not None
     is_unit_above = not is_unit_stated and (table.unit_row is not None or table.is_unit_in_header)

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline.findings import Finding
 from pipeline.reading.headers import Headers
 from schemas.profile import MEASURED, Profile, TableProfile
 
@@ -12,6 +13,7 @@ class Context:
     Attributes:
         records: one row a record; texts as `_<field>`, `_value`, `_unit`, what was read under its own name.
         findings: frames with the columns of `FINDING` and `record`.
+        notes: what is worth knowing and holds no row back.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class Context:
         self.table = table
         self.profile = profile
         self.findings: list[pl.DataFrame] = []
+        self.notes: list[Finding] = []
 
     def apply(self, typed: dict[str, pl.Expr]) -> None:
         """Adds columns to the records."""

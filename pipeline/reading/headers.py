@@ -116,7 +116,8 @@ def required_headers(table: TableProfile) -> list[list[str]]:
     needed = [
         column for column, of in zip(stated, ("", "lod", "loq"), strict=True) if column and of not in table.optional
     ]
-    return [*fields, *wide, *_distinct([[column] for column in needed])]
+    derived = [[header] for header in table.derived]
+    return [*fields, *wide, *derived, *_distinct([[column] for column in needed])]
 
 
 def wanted_headers(table: TableProfile) -> list[list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from pipeline import units
+from pipeline.findings import Finding
 from pipeline.reading.context import Context
 from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
 
@@ -14,6 +15,7 @@ OPTIONAL_NUMBERS = {"populations": ("population_rsd",), "sites": ("latitude", "l
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _OUR_VALUE = {"results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",
               "flows": "flow_m3_per_day", "populations": "population"}  # fmt: skip
+_MOST_NOTES = 20
 _QUARANTINE = Meaning(qualifier="=", number="unused")
 """Stands for the word `quarantine` of a profile: found, and not to be interpreted."""
 
@@ -201,7 +203,7 @@ def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
     typed["qualifier"] = pl.col("qualifier")
     is_value = (pl.col("_role") == "value") & pl.col("qualifier").is_in(["=", ">ULOQ"])
     typed[ours] = pl.when(is_value).then("_converted")
-    flags = [pl.col("_flag"), flag_of_mark]
+    flags = [pl.col("_flag"), flag_of_mark, *_check_derived(context)]
     stated = pl.when(pl.col("_role") == "limit").then("_converted")
     if table.table == "results":
         flags += _add_limits(context, typed, stated, has_number)
@@ -209,6 +211,30 @@ def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
         typed["reported_load_limit_mg_per_day_per_1000"] = stated
     joined = pl.concat_str(*flags, separator=" ", ignore_nulls=True)
     typed["flags"] = pl.when(pl.any_horizontal(flag.is_not_null() for flag in flags)).then(joined)
+
+
+def _check_derived(context: Context) -> list[pl.Expr]:
+    """Holds the columns the sender computed against the values they come from: notes, and a flag where they differ."""
+    flags: list[pl.Expr] = []
+    for number, (header, known) in enumerate(context.table.derived.items()):
+        written = pl.col(f"_derived {header}")
+        # A limit is divided like a value. In the sender's own unit, and not where a word stands in place of a number.
+        stated = number_of(_bare(written).str.strip_prefix("<"), context)
+        expected = pl.col("_number") / known.divided_by
+        differs = (
+            (pl.col("residue") == known.residue) & ((stated - expected).abs() > known.tolerance * expected)
+        ).fill_null(value=False)
+        name = f"_differs_{number}"
+        context.apply({name: differs, "_expected": expected})
+        for row in context.records.filter(pl.col(name)).head(_MOST_NOTES).iter_rows(named=True):
+            context.notes.append(
+                Finding(
+                    "derived_differs", context.file_name, context.sheet, row["row_number"], header,
+                    row[f"_derived {header}"], f"{row['_expected']:.3g}",
+                )
+            )  # fmt: skip
+        flags.append(pl.when(pl.col(name)).then(pl.lit("derived_differs")))
+    return flags
 
 
 def _is_meaning_given(table: TableProfile, mark: pl.Expr) -> pl.Expr:

@@ -117,5 +117,11 @@ def test_every_flag_raised_in_sql_is_described():
     text = sql("views")
     for name in FLAGS:
         raised_in_sql = f"'{name}'" in text
-        raised_in_reading = name in ("approximate", "identification_uncertain", "value_below_loq", "limit_differs")
+        raised_in_reading = name in (
+            "approximate",
+            "derived_differs",
+            "identification_uncertain",
+            "value_below_loq",
+            "limit_differs",
+        )
         assert raised_in_sql or raised_in_reading, name
