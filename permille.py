@@ -217,6 +217,11 @@ def status(
     held = now.quarantine["message"].unique(maintain_order=True).to_list()
     _print_messages([*problems, *(message for message in held if message not in set(problems))], most)
     _print_table("Tables", now.tables)
+    for row in now.stale_corrections.iter_rows(named=True):
+        _say(
+            f"Correction not applied: {row['site_id']}, {row['residue'] or 'flow'}, {row['sampled_on']}: nobody"
+            f" believes the value {row['value_from'] if row['value_from'] is not None else 'below a limit'} any more."
+        )
     counts = dict(now.tables.iter_rows())
     lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
     if lacking and not counts["reported_loads"]:

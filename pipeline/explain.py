@@ -21,7 +21,7 @@ from schemas.profile import Profile, column_number
 _NEAR = 1e-9
 _OURS = {
     "results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",
-    "flows": "flow_m3_per_day", "populations": "population",
+    "flows": "flow_m3_per_day", "populations": "population", "corrections": "value_to",
 }  # fmt: skip
 
 
@@ -188,6 +188,7 @@ def explain_day(
         steps += _load_steps(warehouse, load)
         sources, superseded = _sources(warehouse, archive, "results", of_day)
         sources += _flow_and_population(warehouse, archive, load)
+        sources += _corrections(warehouse, archive, of_day)
     else:
         sources, superseded = _sources(warehouse, archive, "reported_loads", of_day)
     steps += _amount_steps(warehouse, figure, factor)
@@ -317,7 +318,9 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
         "replicate": row.get("replicate"), "sample_type": row.get("sample_type"),
         "composite_start_at": row.get("composite_start_at"), "composite_end_at": row.get("composite_end_at"),
         "population_method": row.get("population_method"), "valid_from": row.get("valid_from"),
-        "valid_to": row.get("valid_to"), "flags": row.get("flags"),
+        "valid_to": row.get("valid_to"), "flags": row.get("flags"), "corrected": row.get("corrected"),
+        "from": row.get("value_from"), "why": row.get("justification"), "by": row.get("author"),
+        "on": row.get("corrected_on"),
     }  # fmt: skip
     unit = COLUMNS[ours].unit or ""
     per_1000 = "/1000" if ours.endswith("_per_1000") else ""
@@ -350,6 +353,18 @@ def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[s
         *(_source(row, "flows", archive) for row in flow.iter_rows(named=True)),
         *(_source(row, "populations", archive) for row in population.iter_rows(named=True)),
     ]
+
+
+def _corrections(warehouse: Warehouse, archive: Archive, of_day: Mapping[str, Any]) -> list[Source]:
+    """The corrections of a result or of the flow of its day."""
+    rows = warehouse.query(
+        "select c.*, d.file_name, d.received_at, d.profile"
+        " from current_corrections c join deliveries d using (delivery_id)"
+        " where c.site_id = $site and c.sampled_on = $day and (c.residue = $residue or c.corrected = 'flow')"
+        " order by c.corrected_on, c.delivery_id, c.row_number",
+        of_day,
+    )
+    return [_source(row, "corrections", archive) for row in rows.iter_rows(named=True)]
 
 
 def _load_steps(warehouse: Warehouse, load: Mapping[str, Any]) -> list[Step]:

@@ -161,7 +161,7 @@ def _judged(
     def header_of(column: str) -> pl.Expr:
         return pl.col("part").replace_strict({part: known.get(column, column) for part, known in enumerate(names)})
 
-    if table in MEASURED and sites is not None:
+    if table in (*MEASURED, "corrections") and sites is not None:
         findings.append(
             readable.filter(~pl.col("site_id").is_in(sorted(sites))).select(
                 "record", *place, header_of("site_id").alias("source_column"), pl.lit("unknown_site").alias("rule"),

@@ -20,12 +20,14 @@ class Status(NamedTuple):
         tables: each table with its number of rows.
         missing: `site_id`, `missing` (flow or population), `n_days`, `n_results`, `first_day`, `last_day`, `days`
             (runs of days, as 2024-03-01..2024-03-07).
+        stale_corrections: corrections that change nothing, for nobody believes the value they name.
     """
 
     deliveries: pl.DataFrame
     quarantine: pl.DataFrame
     tables: pl.DataFrame
     missing: pl.DataFrame
+    stale_corrections: pl.DataFrame
 
     @property
     def does_add_up(self) -> bool:
@@ -48,4 +50,5 @@ def status(warehouse: Warehouse) -> Status:
         warehouse.query("select * from quarantine order by file_name, sheet, row_number, source_column, rule"),
         counts,
         warehouse.query(sql("missing")),
+        warehouse.query("select * from stale_corrections order by site_id, sampled_on, residue, delivery_id"),
     )

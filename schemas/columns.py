@@ -95,6 +95,12 @@ COLUMNS: dict[str, Column] = {
     "reported_load_limit_mg_per_day_per_1000": Column(
         "mg/day", "what the reported load lies below, per 1000 inhabitants, where the programme says it"
     ),
+    "corrected": Column(None, "what a correction changes: concentration, flow, or withdrawn where a result is to go"),
+    "value_from": Column(None, "the value that is corrected, in ng/L or m3/day; empty for a result below a limit"),
+    "value_to": Column(None, "the value that holds instead, in ng/L or m3/day; empty where a result is withdrawn"),
+    "justification": Column(None, "why a value was corrected"),
+    "author": Column(None, "who corrected a value"),
+    "corrected_on": Column(None, "day a value was corrected"),
     "n_measurements": Column("count", "measurements of the residue on the day, of all its samples; each counts alike"),
     "replicate_rsd": Column("dimensionless", "relative standard deviation of the measurements of the day"),
     "flow_m3_per_day": Column("m^3/day", "influent flow of the sampled day"),

@@ -8,6 +8,7 @@ FLAGS: dict[str, str] = {
     "approximate": "the laboratory calls the value approximate",
     "identification_uncertain": "the ratio of ions, by which the residue is identified, was outside its range",
     "value_below_loq": "the value lies below its own limit of quantification, and the laboratory does not say so",
+    "corrected": "an analyst corrected a value the figure rests on: see the table corrections",
     "derived_differs": "what the sender computed from the value does not follow from it",
     "grab_sample": "a grab sample: a moment of the day, not its mean",
     "multi_day_composite": "the composite lasted more than 30 hours",

@@ -14,6 +14,7 @@ from schemas.columns import column
 
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 SAMPLE_TYPES = ["composite", "grab"]
+CORRECTED = ["concentration", "flow", "withdrawn"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
 """What a litre weighs: no concentration is above it, and a number that is was mistyped."""
@@ -202,6 +203,31 @@ class Areas(_Delivered):
     class Config:
         strict = True
         unique = ["delivery_id", "area_id"]  # noqa: RUF012
+
+
+class Corrections(_Delivered):
+    """One correction an analyst made: of a concentration, a flow, or a result that is to go. Never an edit."""
+
+    site_id: str = column("site_id")
+    sampled_on: pl.Date = column("sampled_on", ge=FIRST_DAY)
+    residue: str = column("residue", nullable=True)
+    corrected: str = column("corrected", isin=CORRECTED)
+    value_from: float = column("value_from", nullable=True, ge=0)
+    value_to: float = column("value_to", nullable=True, ge=0)
+    justification: str = column("justification", str_length={"min_value": 3})
+    author: str = column("author", str_length={"min_value": 1})
+    corrected_on: pl.Date = column("corrected_on", ge=FIRST_DAY)
+
+    @pa.dataframe_check(error="correction_incomplete")
+    def says_what_it_changes(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A flow has no residue, all else has one; what is withdrawn has no new value, all else has one."""
+        has_residue = pl.col("residue").is_not_null() == (pl.col("corrected") != "flow")
+        has_value = pl.col("value_to").is_not_null() == (pl.col("corrected") != "withdrawn")
+        return data.lazyframe.select(has_residue & has_value)
+
+    class Config:
+        strict = True
+        unique = ["delivery_id", "site_id", "sampled_on", "residue", "corrected", "value_from"]  # noqa: RUF012
 
 
 class Quarantine(_Table):

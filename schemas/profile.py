@@ -23,6 +23,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "populations": ("site_id*", "population*", "population_method*", "population_rsd", "valid_from", "valid_to"),
     "sites": ("site_id*", "site_name", "area_id", "latitude", "longitude"),
     "areas": ("area_id*", "area_name", "parent_area_id"),
+    "corrections": ("site_id*", "sampled_on*", "residue", "corrected*", "value_from", "value_to", "justification*",
+                    "author*", "corrected_on*"),
 }  # fmt: skip
 MEASURED = {
     "results": "concentration",
@@ -98,7 +100,7 @@ class Range(NamedTuple):
 class TableProfile(_Strict):
     """How one table is written in the file."""
 
-    table: Literal["results", "reported_loads", "flows", "populations", "sites", "areas"]
+    table: Literal["results", "reported_loads", "flows", "populations", "sites", "areas", "corrections"]
     sheet: str | None = None
     """Name of the sheet, `*` and `?` allowed: all that match are read. The first sheet where it is left out."""
     cells: str | None = None

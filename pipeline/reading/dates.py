@@ -14,6 +14,7 @@ DATES = {
     "reported_loads": ("sampled_on",),
     "flows": ("sampled_on",),
     "populations": ("valid_from", "valid_to"),
+    "corrections": ("sampled_on", "corrected_on"),
 }
 """The fields of each table that are days or moments."""
 _ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")

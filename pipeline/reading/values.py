@@ -10,7 +10,9 @@ from pipeline.findings import Finding
 from pipeline.reading.context import Context
 from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
 
-OPTIONAL_NUMBERS = {"populations": ("population_rsd",), "sites": ("latitude", "longitude")}
+OPTIONAL_NUMBERS = {
+    "populations": ("population_rsd",), "sites": ("latitude", "longitude"), "corrections": ("value_from", "value_to"),
+}  # fmt: skip
 """Fields of each table that carry a bare number."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _OUR_VALUE = {"results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",

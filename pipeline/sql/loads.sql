@@ -56,7 +56,7 @@ select
     m.row_number,
     m.source_column,
     m.source_cell,
-    m.flags,
+    joined_flags([m.flags, if(f.is_corrected, 'corrected', null)]) as flags,
     m.is_simulated or coalesce(f.is_simulated, false) or coalesce(p.is_simulated, false) as is_simulated
 from measured m
 left join current_flows f on f.site_id = m.site_id and f.sampled_on = m.sampled_on

@@ -31,6 +31,10 @@ create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1
 create or replace temp macro composite_hours(composite_start_at, composite_end_at) as
     date_diff('minute', composite_start_at, composite_end_at) / 60;
 
+-- True where two values are the same but for what a text of twelve digits leaves out, or both are empty.
+create or replace temp macro is_same_value(one, other) as
+    coalesce(abs(one - other) <= 1e-9 * abs(other), one is null and other is null);
+
 -- Several texts of flags as one: each flag once, sorted, separated by blanks; null where there is none.
 create or replace temp macro joined_flags(texts) as
     nullif(trim(array_to_string(list_sort(list_distinct(string_split(array_to_string(texts, ' '), ' '))), ' ')), '');

@@ -28,16 +28,35 @@ qualify row_number() over (
     partition by p.site_id, p.population_method, p.valid_from order by d.received_at desc, d.delivery_id desc
 ) = 1;
 
-create or replace temp view current_flows as
+-- An analyst's corrections: of the same value the latest.
+create or replace temp view current_corrections as
+select c.*
+from corrections c join deliveries d using (delivery_id)
+qualify row_number() over (
+    partition by c.site_id, c.sampled_on, c.residue, c.corrected = 'flow', c.value_from
+    order by c.corrected_on desc, d.received_at desc, d.delivery_id desc
+) = 1;
+
+create or replace temp view delivered_flows as
 select f.*
 from flows f join deliveries d using (delivery_id)
 qualify row_number() over (
     partition by f.sampling_year, f.site_id, f.sampled_on order by d.received_at desc, d.delivery_id desc
 ) = 1;
 
+-- A correction holds for the value it names and for no other: a later delivery that says something else ends it.
+create or replace temp view current_flows as
+select
+    f.* replace (coalesce(c.value_to, f.flow_m3_per_day) as flow_m3_per_day),
+    c.value_to is not null as is_corrected
+from delivered_flows f
+left join current_corrections c
+    on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
+    and is_same_value(c.value_from, f.flow_m3_per_day);
+
 -- Several samples of a day and several measurements of a sample stand beside each other. A later delivery supersedes what
 -- has the same start, laboratory and replicate; where one of the two does not say, it is taken to be the same.
-create or replace temp view current_results as
+create or replace temp view delivered_results as
 with delivered as (
     select
         r.*, d.received_at,
@@ -63,6 +82,38 @@ where not a.is_repeated or not exists (
             or (b.received_at, b.delivery_id) > (a.received_at, a.delivery_id)
         )
 );
+
+create or replace temp view current_results as
+select
+    r.* replace (
+        case
+            when c.corrected = 'concentration' then c.value_to
+            when c.corrected = 'withdrawn' then null
+            else r.concentration_ng_per_l
+        end as concentration_ng_per_l,
+        case
+            when c.corrected = 'concentration' then '='
+            when c.corrected = 'withdrawn' then 'not measured'
+            else r.qualifier
+        end as qualifier,
+        joined_flags([r.flags, if(c.corrected is not null, 'corrected', null)]) as flags
+    )
+from delivered_results r
+left join current_corrections c
+    on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
+    and is_same_value(c.value_from, r.concentration_ng_per_l);
+
+-- Corrections of values that nobody believes any more, or that were never delivered: they change nothing.
+create or replace temp view stale_corrections as
+select c.*
+from current_corrections c
+left join delivered_results r
+    on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
+    and is_same_value(c.value_from, r.concentration_ng_per_l)
+left join delivered_flows f
+    on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
+    and is_same_value(c.value_from, f.flow_m3_per_day)
+where r.site_id is null and f.site_id is null;
 
 -- One row is one residue at one site on one day: all its measurements, of which each counts alike. Where at least half
 -- were measured it is their mean, those below a limit with half of it; else it lies below the largest of the figures.

@@ -7,13 +7,15 @@ import pytest
 
 from pipeline.intake import read_and_judge
 from pipeline.reading.canonical import wanted_headers
-from schemas.profile import FIELDS, SHIPPED, Profile, load_profile, load_profiles
+from schemas.profile import FIELDS, SHIPPED, Profile, TableProfile, load_profile, load_profiles
 from schemas.reference_data import load_residues
 from tests.conftest import RECEIVED, shared
 
 DATA = Path(__file__).parents[2] / "data"
 FILES = sorted(SHIPPED.glob("*.toml"))
-PLAIN = [f"permille-{what}" for what in ("areas", "composites", "flows", "populations", "results", "sites")]
+PLAIN = [
+    f"permille-{what}" for what in ("areas", "composites", "corrections", "flows", "populations", "results", "sites")
+]
 RESULTS = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 
 
@@ -175,3 +177,10 @@ def test_bergen_point_is_all_read_and_its_smallest_numbers_stay_numbers():
     smallest = rows.filter(pl.col("value_as_written") == "0.0005")
     assert smallest.height == 196
     assert set(smallest["qualifier"]) == {"="}
+
+
+def test_the_page_about_profiles_names_every_key():
+    text = (DATA.parents[1] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    for model in (Profile, TableProfile):
+        for name in set(model.model_fields) - {"digest", "is_simulated", "tables"}:
+            assert f"`{name}`" in text or f"[tables.{name}" in text, name
