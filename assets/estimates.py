@@ -12,7 +12,7 @@ KINDS = {"sql", "duckdb"}
 
 
 @dg.asset(
-    deps=["deliveries", "results", "flows", "populations", "corrections"],
+    deps=["deliveries", "results", "flows", "populations", "quality_controls", "corrections"],
     kinds=KINDS, code_version=sql_version("loads"), pool="warehouse", **describe("loads"),
 )  # fmt: skip
 def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:

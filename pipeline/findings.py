@@ -105,6 +105,10 @@ RULES: dict[str, Rule] = {
     "composite_too_long": Rule(
         "the composite lasts {detail}", "Correct start or end, or set composite_period_hours in the profile."
     ),
+    "control_incomplete": Rule(
+        "the control sample says too little, or what cannot be",
+        "A blank needs its limit of quantification; neither a blank nor a recovery is below zero.",
+    ),
     "correction_incomplete": Rule(
         "the correction does not say what it changes",
         "A concentration needs residue and new value, a flow no residue, what is withdrawn a residue and no new value.",

@@ -95,6 +95,11 @@ COLUMNS: dict[str, Column] = {
     "reported_load_limit_mg_per_day_per_1000": Column(
         "mg/day", "what the reported load lies below, per 1000 inhabitants, where the programme says it"
     ),
+    "control": Column(None, "kind of control sample: blank, spike, or proficiency"),
+    "control_value": Column(
+        None, "a blank's concentration in ng/L, a spike's recovery in percent, a proficiency test's z"
+    ),
+    "control_limit": Column(None, "the limit of quantification of a blank, ng/L"),
     "corrected": Column(None, "what a correction changes: concentration, flow, or withdrawn where a result is to go"),
     "value_from": Column(None, "the value that is corrected, in ng/L or m3/day; empty for a result below a limit"),
     "value_to": Column(None, "the value that holds instead, in ng/L or m3/day; empty where a result is withdrawn"),

@@ -14,6 +14,7 @@ from schemas.columns import column
 
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 SAMPLE_TYPES = ["composite", "grab"]
+CONTROLS = ["blank", "spike", "proficiency"]
 CORRECTED = ["concentration", "flow", "withdrawn"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
@@ -203,6 +204,28 @@ class Areas(_Delivered):
     class Config:
         strict = True
         unique = ["delivery_id", "area_id"]  # noqa: RUF012
+
+
+class QualityControls(_Delivered):
+    """One control sample of a laboratory's batch, of one residue or where none is named of all."""
+
+    laboratory: str = column("laboratory")
+    batch: str = column("batch")
+    residue: str = column("residue", nullable=True)
+    control: str = column("control", isin=CONTROLS)
+    control_value: float = column("control_value")
+    control_limit: float = column("control_limit", nullable=True, gt=0)
+
+    @pa.dataframe_check(error="control_incomplete")
+    def says_what_it_means(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A blank has a limit it is held against; neither it nor a recovery is below zero."""
+        has_limit = (pl.col("control") != "blank") | pl.col("control_limit").is_not_null()
+        return data.lazyframe.select(
+            has_limit & ((pl.col("control") == "proficiency") | (pl.col("control_value") >= 0))
+        )
+
+    class Config:
+        strict = True
 
 
 class Corrections(_Delivered):

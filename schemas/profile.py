@@ -25,6 +25,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "areas": ("area_id*", "area_name", "parent_area_id"),
     "corrections": ("site_id*", "sampled_on*", "residue", "corrected*", "value_from", "value_to", "justification*",
                     "author*", "corrected_on*"),
+    "quality_controls": ("laboratory*", "batch*", "residue", "control*", "control_value*", "control_limit"),
 }  # fmt: skip
 MEASURED = {
     "results": "concentration",
@@ -100,7 +101,9 @@ class Range(NamedTuple):
 class TableProfile(_Strict):
     """How one table is written in the file."""
 
-    table: Literal["results", "reported_loads", "flows", "populations", "sites", "areas", "corrections"]
+    table: Literal[
+        "results", "reported_loads", "flows", "populations", "sites", "areas", "corrections", "quality_controls"
+    ]
     sheet: str | None = None
     """Name of the sheet, `*` and `?` allowed: all that match are read. The first sheet where it is left out."""
     cells: str | None = None

@@ -40,6 +40,7 @@ TABLES: dict[str, Table] = {
     "flows": Table("intake", intake.Flows, is_by_year=True),
     "results": Table("intake", intake.Results, is_by_year=True),
     "reported_loads": Table("intake", intake.ReportedLoads, is_by_year=True),
+    "quality_controls": Table("intake", intake.QualityControls),
     "corrections": Table("intake", intake.Corrections),
     "quarantine": Table("intake", intake.Quarantine),
     "residues": Table("reference", reference.Residues),
@@ -52,5 +53,14 @@ TABLES: dict[str, Table] = {
     "area_periods": Table("estimates", estimates.AreaPeriods, is_by_year=True),
     "changes": Table("change", change.Changes),
 }
-MEASUREMENT_TABLES = ("areas", "sites", "populations", "flows", "results", "reported_loads", "corrections")
+MEASUREMENT_TABLES = (
+    "areas",
+    "sites",
+    "populations",
+    "flows",
+    "results",
+    "reported_loads",
+    "quality_controls",
+    "corrections",
+)
 """The tables a delivery's accepted rows go to, in the order they depend on each other."""

@@ -12,6 +12,7 @@ from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
 
 OPTIONAL_NUMBERS = {
     "populations": ("population_rsd",), "sites": ("latitude", "longitude"), "corrections": ("value_from", "value_to"),
+    "quality_controls": ("control_value", "control_limit"),
 }  # fmt: skip
 """Fields of each table that carry a bare number."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"

@@ -83,6 +83,19 @@ where not a.is_repeated or not exists (
         )
 );
 
+-- What the control samples of a batch say of its results. Of several deliveries all count: a bad blank stays a bad blank.
+create or replace temp view batch_flags as
+select
+    laboratory, batch, residue,
+    joined_flags(list(distinct case
+        when control = 'blank' and control_value > control_limit then 'blank_above_loq'
+        when control = 'spike' and (control_value < 70 or control_value > 120) then 'spike_recovery'
+        when control = 'proficiency' and abs(control_value) >= 3 then 'z_unsatisfactory'
+        when control = 'proficiency' and abs(control_value) > 2 then 'z_questionable'
+    end)) as flags
+from quality_controls
+group by laboratory, batch, residue;
+
 create or replace temp view current_results as
 select
     r.* replace (
@@ -96,9 +109,11 @@ select
             when c.corrected = 'withdrawn' then 'not measured'
             else r.qualifier
         end as qualifier,
-        joined_flags([r.flags, if(c.corrected is not null, 'corrected', null)]) as flags
+        joined_flags([r.flags, q.flags, a.flags, if(c.corrected is not null, 'corrected', null)]) as flags
     )
 from delivered_results r
+left join batch_flags q on q.laboratory = r.laboratory and q.batch = r.batch and q.residue = r.residue
+left join batch_flags a on a.laboratory = r.laboratory and a.batch = r.batch and a.residue is null
 left join current_corrections c
     on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
     and is_same_value(c.value_from, r.concentration_ng_per_l);

@@ -14,8 +14,11 @@ from tests.conftest import RECEIVED, shared
 DATA = Path(__file__).parents[2] / "data"
 FILES = sorted(SHIPPED.glob("*.toml"))
 PLAIN = [
-    f"permille-{what}" for what in ("areas", "composites", "corrections", "flows", "populations", "results", "sites")
-]
+    f"permille-{what}"
+    for what in (
+        "areas", "composites", "corrections", "flows", "populations", "quality-controls", "results", "sites",
+    )
+]  # fmt: skip
 RESULTS = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 
 
