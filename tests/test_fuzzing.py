@@ -10,3 +10,8 @@ def test_no_delivery_does_what_none_may(first):
     outcomes = [judge(number) for number in range(first, first + 50)]
     assert [outcome for outcome in outcomes if outcome.problem] == []
     assert {outcome.outcome for outcome in outcomes} - {"accepted"}, "nothing has happened to them"
+
+
+@pytest.mark.parametrize("number", [114, 808, 1683, 3291, 7597, 8770])
+def test_what_once_panicked_hung_or_took_all_memory(number):
+    assert judge(number).problem == ""

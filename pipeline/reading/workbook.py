@@ -14,6 +14,7 @@ import polars as pl
 import python_calamine as calamine
 
 from pipeline.findings import DeliveryError, Finding
+from pipeline.reading import ole_guard
 from pipeline.reading.sheets import MOST_COLUMNS, Cell, RawSheet, as_sheet
 from pipeline.reading.workbook_guard import MOST_CELLS, WorkbookParts, require_bearable
 
@@ -37,6 +38,8 @@ class Workbook:
         # A protected XLSX is an OLE container that holds its cipher text in a stream of this name.
         if content.startswith(OLE) and "EncryptedPackage".encode("utf-16-le") in content:
             raise DeliveryError(Finding("password_protected", file_name))
+        if content.startswith(OLE):
+            ole_guard.require_sound(content, file_name)
         self._file_name = file_name
         self._content = content
         self._parts: WorkbookParts = require_bearable(content, file_name) if content.startswith(ZIP) else {}

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -377,6 +378,23 @@ def test_two_tables_told_apart_by_merged_headers_over_them():
     delivery = read(book(A=write), profile, "a.xlsx")
     assert delivery.messages == ()
     assert rows(delivery, "concentration_ng_per_l", "source_cell") == [(5, "C3")]
+
+
+@pytest.mark.parametrize("what", ["directory", "workbook"])
+def test_an_old_workbook_whose_sectors_run_in_a_circle_is_refused(what):
+    """A reader that follows them takes all memory, or never ends."""
+    content = bytearray((DATA / "plain.xls").read_bytes())
+    (table,) = struct.unpack_from("<I", content, 76)
+    (directory,) = struct.unpack_from("<I", content, 48)
+    entries = 512 + directory * 512
+    start = directory
+    if what == "workbook":
+        names = [content[entries + n * 128 : entries + n * 128 + 16].decode("utf-16-le") for n in range(4)]
+        place = next(n for n, name in enumerate(names) if name.startswith("Workbook"))
+        (start,) = struct.unpack_from("<I", content, entries + place * 128 + 116)
+    struct.pack_into("<I", content, 512 + table * 512 + start * 4, start)
+    delivery = read(bytes(content), own(results()), "a.xls")
+    assert "a chain of sectors runs in a circle" in delivery.messages[0]
 
 
 ODS = """<?xml version="1.0" encoding="UTF-8"?>
