@@ -85,7 +85,7 @@ def factor_to_ours(unit: str, field: str) -> float:
         factor = _registry().parse_expression(text).to(ours).magnitude
     except pint.DimensionalityError as error:
         raise UnitError(f"is not {words} (ours: {ours})") from error
-    except pint.UndefinedUnitError as error:
+    except pint.errors.PintError as error:  # unknown, or no expression at all
         raise UnitError(f"is unknown as {words} (ours: {ours})") from error
     # 1e3 * 1e9 / 1e9 in binary leaves dust in the last digit; units are ratios of short decimals.
     return float(f"{factor:.12g}")
