@@ -15,11 +15,11 @@ import polars as pl
 
 from pipeline.reading.dates import EXCEL, moment_of
 from pipeline.reading.delivery import DeliveredFile
-from pipeline.reading.headers import key
+from pipeline.reading.headers import IN_BRACKETS, key
 from pipeline.reading.sheets import HEAD_ROWS, RawSheet
 from pipeline.reading.text import encoding_of, separator_of
 from pipeline.units import OURS, UnitError, factor_to_ours
-from schemas.profile import Profile, column_letters
+from schemas.profile import FIELDS, MEASURED, Profile, column_letters
 from schemas.reference_data import residue_by_spelling
 
 _VOCABULARY = Path(__file__).parents[2] / "schemas" / "vocabularies" / "headers.csv"
@@ -28,16 +28,7 @@ _DATE_FORMATS = (
     "%m/%d/%y", "%Y/%m/%d", "%Y年%m月%d日", "%Y.%m.%d", "%Y%m%d", "%d-%b-%Y", "%d %B %Y", EXCEL,
 )  # fmt: skip
 _LIKE_A_NUMBER = re.compile(r"[+-]?\d[\d.,' ]*([eE][+-]?\d+)?")
-_IN_BRACKETS = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]\s*$")
 _MOST_WORDS = 20
-_FIELDS_OF = {
-    "results": ("site_id", "sampled_on", "composite_start_at", "composite_end_at", "sample_type", "residue",
-                "concentration", "qualifier", "lod", "loq", "laboratory", "batch", "replicate"),
-    "flows": ("site_id", "sampled_on", "flow"),
-    "populations": ("site_id", "population"),
-    "sites": ("site_id", "site_name", "area_id", "latitude", "longitude"),
-}  # fmt: skip
-_MEASURED = {"results": "concentration", "flows": "flow", "populations": "population"}
 
 
 class Draft(NamedTuple):
@@ -68,7 +59,6 @@ class _Columns(NamedTuple):
     units: list[str]
     fields: dict[str, int]
     residues: dict[int, str]
-    others: list[int]
 
 
 def draft_profile(content: bytes, file_name: str, name: str) -> Draft:
@@ -148,7 +138,8 @@ def _kinds(columns: _Columns) -> list[str]:
 
 def _table_of(sheet: RawSheet, columns: _Columns, kind: str, sheet_names: list[str]) -> _Table:
     fields = columns.fields
-    mapped = {field: number for field, number in fields.items() if field in _FIELDS_OF[kind]}
+    ours = {field.rstrip("*") for field in FIELDS[kind]}
+    mapped = {field: number for field, number in fields.items() if field in ours}
     wide = columns.residues if kind == "results" else {}
     data = sheet.cells.filter(pl.col("row_number") > max(columns.header_row, columns.unit_row or 0))
     lines = ["[[tables]]", f'table = "{kind}"']
@@ -157,7 +148,7 @@ def _table_of(sheet: RawSheet, columns: _Columns, kind: str, sheet_names: list[s
         lines.append(f"sheet = {_quoted(sheet.name)}")
     lines.append(f"header_row = {columns.header_row}")
     where = f"sheet {sheet.name!r}: " if sheet.name else ""
-    measured = _MEASURED.get(kind)
+    measured = MEASURED.get(kind)
     values = list(wide) or [mapped[measured]] if measured and (wide or measured in mapped) else []
     if measured:
         lines += _unit_lines(sheet, columns, values, measured, where, to_decide)
@@ -210,19 +201,17 @@ def _columns_of(sheet: RawSheet) -> _Columns | None:
         fields: dict[str, int] = {}
         found: dict[int, str] = {}
         for number, text in enumerate(texts, start=1):
-            bare = key(_IN_BRACKETS.sub("", text))
+            bare = key(IN_BRACKETS.sub("", text))
             if field := known.get(key(text)) or known.get(bare):
                 fields.setdefault(field, number)
             elif residue := residues.get(bare) or residues.get(key(text)):
                 found[number] = residue
         if len(fields) + len(found) > most:
             most = len(fields) + len(found)
-            taken = {*fields.values(), *found}
-            others = [n for n in range(1, len(texts) + 1) if n not in taken and texts[n - 1]]
             unit_row = _unit_row(sheet, row)
             units = sheet.row(unit_row) if unit_row else []
             units += [""] * (len(texts) - len(units))
-            best = _Columns(row, unit_row, texts, units, fields, found, others)
+            best = _Columns(row, unit_row, texts, units, fields, found)
     return best
 
 
@@ -252,7 +241,7 @@ def _unit_lines(
         if odd:
             to_decide.append(f"{where}the unit row holds no unit of a {measured} over {', '.join(odd)}.")
         return [f"unit_row = {columns.unit_row}"]
-    in_header = [found.group(1) for n in values if (found := _IN_BRACKETS.search(columns.texts[n - 1]))]
+    in_header = [found.group(1) for n in values if (found := IN_BRACKETS.search(columns.texts[n - 1]))]
     if values and len(in_header) == len(values) and all(_is_unit(text, measured) for text in in_header):
         return ["is_unit_in_header = true"]
     to_decide.append(f"{where}unit: nothing states that of the {measured}. Ask the sender.")

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.reading.sheets import HEAD_ROWS, RawSheet
 from schemas.profile import TableProfile, column_letters
 
-_IN_BRACKETS = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]\s*$")
+IN_BRACKETS = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]\s*$")
 
 
 def key(text: str) -> str:
@@ -51,7 +51,7 @@ class Headers:
 
     def unit_in_brackets(self, number: int) -> str | None:
         """What stands in the last brackets of a header: `ng/L` of `Cotinine (ng/L)`."""
-        found = _IN_BRACKETS.search(self.texts[number - 1])
+        found = IN_BRACKETS.search(self.texts[number - 1])
         return found.group(1).strip() or None if found else None
 
     def row_over(self, row_number: int | None) -> list[str]:

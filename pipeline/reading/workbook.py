@@ -36,9 +36,9 @@ class Workbook:
 
     def __init__(self, content: bytes, file_name: str) -> None:
         # A protected XLSX is an OLE container that holds its cipher text in a stream of this name.
-        if content.startswith(OLE) and "EncryptedPackage".encode("utf-16-le") in content:
-            raise DeliveryError(Finding("password_protected", file_name))
         if content.startswith(OLE):
+            if "EncryptedPackage".encode("utf-16-le") in content:
+                raise DeliveryError(Finding("password_protected", file_name))
             ole_guard.require_sound(content, file_name)
         self._file_name = file_name
         self._content = content
@@ -68,7 +68,8 @@ class Workbook:
         columns = [_as_text(cells, decimal) for cells in zip(*rows, strict=True)]
         left = [pl.Series([None] * len(rows), dtype=pl.String)] * first_column
         cells = pl.DataFrame([series.alias(f"c{i}") for i, series in enumerate([*left, *columns], start=1)])
-        problems = (*self._problems(name, sheet), *merged)
+        # Of a head only the headers are read, and asking an XLS or ODS for its errors reads it all once more.
+        problems = (*self._problems(name, sheet), *merged) if n_rows is None else ()
         return as_sheet(
             name, cells, first_row=first_row + 1, problems=problems, hidden_rows=tuple(self._hidden_rows(name))
         )
