@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.explain import Archive, DayExplained, PeriodExplained, Source
+    from pipeline.places import Questions
     from pipeline.settings import Workspace
 
 DONE, FAILED, WRONG_USAGE, QUARANTINED = 0, 1, 2, 3
@@ -222,6 +223,11 @@ def status(
             f"Correction not applied: {row['site_id']}, {row['residue'] or 'flow'}, {row['sampled_on']}: nobody"
             f" believes the value {row['value_from'] if row['value_from'] is not None else 'below a limit'} any more."
         )
+    for row in now.idle_decisions.iter_rows(named=True):
+        _say(
+            f"Decision that fits nothing: number {row['site_code']} of {row['numbering'] or 'ours'} is in no delivery:"
+            " correct it (column number or numbering)."
+        )
     counts = dict(now.tables.iter_rows())
     lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
     if lacking and not counts["reported_loads"]:
@@ -279,12 +285,8 @@ def change(
         (pl.col("level") == level.value) & pl.col("protocol").is_in(known if wanted == "all" else [wanted])
     )
     rows = rows.sort("protocol", "drug", "unit_id")
-    if form is Format.csv:
-        from dashboards.downloads import neutralised
-
-        typer.echo(neutralised(rows).write_csv(), nl=False)
-    elif form is Format.json:
-        typer.echo(rows.write_json())
+    if form is not Format.table:
+        _print_data(rows, form)
     else:
         _print_changes(rows, level)
 
@@ -368,6 +370,56 @@ def profile_test(
         raise typer.Exit(QUARANTINED)
 
 
+fetch_app = typer.Typer(no_args_is_help=True, help="Fetch published data. No other command asks the network.")
+app.add_typer(fetch_app, name="fetch")
+
+
+@fetch_app.command("euda")
+def fetch_euda(
+    data_url: Annotated[str, typer.Option(help="Address of the data file; the settings' if left out.")] = "",
+    sites_url: Annotated[str, typer.Option(help="Address of the site table; the settings' if left out.")] = "",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Download the European Union Drugs Agency's data file and site table into the inbox: both, or neither.
+
+    The addresses change with each yearly release: euda_data_url and euda_sites_url in permille.toml. What was fetched
+    from where stands in the workspace's fetched.jsonl.
+
+    Example: permille fetch euda --workspace europe
+
+    Example: permille fetch euda --data-url https://.../all-data.csv --sites-url https://.../sites.csv
+    """
+    from pipeline import fetch as fetching
+    from schemas.profile import ProfileError
+
+    here = _open(workspace)
+    is_terminal = sys.stderr.isatty()
+
+    def progress(text: str) -> None:
+        if is_terminal:  # in place of the line before; an empty one takes it away
+            typer.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+    try:
+        try:
+            fetched = fetching.fetch_euda(here, data_url=data_url, sites_url=sites_url, progress=progress)
+        finally:
+            progress("")
+    except (fetching.FetchError, ProfileError) as error:
+        _fail(str(error))
+    for file in fetched:
+        size = f"{file.size_bytes:,} bytes, profile {file.profile}"
+        what = "laid into the inbox" if file.is_new else "unchanged, nothing was written"
+        _say(f"{file.what}: {what}: {file.file} ({size}; licence: {file.licence or 'not stated'})")
+        if file.beside is not None:
+            _say(
+                f"  Another content under the same headers was delivered before: {file.beside}. If that is another"
+                " release, numbers may have come to mean other places: after the run 'permille sites questions' tells"
+                " which wait for your decision."
+            )
+    if any(file.is_new for file in fetched):
+        typer.echo(f"Then: permille run --workspace {here.folder}")
+
+
 @app.command()
 def explain(
     site: Annotated[str, typer.Argument(help="The site, as in the table sites.")],
@@ -432,6 +484,119 @@ def history(
         _print_source(source)
 
 
+sites_app = typer.Typer(no_args_is_help=True, help="Sites: which of ours a sender's number stands for.")
+app.add_typer(sites_app, name="sites")
+
+
+@sites_app.command("questions")
+def sites_questions(
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Which numbers are in doubt, and what speaks for what? Their rows wait in quarantine.
+
+    Example: permille sites questions --workspace europe
+    """
+    found, _ = _questions(workspace)
+    if form is not Format.table:
+        _print_data(found.open, form)
+        return
+    if found.open.is_empty():
+        typer.echo("No number is in doubt.")
+    for row in found.open.iter_rows(named=True):
+        edition = f" of edition {row['release']}" if row["release"] else ""
+        whose = f" of {row['numbering']}" if row["numbering"] else ""
+        said = f"site {row['site_id']}" if row["site_id"] else "nothing"
+        _say(f"{row['site_code']} ('{row['site_label'] or ''}'){whose}{edition}: the evidence speaks for {said}:"
+             f" {row['evidence']}")  # fmt: skip
+    for row in found.perhaps_one.iter_rows(named=True):
+        _say(
+            f"Perhaps one site: {row['site_id']} and {row['other_site_id']}: {row['n_same']} of {row['n_shared']}"
+            " values stated for both are the same. A decision with the other's site_id makes them one."
+        )
+    if found.open.height:
+        typer.echo(f"{found.open.height} numbers wait. To decide them: permille sites propose FILE --by YOUR-NAME")
+
+
+@sites_app.command("propose")
+def sites_propose(
+    file: Annotated[Path, typer.Argument(help="Where to write it: a CSV file.")],
+    by: Annotated[
+        str | None, typer.Option(help="Who decides. Left out, the file is no decision until a person fills in who.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write the open questions as a file of decisions, filled in as the evidence speaks.
+
+    Read it, correct it, sign it (column who), lay it into the inbox and run. Decisions are data: they are archived,
+    and a later one supersedes an earlier.
+
+    Example: permille sites propose who-is-who.csv --by "A. Analyst"
+    """
+    from datetime import UTC, datetime
+
+    from dashboards.downloads import write_csv
+    from pipeline.places import proposal
+
+    if file.exists():
+        _fail(f"{file} is there already: name another file, or remove it.")
+    found, here = _questions(workspace)
+    rows = proposal(found, by, datetime.now(UTC).date() if by else None)
+    if rows.is_empty():
+        typer.echo("No number is in doubt: nothing was written.")
+        return
+    write_csv([rows], file)
+    n_open = int((rows["site_id"] == "").sum())
+    _say(f"{rows.height} decisions written to {file}{f'; {n_open} have no site_id yet' if n_open else ''}.")
+    typer.echo(f"Read it{'' if by else ', fill in who and date'}, lay it into {here.inbox}, then: permille run")
+
+
+@sites_app.command("report")
+def sites_report(most: MostOption = 50, workspace: WorkspaceOption = None) -> None:
+    """What was renumbered, relabelled and restated between the editions of a sender?
+
+    Example: permille sites report --most 0
+    """
+    import polars as pl
+
+    from pipeline.places import report
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = _open(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            found = report(warehouse)
+    except WarehouseError as error:
+        _fail(str(error))
+    names = found.names
+    if names.is_empty():
+        typer.echo("No sender has numbers of its own here.")
+    else:
+        sums = names.select(pl.col("is_renumbered", "is_relabelled", "is_new", "is_gone").sum()).row(0)
+        typer.echo(
+            f"{names.height} sites: {sums[0]} renumbered, {sums[1]} relabelled, {sums[2]} new since the first edition,"
+            f" {sums[3]} not in the last; {found.reused.height} numbers stand for several sites"
+        )
+    shown = ["site_id", "numbers", "names"]
+    for title, mark in (("Renumbered", "is_renumbered"), ("Relabelled", "is_relabelled"), ("Not in the last edition",
+                        "is_gone")):  # fmt: skip
+        rows = names.filter(mark).select(shown)
+        if rows.height:
+            _print_table(f"\n{title}{_first(rows, most)}", rows.head(most or rows.height))
+    if found.reused.height:
+        _print_table(f"\nNumbers given to another place{_first(found.reused, most)}",
+                     found.reused.head(most or found.reused.height))  # fmt: skip
+    for table, rows in found.restated.group_by("table_name", maintain_order=True):
+        changed = rows.filter("is_restated")
+        typer.echo(f"\n{table[0]}: {rows.height} values were stated again, {changed.height} of them otherwise")
+        if changed.height:
+            _print_table("", changed.head(most or changed.height).drop("table_name", "is_restated"))
+    gone = found.no_longer_stated
+    if gone.height:
+        _print_table(f"\nStated by an earlier edition, and no longer by the last{_first(gone, most)}",
+                     gone.head(most or gone.height))  # fmt: skip
+
+
 def main() -> None:
     """The command `permille`."""
     for stream in (sys.stdout, sys.stderr):
@@ -488,6 +653,33 @@ def _archive(here: "Workspace") -> "Archive":
         return Archive(here.archive, all_profiles(here.profiles))
     except ProfileError as error:
         _fail(str(error))
+
+
+def _questions(folder: Path | None) -> "tuple[Questions, Workspace]":
+    from pipeline.intake import all_profiles
+    from pipeline.places import questions
+    from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.profile import ProfileError
+
+    here = _open(folder)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            return questions(here, warehouse, all_profiles(here.profiles)), here
+    except (WarehouseError, ProfileError) as error:
+        _fail(str(error))
+
+
+def _first(rows: "pl.DataFrame", most: int) -> str:
+    return f" (the first {most} of {rows.height})" if most and rows.height > most else f" ({rows.height})"
+
+
+def _print_data(rows: "pl.DataFrame", form: Format) -> None:
+    if form is Format.csv:
+        from dashboards.downloads import neutralised
+
+        typer.echo(neutralised(rows).write_csv(), nl=False)
+    else:
+        typer.echo(rows.write_json())
 
 
 def _say(text: str, *, err: bool = False) -> None:

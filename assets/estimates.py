@@ -12,13 +12,13 @@ KINDS = {"sql", "duckdb"}
 
 
 @dg.asset(
-    deps=["deliveries", "results", "flows", "populations", "quality_controls", "corrections"],
+    deps=["deliveries", "results", "flows", "flow_readings", "populations", "quality_controls", "corrections"],
     kinds=KINDS, code_version=sql_version("loads"), pool="warehouse", **describe("loads"),
 )  # fmt: skip
 def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Concentration times flow, per 1000 inhabitants."""
     with workspace.warehouse() as warehouse:
-        estimates.compute(warehouse, "loads")
+        estimates.compute(warehouse, "loads", flow_fill=workspace.get().settings.flow_fill)
         return materialized(warehouse, "loads")
 
 

@@ -41,14 +41,15 @@ def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TABLES["protocols"].types, orient="row")
 
 
-def compute(warehouse: Warehouse, table: str) -> None:
+def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> None:
     """Computes one table of the estimates anew, every year of sampling in it, in one transaction.
 
-    Parameters: `table` one of `SOURCES`.
+    Parameters: `table` one of `SOURCES`; `flow_fill` the setting, for `loads`.
     """
+    bound = {"flow_fill": flow_fill} if table == "loads" else None
     with warehouse.transaction():
         for year in warehouse.years(*SOURCES[table], table):
-            warehouse.compute(table, year)
+            warehouse.compute(table, year, bound)
 
 
 def periods(warehouse: Warehouse) -> list[str]:

@@ -19,7 +19,19 @@ from schemas.flags import FLAGS
 from schemas.profile import Profile, column_number
 
 _NEAR = 1e-9
+_CALLED = """(
+    select string_agg(distinct said, ', ' order by said)
+    from (
+        select
+            delivery_id, site_id,
+            concat_ws(' ', site_code, '"' || site_label || '"', '(' || alias_basis || ')') as said
+        from site_aliases
+        where numbering is not null
+    ) a
+    where a.delivery_id = r.delivery_id and a.site_id = r.site_id
+) as called"""
 _OURS = {
+    "flow_readings": "flow_m3_per_day",
     "results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",
     "flows": "flow_m3_per_day", "populations": "population", "corrections": "value_to",
 }  # fmt: skip
@@ -282,9 +294,21 @@ def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
         bound = {key: value for key, value in asked.items() if f"${key}" in text}
         there = warehouse.query(text, bound).to_series().to_list()
         if str(asked[name]) not in there:
+            if name == "site" and (called := _called_so(warehouse, str(asked[name]))):
+                raise ExplainError(f"{str(asked[name])!r} is a sender's number; it stands for {called}: name the site")
             shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
             raise ExplainError(f"there is no {name} {str(asked[name])!r} here; there are {shown or 'none'}")
     raise ExplainError(f"there is no figure of {', '.join(map(str, asked.values()))}: see 'permille status'")
+
+
+def _called_so(warehouse: Warehouse, code: str) -> str:
+    """The sites that a sender's number stands for, by edition."""
+    rows = warehouse.query(
+        "select distinct site_id || ' (' || concat_ws(' ', numbering, release) || ')' as said"
+        " from site_aliases where site_code = $code and numbering is not null and site_id is not null order by 1",
+        {"code": code},
+    )
+    return ", ".join(rows["said"])
 
 
 def _sources(
@@ -293,7 +317,8 @@ def _sources(
     """The rows of a day that are believed, and those that later deliveries took the place of."""
     rows = warehouse.query(
         # The table's name is one of two of our own.
-        f'select r.*, d.file_name, d.received_at, d.profile from "{table}" r join deliveries d using (delivery_id)'  # noqa: S608
+        f'select r.*, d.file_name, d.received_at, d.profile, {_CALLED} from "{table}" r'  # noqa: S608
+        " join deliveries d using (delivery_id)"
         " where r.site_id = $site and r.sampled_on = $day and r.residue = $residue"
         " order by d.received_at, r.delivery_id, r.row_number, r.source_column",
         of_day,
@@ -313,10 +338,11 @@ def _sources(
 def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
     ours = _OURS[table]
     told = {
-        "qualifier": row.get("qualifier"), "lod_ng_per_l": row.get("lod_ng_per_l"),
+        "called": row.get("called"), "qualifier": row.get("qualifier"), "lod_ng_per_l": row.get("lod_ng_per_l"),
         "loq_ng_per_l": row.get("loq_ng_per_l"), "laboratory": row.get("laboratory"), "batch": row.get("batch"),
         "replicate": row.get("replicate"), "sample_type": row.get("sample_type"),
         "composite_start_at": row.get("composite_start_at"), "composite_end_at": row.get("composite_end_at"),
+        "flow of": row.get("flow_basis"), "read_at": row.get("read_at"), "readings in all": row.get("n_readings"),
         "population_method": row.get("population_method"), "valid_from": row.get("valid_from"),
         "valid_to": row.get("valid_to"), "flags": row.get("flags"), "corrected": row.get("corrected"),
         "from": row.get("value_from"), "why": row.get("justification"), "by": row.get("author"),
@@ -334,11 +360,53 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
     )  # fmt: skip
 
 
+_FLOWS_BEHIND = """
+select f.*, d.file_name, d.received_at, d.profile, $basis as flow_basis
+from current_flows f
+join deliveries d using (delivery_id)
+join day_results m on m.site_id = f.site_id and m.sampled_on = $day and m.residue = $residue
+where f.site_id = $site
+    and case $basis
+        when 'days'
+            then f.sampled_on between first_day_covered(m.from_at) and last_day_covered(m.to_at)
+        when 'filled'
+            then isodow(f.sampled_on) = isodow($day) and date_trunc('month', f.sampled_on) = date_trunc('month', $day)
+        else f.sampled_on = $day
+    end
+order by f.sampled_on
+"""
+# Of the readings the first and the last, and how many there are between.
+_READINGS_BEHIND = """
+with
+asked as (
+    select if($basis = 'window', from_at, $day::timestamp) as from_at,
+        if($basis = 'window', to_at, $day::timestamp + interval 1 day) as to_at
+    from day_results
+    where site_id = $site and sampled_on = $day and residue = $residue
+),
+behind as (
+    select f.*, count(*) over () as n_readings,
+        row_number() over (order by read_at) as number, row_number() over (order by read_at desc) as from_end
+    from current_flow_readings f, asked
+    where f.site_id = $site
+        -- The readings around the window too: between them it is cut.
+        and f.read_at >= coalesce((select max(to_at) filter (where to_at <= asked.from_at) from flow_segments
+            where site_id = $site), (select min(from_at) from flow_segments where site_id = $site))
+        and f.read_at <= coalesce((select min(from_at) filter (where from_at >= asked.to_at) from flow_segments
+            where site_id = $site), (select max(to_at) from flow_segments where site_id = $site))
+)
+select b.*, d.file_name, d.received_at, d.profile, $basis as flow_basis
+from behind b join deliveries d using (delivery_id)
+where number = 1 or from_end = 1
+order by number
+"""
+
+
 def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[str, Any]) -> list[Source]:
+    readings = load["flow_basis"] in ("window", "readings of the day")
     flow = warehouse.query(
-        "select f.*, d.file_name, d.received_at, d.profile from current_flows f join deliveries d using (delivery_id)"
-        " where f.site_id = $site and f.sampled_on = $day",
-        {"site": load["site_id"], "day": load["sampled_on"]},
+        _READINGS_BEHIND if readings else _FLOWS_BEHIND,
+        {"site": load["site_id"], "day": load["sampled_on"], "residue": load["residue"], "basis": load["flow_basis"]},
     )
     population = warehouse.query(
         "select p.*, d.file_name, d.received_at, d.profile"
@@ -350,7 +418,7 @@ def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[s
          "population": load["population"]},
     )  # fmt: skip
     return [
-        *(_source(row, "flows", archive) for row in flow.iter_rows(named=True)),
+        *(_source(row, "flow_readings" if readings else "flows", archive) for row in flow.iter_rows(named=True)),
         *(_source(row, "populations", archive) for row in population.iter_rows(named=True)),
     ]
 

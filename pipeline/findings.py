@@ -16,6 +16,8 @@ class Rule(NamedTuple):
     remedy: str
 
 
+DECIDE = "A person decides: 'permille sites propose' writes down what speaks for what."
+
 RULES: dict[str, Rule] = {
     # --- about the whole file ------------------------------------------------------------------------
     "empty_file": Rule("the file is empty", "Ask the sender for it again."),
@@ -127,6 +129,21 @@ RULES: dict[str, Rule] = {
         "site {value} is unknown",
         "Deliver a site list that holds it (the rows are then taken in by themselves), or map it in the profile under"
         " values.site_id.",
+    ),
+    # --- which site is it ------------------------------------------------------------------------------
+    "number_means_another_place": Rule(
+        "number {value} was {detail}; whether the place was renamed or the number given to another is not known", DECIDE
+    ),
+    "two_numbers_one_name": Rule("the numbers {detail}; which of them is meant is not known", DECIDE),
+    "place_has_moved": Rule("the place of number {value} lies {detail} from where it lay", DECIDE),
+    "name_of_another_sender": Rule("number {value} has the name of site {detail}, which another sender named", DECIDE),
+    "number_without_name": Rule("number {value} stands for several places, and the row does not say which", DECIDE),
+    "number_of_no_list": Rule(
+        "number {value} is in none of the sender's lists of this edition",
+        "Deliver the list, or decide which site it is: 'permille sites propose'.",
+    ),
+    "no_decision_for_day": Rule(
+        "number {value} was decided for other days than this one", "Add a decision that holds on the day."
     ),
     "duplicate_row": Rule("the same record stands more than once in the file", "Keep the right one and deliver again."),
 }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.findings import FINDING, DeliveryError, Finding, with_messages
+from pipeline.identity import CLAIM, Register, claims_of, empty_register, resolve, with_our_sites
 from pipeline.judge import judge
 from pipeline.reading.delivery import DeliveredFile, ReadTable, choose_profile, read_delivery, unread_sheets
 from pipeline.settings import Workspace
@@ -26,13 +27,15 @@ from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "4"
+READER_VERSION = "5"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _log = logging.getLogger("permille")
 _MOST_TOLD = 5
 _HARMLESS = ("unread_column", "hidden_rows", "derived_differs")
 """Notes beside which a delivery counts as accepted: nothing of it was left out."""
+_TURNS = ({"site_decisions"}, {"areas", "sites"})
+"""What other deliveries need is taken in before them."""
 _UNFINISHED = (".part", ".crdownload", ".tmp", ".download")
 _OUR_FIELD = {"concentration_ng_per_l": "concentration", "flow_m3_per_day": "flow", "lod_ng_per_l": "lod",
               "loq_ng_per_l": "loq", "reported_load_mg_per_day_per_1000": "reported_load"}  # fmt: skip
@@ -46,12 +49,14 @@ class Delivery(NamedTuple):
         quarantine: rows of the table `quarantine`.
         notes: what is wrong with the file or a sheet of it as a whole, or was left unread.
         record: the row of the table `deliveries`.
+        aliases: rows of the table `site_aliases`: what it calls its sites.
     """
 
     accepted: dict[str, pl.DataFrame]
     quarantine: pl.DataFrame
     notes: list[Finding]
     record: pl.DataFrame
+    aliases: pl.DataFrame
 
     @property
     def status(self) -> str:
@@ -63,7 +68,7 @@ class Delivery(NamedTuple):
         """What was found, a line each: about the file and its sheets first, then about rows."""
         refused = {note.rule for note in self.notes}
         rows = self.quarantine.filter(~pl.col("rule").is_in(sorted(refused)))
-        return (*(note.message for note in self.notes), *rows["message"])
+        return (*(note.message for note in self.notes), *rows["message"].unique(maintain_order=True))
 
     @property
     def n_quarantined(self) -> int:
@@ -103,11 +108,12 @@ def read_and_judge(
     known_sites: Iterable[str] | None,
     received_at: datetime,
     profile_name: str | None = None,
+    register: Register | None = None,
 ) -> Delivery:
     """A delivery from a file's content. Nothing is stored.
 
     Parameters: `received_at` in UTC without a zone; `profile_name` forces a profile instead of finding one;
-    `known_sites` None leaves sites unchecked, for want of a list.
+    `known_sites` None leaves sites unchecked, for want of a list; `register` is what is known of who is who.
     Never raises for what a delivery holds: what is wrong stands in the result.
     """
     delivery_id = hashlib.sha256(content).hexdigest()
@@ -121,6 +127,7 @@ def read_and_judge(
     accepted: dict[str, pl.DataFrame] = {}
     quarantine: list[pl.DataFrame] = [_empty("quarantine")]
     sites = None if known_sites is None else set(known_sites)
+    tables, aliases = _identified(tables, profile, register or empty_register(), delivery_id, file_name, received_at)
     n_rows = 0
     for read in tables:
         if read.refused is not None:
@@ -145,7 +152,23 @@ def read_and_judge(
         delivery_id, file_name, received_at, profile, notes, n_rows=n_rows, n_accepted=n_accepted,
         n_quarantined=held_rows.height,
     )  # fmt: skip
-    return Delivery(accepted, held_rows, notes, record)
+    return Delivery(accepted, held_rows, notes, record, aliases)
+
+
+def _identified(
+    tables: list[ReadTable], profile: Profile, register: Register, delivery_id: str, file_name: str,
+    received_at: datetime,
+) -> tuple[list[ReadTable], pl.DataFrame]:  # fmt: skip
+    """The tables with our sites in place of the sender's numbers, and the rows of `site_aliases`."""
+    records = [read.records for read in tables if read.records is not None]
+    claims = claims_of(
+        records, profile.numbering, delivery_id=delivery_id, file_name=file_name, received_at=received_at
+    )
+    resolved = resolve(register.after(claims))
+    resolved = resolved.filter(pl.col("delivery_id") == delivery_id)
+    found = iter(with_our_sites(records, resolved, file_name=file_name, received_at=received_at))
+    ours = [read if read.records is None else read._replace(records=next(found)) for read in tables]
+    return ours, resolved.select(_types("site_aliases"))
 
 
 def _judged(
@@ -156,7 +179,7 @@ def _judged(
     rows, found, names = _together(parts)
     findings = [found]
     place = [pl.lit(file_name).alias("file_name"), pl.col("sheet"), pl.col("row_number")]
-    readable = rows.join(found, on="record", how="anti", maintain_order="left")
+    readable = _without(rows, found)
 
     def header_of(column: str) -> pl.Expr:
         return pl.col("part").replace_strict({part: known.get(column, column) for part, known in enumerate(names)})
@@ -178,7 +201,10 @@ def _judged(
                 pl.lit(f"({received_at:%Y-%m-%d})").alias("detail"),
             )
         )  # fmt: skip
-    verdicts = judge(readable.drop("record", "part"), TABLES[table].model)
+    columns = list(TABLES[table].types)
+    verdicts = judge(readable.select(columns), TABLES[table].model)
+    if verdicts.is_empty() and not any(frame.height for frame in findings):
+        return rows.select(columns), _empty("quarantine")
     measured = MEASURED.get(table, "")
     ours = next((name for name, field in _OUR_FIELD.items() if field == measured), measured)
     is_measured = pl.col("column").is_in([ours, ""])
@@ -212,8 +238,12 @@ def _judged(
         .with_columns(file_name=pl.lit(file_name), target_table=pl.lit(table), value_as_written=pl.col("value"))
         .select(_types("quarantine"))
     )  # fmt: skip
-    accepted = rows.join(held, on="record", how="anti", maintain_order="left").drop("record", "part")
-    return accepted, quarantine
+    return _without(rows, held).select(columns), quarantine
+
+
+def _without(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The rows about whose records nothing was found."""
+    return rows.filter(~pl.col("record").is_in(found["record"].implode())) if found.height else rows
 
 
 def _together(parts: list[ReadTable]) -> tuple[pl.DataFrame, pl.DataFrame, list[dict[str, str]]]:
@@ -298,7 +328,7 @@ def _refused(
     record = _record(delivery_id, file_name, received_at, None, [finding], n_rows=0, n_accepted=0, n_quarantined=0)
     # By other profiles it may be readable.
     record = record.with_columns(profile_digest=pl.lit(_digest_of(profiles)))
-    return Delivery({}, _empty("quarantine"), [finding], record)
+    return Delivery({}, _empty("quarantine"), [finding], record, _empty("site_aliases"))
 
 
 def _record(
@@ -387,9 +417,11 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
     Sites are those the workspace knows; without a warehouse there is no site list yet and sites go unchecked.
     """
     known: set[str] | None = None
+    register = None
     if workspace is not None and workspace.published.is_file():
         with Warehouse.open(workspace.published, read_only=True) as warehouse:
             known = set(warehouse.query("select site_id from current_sites")["site_id"])
+            register = site_register(warehouse)
     return read_and_judge(
         path.read_bytes(),
         path.name,
@@ -397,7 +429,24 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
         known_sites=known,
         received_at=received_at(path),
         profile_name=profile_name,
+        register=register,
     )
+
+
+def _claims(delivery: Delivery) -> pl.DataFrame:
+    """What a delivery that was judged calls its sites."""
+    aliases = delivery.aliases.with_columns(pl.lit(delivery.record["received_at"].item()).alias("received_at"))
+    return aliases.select(list(CLAIM)).cast(CLAIM).unique(["delivery_id", "site_code", "site_label"])  # type: ignore[arg-type]
+
+
+def site_register(warehouse: Warehouse) -> Register:
+    """What a warehouse holds of who is who."""
+    claims = warehouse.query(
+        "select delivery_id, received_at, numbering, release, site_code, site_label, latitude, longitude"
+        " from (select distinct on (delivery_id, site_code, site_label) * from site_aliases)"
+        " join deliveries using (delivery_id) order by all"
+    )
+    return Register(claims.cast(CLAIM), warehouse.query("select * from current_site_decisions order by all"))  # type: ignore[arg-type]
 
 
 def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) -> IntakeReport:
@@ -415,10 +464,9 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
         in_inbox = list_inbox(workspace.inbox, profiles)
         candidates = _candidates(in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse), tell)
         due = [name for name, found in candidates.items() if _is_due(known.get(name), profiles, found)]
-        # Site lists first, so that the rows of their sites need not be judged twice.
-        order = sorted(
-            due, key=lambda name: (_is_measurement(candidates[name].file, profiles), candidates[name].file.name)
-        )
+        # Decisions and site lists first, so that the rows of their sites need not be judged twice.
+        order = sorted(due, key=lambda name: (_turn(candidates[name].file, profiles), candidates[name].file.name))
+        register = site_register(warehouse)
         for number, delivery_id in enumerate(order, start=1):
             content = _content(candidates[delivery_id], delivery_id, tell)
             if content is None:
@@ -426,16 +474,20 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
             file, saved, _ = candidates[delivery_id]
             delivery = read_and_judge(
                 content, file.name, profiles=profiles, known_sites=_sites(warehouse), received_at=saved,
-                profile_name=file.profile_name,
+                profile_name=file.profile_name, register=register,
             )  # fmt: skip
             _archive(file.name, content, delivery_id, workspace.archive, saved)
             _store(warehouse, delivery)
+            # Read anew only where something was decided: there are thousands of deliveries in a workspace.
+            is_decision = not delivery.accepted.get("site_decisions", _empty("site_decisions")).is_empty()
+            register = site_register(warehouse) if is_decision else register.after(_claims(delivery))
             taken.append(delivery)
             tell(f"[{number}/{len(order)}] {_line(delivery)}")
             for message in delivery.messages[:_MOST_TOLD]:
                 tell(f"    {message}")
             if len(delivery.messages) > _MOST_TOLD:
                 tell(f"    ... and {len(delivery.messages) - _MOST_TOLD} more: 'permille status' lists them")
+        taken += _identify_again(warehouse, candidates, profiles, tell)
         taken += _judge_again(warehouse, candidates, profiles, tell)
     for delivery_id, found in candidates.items():
         if found.is_in_inbox and delivery_id in known and not (workspace.archive / delivery_id).exists():
@@ -516,13 +568,50 @@ def _content(found: _Candidate, delivery_id: str, tell: Callable[[str], None]) -
     return None
 
 
-def _is_measurement(file: InboxFile, profiles: Mapping[str, Profile]) -> bool:
-    """False for lists of areas and sites, which other deliveries need."""
+def _turn(file: InboxFile, profiles: Mapping[str, Profile]) -> int:
+    """When a file is taken: decisions first, then lists of areas and sites, then what needs them."""
     try:
         profile = choose_profile(DeliveredFile(file.path.read_bytes(), file.name), profiles, file.profile_name)
     except (DeliveryError, OSError):
-        return True
-    return not any(table.table in ("areas", "sites") for table in profile.tables)
+        return len(_TURNS)
+    tables = {table.table for table in profile.tables}
+    return next((turn for turn, first in enumerate(_TURNS) if tables & first), len(_TURNS))
+
+
+def _identify_again(
+    warehouse: Warehouse, candidates: Mapping[str, _Candidate], profiles: Mapping[str, Profile],
+    tell: Callable[[str], None],
+) -> list[Delivery]:  # fmt: skip
+    """Takes deliveries in anew in which a number stands for another site by now, or is in doubt: a decision was made,
+    or a delivery has come in that is older."""
+    register = site_register(warehouse)
+    types = TABLES["site_aliases"].types
+    now = resolve(register).select(_types("site_aliases")).unique()
+    stored = warehouse.query("select * from site_aliases").cast(types)  # type: ignore[arg-type]
+    keys = list(types)
+    differs = pl.concat(
+        one.join(other, on=keys, how="anti", nulls_equal=True) for one, other in ((now, stored), (stored, now))
+    )["delivery_id"]
+    records = warehouse.query("select delivery_id, file_name, profile, received_at from deliveries").filter(
+        pl.col("delivery_id").is_in(differs.unique().implode())
+    )
+    again = []
+    due = sorted(
+        (row for row in records.iter_rows(named=True) if row["delivery_id"] in candidates),
+        key=lambda row: (_turn(candidates[row["delivery_id"]].file, profiles), row["file_name"], row["delivery_id"]),
+    )
+    for row in due:
+        content = _content(candidates[row["delivery_id"]], row["delivery_id"], tell)
+        if content is None:
+            continue
+        delivery = read_and_judge(
+            content, row["file_name"], profiles=profiles, known_sites=_sites(warehouse), received_at=row["received_at"],
+            profile_name=row["profile"], register=register,
+        )  # fmt: skip
+        _store(warehouse, delivery)
+        again.append(delivery)
+        tell(f"again, for who is who has changed: {_line(delivery)}")
+    return again
 
 
 def _judge_again(
@@ -545,7 +634,7 @@ def _judge_again(
             continue
         delivery = read_and_judge(
             content, row["file_name"], profiles=profiles, known_sites=sites, received_at=row["received_at"],
-            profile_name=row["profile"],
+            profile_name=row["profile"], register=site_register(warehouse),
         )  # fmt: skip
         before = warehouse.query("select * from quarantine where delivery_id = $id", {"id": row["delivery_id"]})
         if before.sort(pl.all()).equals(delivery.quarantine.sort(pl.all())):
@@ -560,10 +649,11 @@ def _store(warehouse: Warehouse, delivery: Delivery) -> None:
     """One delivery in one transaction, in place of what was stored of it before."""
     delivery_id = delivery.record["delivery_id"].item()
     with warehouse.transaction():
-        for table in (*MEASUREMENT_TABLES, "quarantine", "deliveries"):
+        for table in (*MEASUREMENT_TABLES, "site_aliases", "quarantine", "deliveries"):
             warehouse.delete_delivery(table, delivery_id)
         for table, frame in delivery.accepted.items():
             warehouse.insert(table, frame)
+        warehouse.insert("site_aliases", delivery.aliases)
         warehouse.insert("quarantine", delivery.quarantine)
         warehouse.insert("deliveries", delivery.record)
 

@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """Title of the published pages."""
     protocol: str = "permille"
     """The protocol of the headline."""
+    flow_fill: Literal["none", "weekday-median"] = "none"
+    """What stands in for a missing flow: nothing, or the median of the same weekday in the month, flagged."""
     baseline: str = "first"
     """Period compared against: 2023, 2023-Q1, 2023-03, or `first` for the first year with data."""
     current: str = "last"
@@ -50,6 +52,10 @@ class Settings(BaseSettings):
     site: Path = Path("site")
     profiles: Path = Path("profiles")
     archive: Path = Path("archive")
+    euda_data_url: str = ""
+    """Address of the agency's data file, for `permille fetch euda`. No default: it changes with each yearly release."""
+    euda_sites_url: str = ""
+    """Address of the agency's site table, likewise."""
 
     @field_validator("protocol")
     @classmethod

@@ -21,6 +21,7 @@ class Status(NamedTuple):
         missing: `site_id`, `missing` (flow or population), `n_days`, `n_results`, `first_day`, `last_day`, `days`
             (runs of days, as 2024-03-01..2024-03-07).
         stale_corrections: corrections that change nothing, for nobody believes the value they name.
+        idle_decisions: decisions on numbers that no delivery holds.
     """
 
     deliveries: pl.DataFrame
@@ -28,6 +29,7 @@ class Status(NamedTuple):
     tables: pl.DataFrame
     missing: pl.DataFrame
     stale_corrections: pl.DataFrame
+    idle_decisions: pl.DataFrame
 
     @property
     def does_add_up(self) -> bool:
@@ -51,4 +53,5 @@ def status(warehouse: Warehouse) -> Status:
         counts,
         warehouse.query(sql("missing")),
         warehouse.query("select * from stale_corrections order by site_id, sampled_on, residue, delivery_id"),
+        warehouse.query("select * from idle_site_decisions order by numbering, site_code, site_label, delivery_id"),
     )

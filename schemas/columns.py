@@ -52,6 +52,15 @@ COLUMNS: dict[str, Column] = {
     "row_as_written": Column(None, "the whole row as written, as a JSON object of header and text"),
     # --- what and where ------------------------------------------------------------------------------
     "site_id": Column(None, "catchment (sewershed) whose wastewater was sampled"),
+    "site_code": Column(None, "number or name by which a sender calls a site; empty for all of a sender's sites"),
+    "site_label": Column(None, "the place a sender's number stands for, as the sender names it; empty: any"),
+    "numbering": Column(None, "whose numbers stand for sites, as the profile names it; empty: our own"),
+    "release": Column(None, "edition of the sender's data in which the number stands for the site; empty: any"),
+    "alias_basis": Column(
+        None, "why the number stands for the site: own, by name, by list (of the same release), or decided by a person"
+    ),
+    "question": Column(None, "rule by which a person has to decide which site it is; empty where it is known"),
+    "decided_on": Column(None, "day a person decided"),
     "site_name": Column(None, "name of the catchment or its treatment plant"),
     "area_id": Column(None, "area of the administrative tree"),
     "area_name": Column(None, "name of the area"),
@@ -73,6 +82,7 @@ COLUMNS: dict[str, Column] = {
     "drug_name_zh": Column(None, "name of the drug in Chinese"),
     # --- when ----------------------------------------------------------------------------------------
     "composite_start_at": Column(None, "start of the composite sample, local time of the site"),
+    "read_at": Column(None, "moment a meter was read, local time of the site"),
     "composite_end_at": Column(None, "end of the composite sample, local time of the site"),
     "sampled_on": Column(None, "day the sample stands for: the day it mostly covers; empty where only a year is known"),
     "weekday": Column(None, "ISO weekday, 1 Monday to 7 Sunday"),
@@ -109,6 +119,11 @@ COLUMNS: dict[str, Column] = {
     "n_measurements": Column("count", "measurements of the residue on the day, of all its samples; each counts alike"),
     "replicate_rsd": Column("dimensionless", "relative standard deviation of the measurements of the day"),
     "flow_m3_per_day": Column("m^3/day", "influent flow of the sampled day"),
+    "flow_basis": Column(
+        None,
+        "which flow it is: of the composite's window by readings, of the day as delivered, mean of the days of a longer"
+        " composite, of the day by readings, or filled by the rule of the settings",
+    ),
     "population": Column("count", "inhabitants served"),
     "population_method": Column(None, "how the inhabitants were counted"),
     "population_rsd": Column("dimensionless", "relative standard deviation of the population figure"),

@@ -13,6 +13,7 @@ from schemas.reference import BASIS
 
 STATES = ["estimated", "not estimable"]
 PERIOD_KINDS = ["year", "quarter", "month"]
+FLOW_BASES = ["window", "day", "days", "readings of the day", "filled"]
 ORIGINS = ["measured", "reported"]
 
 
@@ -42,6 +43,7 @@ class Loads(_Estimated):
     n_measurements: pl.Int64 = column("n_measurements", ge=0)
     replicate_rsd: float = column("replicate_rsd", nullable=True, ge=0)
     flow_m3_per_day: float = column("flow_m3_per_day", nullable=True, gt=0)
+    flow_basis: str = column("flow_basis", nullable=True, isin=FLOW_BASES)
     population: float = column("population", nullable=True, gt=0)
     population_method: str = column("population_method", nullable=True)
     load_mg_per_day: float = column("load_mg_per_day", nullable=True, ge=0)

@@ -14,6 +14,7 @@ FLAGS: dict[str, str] = {
     "z_unsatisfactory": "a proficiency test of the batch gave |z| of 3 or more",
     "corrected": "an analyst corrected a value the figure rests on: see the table corrections",
     "derived_differs": "what the sender computed from the value does not follow from it",
+    "flow_filled": "the day has no flow: the median of the same weekday in the month stands in for it",
     "grab_sample": "a grab sample: a moment of the day, not its mean",
     "multi_day_composite": "the composite lasted more than 30 hours",
     "partly_below_limit": "some of the day's measurements lay below their limit and count as half of it",

@@ -15,6 +15,7 @@ from schemas.columns import column
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 SAMPLE_TYPES = ["composite", "grab"]
 CONTROLS = ["blank", "spike", "proficiency"]
+ALIAS_BASES = ["own", "by name", "by list", "decided"]
 CORRECTED = ["concentration", "flow", "withdrawn"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
@@ -160,6 +161,19 @@ class Flows(_Delivered):
         unique = ["delivery_id", "site_id", "sampled_on"]  # noqa: RUF012
 
 
+class FlowReadings(_Delivered):
+    """One reading of a site's flow meter: the flow at a moment, to be integrated over the window of a composite."""
+
+    site_id: str = column("site_id")
+    read_at: pl.Datetime("us") = column("read_at")  # type: ignore[valid-type]
+    sampling_year: pl.Int32 = column("sampling_year", ge=FIRST_DAY.year)
+    flow_m3_per_day: float = column("flow_m3_per_day", ge=0, le=1e9)
+
+    class Config:
+        strict = True
+        unique = ["delivery_id", "site_id", "read_at"]  # noqa: RUF012
+
+
 class Populations(_Delivered):
     """The inhabitants of a site by one method, with validity."""
 
@@ -251,6 +265,58 @@ class Corrections(_Delivered):
     class Config:
         strict = True
         unique = ["delivery_id", "site_id", "sampled_on", "residue", "corrected", "value_from"]  # noqa: RUF012
+
+
+class SiteDecisions(_Delivered):
+    """One decision of a person which site a sender's number stands for, in a release, for a time."""
+
+    numbering: str = column("numbering", nullable=True)
+    release: str = column("release", nullable=True)
+    site_code: str = column("site_code", str_length={"min_value": 1})
+    site_label: str = column("site_label", nullable=True)
+    site_id: str = column("site_id", str_length={"min_value": 1})
+    valid_from: pl.Date = column("valid_from", nullable=True)
+    valid_to: pl.Date = column("valid_to", nullable=True)
+    justification: str = column("justification", str_length={"min_value": 3})
+    author: str = column("author", str_length={"min_value": 1})
+    decided_on: pl.Date = column("decided_on", ge=FIRST_DAY)
+
+    @pa.dataframe_check(error="validity_ends_before_it_starts")
+    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A decision holds for a day at least."""
+        return data.lazyframe.select((pl.col("valid_from") <= pl.col("valid_to")).fill_null(value=True))
+
+    class Config:
+        strict = True
+        unique = [  # noqa: RUF012
+            "delivery_id", "numbering", "release", "site_code", "site_label", "valid_from",
+        ]  # fmt: skip
+
+
+class SiteAliases(_Table):
+    """What one delivery calls a site, and which site of ours that is, or why a person has to decide it."""
+
+    delivery_id: str = column("delivery_id", str_matches=r"^[0-9a-f]{64}$")
+    numbering: str = column("numbering", nullable=True)
+    release: str = column("release", nullable=True)
+    site_code: str = column("site_code")
+    site_label: str = column("site_label", nullable=True)
+    latitude: float = column("latitude", nullable=True)
+    longitude: float = column("longitude", nullable=True)
+    site_id: str = column("site_id", nullable=True)
+    valid_from: pl.Date = column("valid_from", nullable=True)
+    valid_to: pl.Date = column("valid_to", nullable=True)
+    alias_basis: str = column("alias_basis", nullable=True, isin=ALIAS_BASES)
+    question: str = column("question", nullable=True)
+
+    @pa.dataframe_check(error="neither_site_nor_question")
+    def is_known_or_asked(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A number stands for a site of ours, or a person is asked; never both, never neither."""
+        return data.lazyframe.select(pl.col("site_id").is_null() == pl.col("question").is_not_null())
+
+    class Config:
+        strict = True
+        unique = ["delivery_id", "site_code", "site_label", "valid_from"]  # noqa: RUF012
 
 
 class Quarantine(_Table):

@@ -16,21 +16,27 @@ SHIPPED = Path(__file__).parent / "profiles"
 
 # What a profile may map for each table; * marks what a row cannot do without (from a column or a constant).
 FIELDS: dict[str, tuple[str, ...]] = {
-    "results": ("site_id*", "sampled_on", "composite_start_at", "composite_end_at", "sample_type", "residue*",
-                "concentration*", "qualifier", "lod", "loq", "laboratory", "batch", "replicate"),
-    "reported_loads": ("site_id*", "sampled_on", "sampling_year", "weekday", "residue*", "reported_load*", "qualifier"),
-    "flows": ("site_id*", "sampled_on*", "flow*"),
-    "populations": ("site_id*", "population*", "population_method*", "population_rsd", "valid_from", "valid_to"),
-    "sites": ("site_id*", "site_name", "area_id", "latitude", "longitude"),
+    "results": ("site_id*", "site_label", "sampled_on", "composite_start_at", "composite_end_at", "sample_type",
+                "residue*", "concentration*", "qualifier", "lod", "loq", "laboratory", "batch", "replicate"),
+    "reported_loads": ("site_id*", "site_label", "sampled_on", "sampling_year", "weekday", "residue*",
+                       "reported_load*", "qualifier"),
+    "flows": ("site_id*", "site_label", "sampled_on*", "flow*"),
+    "flow_readings": ("site_id*", "site_label", "read_at*", "flow*"),
+    "populations": ("site_id*", "site_label", "population*", "population_method*", "population_rsd", "valid_from",
+                    "valid_to"),
+    "sites": ("site_id*", "site_label", "site_name", "area_id", "latitude", "longitude"),
     "areas": ("area_id*", "area_name", "parent_area_id"),
     "corrections": ("site_id*", "sampled_on*", "residue", "corrected*", "value_from", "value_to", "justification*",
                     "author*", "corrected_on*"),
+    "site_decisions": ("numbering", "release", "site_code*", "site_label", "site_id*", "valid_from", "valid_to",
+                       "justification*", "author*", "decided_on*"),
     "quality_controls": ("laboratory*", "batch*", "residue", "control*", "control_value*", "control_limit"),
 }  # fmt: skip
 MEASURED = {
     "results": "concentration",
     "reported_loads": "reported_load",
     "flows": "flow",
+    "flow_readings": "flow",
     "populations": "population",
 }
 """The field of each table that carries a number with a unit."""
@@ -73,6 +79,31 @@ class Joined(_Strict):
     join: list[str] = Field(min_length=2)
 
 
+class Numbering(_Strict):
+    """Whose numbers stand for sites in a file, where they are not ours: which site one means is looked up."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    """The same in all profiles of a sender whose numbers mean the same."""
+    release: str | None = None
+    """What tells the edition, searched in the file's name: a regular expression with one group."""
+
+    @model_validator(mode="after")
+    def _is_expression(self) -> "Numbering":
+        if self.release is not None:
+            try:
+                has_group = re.compile(self.release).groups == 1
+            except re.error as error:
+                raise ValueError(f"release: {self.release!r} is no regular expression: {error}") from error
+            if not has_group:
+                raise ValueError(f"release: {self.release!r} needs exactly one group in brackets")
+        return self
+
+    def release_of(self, file_name: str) -> str | None:
+        """The edition a file belongs to, by its name; None where that does not tell."""
+        found = re.search(self.release, file_name) if self.release else None
+        return found.group(1) if found else None
+
+
 class Wide(_Strict):
     """A table with a column for each residue or weekday: what the header stands for, and which columns there are."""
 
@@ -102,8 +133,9 @@ class TableProfile(_Strict):
     """How one table is written in the file."""
 
     table: Literal[
-        "results", "reported_loads", "flows", "populations", "sites", "areas", "corrections", "quality_controls"
-    ]
+        "results", "reported_loads", "flows", "populations", "sites", "areas", "corrections", "quality_controls",
+        "site_decisions", "flow_readings",
+    ]  # fmt: skip
     sheet: str | None = None
     """Name of the sheet, `*` and `?` allowed: all that match are read. The first sheet where it is left out."""
     cells: str | None = None
@@ -288,6 +320,8 @@ class Profile(_Strict):
     """Headers that are known and left unread; any other unread column is reported."""
     ignore_sheets: list[str] = Field(default_factory=list)
     """Names of sheets that are known and left unread, `*` and `?` allowed; any other unread sheet is reported."""
+    numbering: Numbering | None = None
+    """Left out: the numbers of sites are ours."""
     tables: list[TableProfile] = Field(min_length=1)
     digest: str = ""
 

@@ -40,11 +40,17 @@ def test_every_command_of_profiles_helps_with_an_example(command):
     assert f"Example: permille profile {command}" in " ".join(call("profile", command, "--help").split())
 
 
+def test_fetching_helps_with_examples():
+    said = " ".join(call("fetch", "euda", "--help").split())
+    assert "Example: permille fetch euda --workspace" in said
+    assert "Example: permille fetch euda --data-url" in said
+
+
 def test_commands_are_those_the_readme_names():
     names = [command.callback.__name__ for command in permille.app.registered_commands]
     assert names == COMMANDS
     readme = (Path(permille.__file__).parent / "README.md").read_text(encoding="utf-8")
-    for command in set(COMMANDS) - {"demo"}:
+    for command in {*COMMANDS, "fetch euda"} - {"demo"}:
         assert f"permille {command}" in readme, command
 
 
@@ -53,7 +59,7 @@ def test_help_does_not_import_what_it_does_not_need():
         "import sys, permille\n"
         "from typer.testing import CliRunner\n"
         "CliRunner().invoke(permille.app, ['--help'])\n"
-        "assert not {'dagster', 'polars', 'duckdb', 'plotly', 'pandera'} & set(sys.modules)\n"
+        "assert not {'dagster', 'polars', 'duckdb', 'plotly', 'pandera', 'httpx'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", probe], check=True)
 

@@ -11,9 +11,9 @@ import polars as pl
 
 from pipeline.findings import FINDING, DeliveryError, Finding
 from pipeline.reading import dates, values
-from pipeline.reading.context import Context
-from pipeline.reading.headers import Headers, data_rows, key, wanted_headers
-from pipeline.reading.sheets import RawSheet
+from pipeline.reading.context import Context, once_each
+from pipeline.reading.headers import Headers, data_rows, wanted_headers
+from pipeline.reading.sheets import RawSheet, key
 from schemas.profile import FIELDS, MEASURED, Profile, TableProfile
 from schemas.tables import TABLES
 
@@ -23,15 +23,18 @@ class Canonical(NamedTuple):
 
     Attributes:
         table: the table the records are meant for.
-        rows: the columns of the table's model, and `record`, the records' number from 0.
+        rows: the columns of the table's model, `record`, the records' number from 0, and where sites are called by
+            the sender `site_label`, what that calls them.
         findings: columns of `FINDING` and `record`: what could not be read.
         notes: what is worth knowing about the sheet as a whole.
+        header_of_site: the header over the sender's numbers of sites.
     """
 
     table: str
     rows: pl.DataFrame
     findings: pl.DataFrame
     notes: list[Finding]
+    header_of_site: str
 
 
 def read_table(
@@ -88,16 +91,20 @@ def read_table(
         "value_as_written": pl.col("_value").fill_null(""),
         "unit_as_written": pl.col("_unit"),
     }
+    types = TABLES[table.table].types
+    if "site_label" in FIELDS[table.table]:
+        types = types | {"site_label": pl.String}
     rows = context.records.with_columns(**fixed).select(
-        "record", *(pl.col(name).cast(kind) for name, kind in TABLES[table.table].types.items())
+        "record", *(pl.col(name).cast(kind) for name, kind in types.items())
     )
     findings = pl.concat(context.findings) if context.findings else pl.DataFrame(schema={"record": pl.Int64, **FINDING})
     if table.is_distinct:
         rows, findings = _distinct(rows, findings)
     notes = [*_unread(headers, profile, place), *context.notes]
-    if hidden := sorted(set(sheet.hidden_rows) & set(data["row_number"])):
+    if sheet.hidden_rows and (hidden := sorted(set(sheet.hidden_rows) & set(data["row_number"]))):
         notes.append(Finding("hidden_rows", *place, detail=_counted(hidden)))
-    return Canonical(table.table, rows, findings, notes)
+    site = used.get("site_id") or [0]
+    return Canonical(table.table, rows, findings, notes, headers.text(site[0]) if site[0] else "")
 
 
 def _counted(rows: list[int]) -> str:
@@ -187,12 +194,12 @@ def _records(
                 if stated == "value"
             }
             base = base.with_columns(_unit=unit, **limits)
+        cell = pl.format("{}{}", pl.lit(headers.letters(number)), "row_number") if number else pl.lit("")
         records = base.with_columns(
             pl.col(f"_{main}").alias("_value"),
             pl.lit(headers.text(number) if number else "").alias("source_column"),
-            pl.format("{}{}", pl.lit(headers.letters(number)), "row_number").alias("source_cell")
-            if number
-            else pl.lit("").alias("source_cell"),
+            # By the streaming engine, which shares the rows of one column among the processors.
+            base.lazy().select("row_number", cell.alias("source_cell")).collect(engine="streaming")["source_cell"],
         )
     return records.with_row_index("record").with_columns(pl.col("record").cast(pl.Int64))
 
@@ -266,9 +273,12 @@ def _add_texts(context: Context, typed: dict[str, pl.Expr], residues: Mapping[st
         if field in numbers | days | {"weekday", "sampling_year"}:
             continue
         written = pl.col(f"_{field}")
-        text = written.replace(context.table.values.get(field, {}))
+        words = context.table.values.get(field, {})
+        text = written.replace(words) if words else written
         if field == "residue":
-            spelled = text.str.to_lowercase().replace_strict(dict(residues), default=None, return_dtype=pl.String)
+            texts = context.records.select(text).to_series()
+            context.apply({field: pl.lit(once_each(texts, lambda some: _spelled(some, residues)))})
+            spelled = pl.col("residue")
             context.flag(
                 written.is_not_null() & spelled.is_null(),
                 "unknown_residue",
@@ -279,6 +289,10 @@ def _add_texts(context: Context, typed: dict[str, pl.Expr], residues: Mapping[st
         if starred.endswith("*"):
             context.flag(written.is_null(), "missing_value", context.header_of(field), written)
         typed[field] = text
+
+
+def _spelled(texts: pl.Series, residues: Mapping[str, str]) -> pl.Series:
+    return texts.str.to_lowercase().replace_strict(dict(residues), default=None, return_dtype=pl.String)
 
 
 def _distinct(rows: pl.DataFrame, findings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

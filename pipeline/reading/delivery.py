@@ -3,6 +3,7 @@
 No validation here (`pipeline/judge.py`) and nothing is stored (`pipeline/intake.py`).
 """
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from schemas.profile import Profile, TableProfile
 
 _NEAR = 0.6
 """From this share of its headers on a profile is meant, and what lacks is a missing column."""
+_SIGN = re.compile(rb"[^\x00\t\r\n \xef\xbb\xbf\xff\xfe]")
+"""A byte that is neither a blank nor part of a byte order mark."""
 
 
 class ReadTable(NamedTuple):
@@ -44,19 +47,21 @@ class DeliveredFile:
 
     def __init__(self, content: bytes, file_name: str) -> None:
         """Raises `DeliveryError` where the file is empty, protected, broken or no table at all."""
-        if not content.strip(b"\x00\t\r\n \xef\xbb\xbf\xff\xfe"):
+        if not _SIGN.search(content):
             raise DeliveryError(Finding("empty_file", file_name))
         self.file_name = file_name
         self._content = content
         self._workbook = Workbook(content, file_name) if is_workbook(content) else None
         self._sheet_names = self._workbook.sheet_names if self._workbook else [""]
         self._heads: dict[tuple[str, str], RawSheet | None] = {}
+        self._text_heads: dict[tuple[str, str], RawSheet] = {}
         self._sheet_heads: dict[str, RawSheet] = {}
         if self._workbook and not any(map(self._workbook.has_cells, self._sheet_names)):
             raise DeliveryError(Finding("empty_file", file_name))
         self._parquet = read_parquet(content, file_name) if is_parquet(content) else None
         if self._workbook is None and self._parquet is None:
-            read_text(content, file_name, is_head=True)  # raises for binary content
+            # Raises for binary content.
+            self._heads["auto", "auto"] = read_text(content, file_name, is_head=True, heads=self._text_heads)
 
     @property
     def is_workbook(self) -> bool:
@@ -120,7 +125,12 @@ class DeliveredFile:
         if key not in self._heads:
             try:
                 self._heads[key] = read_text(
-                    self._content, self.file_name, encoding=profile.encoding, separator=profile.separator, is_head=True
+                    self._content,
+                    self.file_name,
+                    encoding=profile.encoding,
+                    separator=profile.separator,
+                    is_head=True,
+                    heads=self._text_heads,
                 )
             except DeliveryError:
                 self._heads[key] = None  # not in this profile's encoding

@@ -15,8 +15,8 @@ import polars as pl
 
 from pipeline.reading.dates import EXCEL, moment_of
 from pipeline.reading.delivery import DeliveredFile
-from pipeline.reading.headers import IN_BRACKETS, key
-from pipeline.reading.sheets import HEAD_ROWS, RawSheet
+from pipeline.reading.headers import IN_BRACKETS
+from pipeline.reading.sheets import HEAD_ROWS, RawSheet, key
 from pipeline.reading.text import encoding_of, separator_of
 from pipeline.units import OURS, UnitError, factor_to_ours
 from schemas.profile import FIELDS, MEASURED, Profile, column_letters

@@ -7,15 +7,10 @@ import re
 
 import polars as pl
 
-from pipeline.reading.sheets import HEAD_ROWS, RawSheet
+from pipeline.reading.sheets import RawSheet, key
 from schemas.profile import TableProfile, column_letters
 
 IN_BRACKETS = re.compile(r"[(\[（【]([^()\[\]（）【】]*)[)\]）】]\s*$")
-
-
-def key(text: str) -> str:
-    """A header as it is compared: blanks folded, case ignored."""
-    return " ".join(text.split()).casefold()
 
 
 class Headers:
@@ -76,14 +71,16 @@ class Headers:
     def _find_row(self, table: TableProfile) -> int:
         """The first of the rows that hold most of the headers a table needs."""
         first = self._range.first_row or 1
-        rows = self._sheet.cells["row_number"].head(HEAD_ROWS).to_list()
-        rows = [row for row in rows if row >= first]
-        wanted = required_headers(table)
+        is_part = self._range.first_column is not None or self._range.last_column is not None
+        rows = [row for row in self._sheet.head_keys if row >= first]
+        wanted = [{key(name) for name in names} for names in required_headers(table)]
         best, most = first, 0
         for row in rows:
-            texts = self._row(row)
-            known = self._by_text(texts, [""] * len(texts))
-            found = sum(any(key(name) in known for name in names) for names in wanted)
+            known = self._sheet.head_keys[row]
+            if is_part:
+                texts = self._row(row)
+                known = frozenset(self._by_text(texts, [""] * len(texts)))
+            found = sum(not names.isdisjoint(known) for names in wanted)
             if found > most:
                 best, most = row, found
         return best if most else (rows[0] if rows else first)

@@ -14,6 +14,11 @@ MOST_COLUMNS = 2_000
 """A table with more columns is none: something stands far out, or the separator is another."""
 
 
+def key(text: str) -> str:
+    """A header as it is compared: blanks folded, case ignored."""
+    return " ".join(text.split()).casefold()
+
+
 class Cell(NamedTuple):
     """A place in a sheet, row and column counted from 1, and what is wrong with it."""
 
@@ -58,6 +63,14 @@ class RawSheet:
             for number, row in zip(head["row_number"], texts, strict=True)
         }
 
+    @cached_property
+    def head_keys(self) -> dict[int, frozenset[str]]:
+        """The texts of each of the first rows as they are compared, each also as it is beside an empty unit."""
+        return {
+            number: frozenset(name for text in row for name in (key(text), key(f"{text} []"))) - {""}
+            for number, row in self._head.items()
+        }
+
 
 def as_sheet(
     name: str,
@@ -67,11 +80,17 @@ def as_sheet(
     problems: tuple[Cell, ...] = (),
     n_cells: pl.DataFrame | None = None,
     hidden_rows: tuple[int, ...] = (),
+    is_trimmed: bool = False,
 ) -> RawSheet:
-    """A sheet from a frame of texts whose first row is row `first_row`; rows without any text are left out."""
+    """A sheet from a frame of texts whose first row is row `first_row`; rows without any text are left out.
+
+    With `is_trimmed` no cell has blanks around its text, and empty ones are null already.
+    """
     numbered = cells.rename({old: f"c{i}" for i, old in enumerate(cells.columns, start=1)})
     texts = [pl.col(column).str.strip_chars().replace("", None) for column in numbered.columns]
-    numbered = numbered.with_columns(texts).with_row_index("row_number", offset=first_row)
+    if not is_trimmed:
+        numbered = numbered.with_columns(texts)
+    numbered = numbered.with_row_index("row_number", offset=first_row)
     filled = numbered.with_columns(pl.col("row_number").cast(pl.Int64))
     if texts:
         filled = filled.filter(pl.any_horizontal(pl.exclude("row_number").is_not_null()))

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline import units
 from pipeline.findings import Finding
-from pipeline.reading.context import Context
+from pipeline.reading.context import Context, is_constant, once_each
 from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
 
 OPTIONAL_NUMBERS = {
@@ -17,7 +17,8 @@ OPTIONAL_NUMBERS = {
 """Fields of each table that carry a bare number."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _OUR_VALUE = {"results": "concentration_ng_per_l", "reported_loads": "reported_load_mg_per_day_per_1000",
-              "flows": "flow_m3_per_day", "populations": "population"}  # fmt: skip
+              "flows": "flow_m3_per_day",
+              "flow_readings": "flow_m3_per_day", "populations": "population"}  # fmt: skip
 _MOST_NOTES = 20
 _QUARANTINE = Meaning(qualifier="=", number="unused")
 """Stands for the word `quarantine` of a profile: found, and not to be interpreted."""
@@ -48,8 +49,11 @@ def add_numbers(context: Context, typed: dict[str, pl.Expr]) -> None:
     typed[_OUR_VALUE[table]] = number * factor
 
 
-def number_of(text: pl.Expr, context: Context) -> pl.Expr:
-    """The number a text stands for by the profile's decimal and thousands signs; null where it is none."""
+def number_of(text: pl.Expr, context: Context, *, has_exponents: bool = True) -> pl.Expr:
+    """The number a text stands for by the profile's decimal and thousands signs; null where it is none.
+
+    Without exponents, which polars reads however long, finite is just what `_NUMBER` is.
+    """
     sign = context.profile.thousands
     if sign:
         # Groups of three and nothing else: by them 1,500 is told from 1,5.
@@ -59,7 +63,15 @@ def number_of(text: pl.Expr, context: Context) -> pl.Expr:
         text = text.str.replace_all(".", "?", literal=True)  # a foreign sign in such a file
         text = text.str.replace(",", ".", literal=True)
     number = text.cast(pl.Float64, strict=False)
-    return pl.when(text.str.contains(_NUMBER) & number.is_finite()).then(number)  # 1e400 is no number either
+    is_number = number.is_finite()  # 1e400 is no number either
+    return pl.when(text.str.contains(_NUMBER) & is_number if has_exponents else is_number).then(number)
+
+
+def _numbers_of(texts: pl.Series, context: Context) -> pl.Series:
+    """The numbers of a whole column."""
+    has_exponents = bool(texts.str.contains_any(["e", "E"]).any())
+    text = pl.col(texts.name)
+    return texts.to_frame().select(number_of(text, context, has_exponents=has_exponents)).to_series()
 
 
 def _bare(text: pl.Expr) -> pl.Expr:
@@ -134,35 +146,43 @@ def _looked_up(meaning: pl.Expr, meanings: list[Meaning], what: str) -> pl.Expr:
 
 
 def _read_cells(context: Context) -> None:
-    """Adds to each record what its cell says: `_plain` where it is a number, else the columns of `_Words.read`.
+    """Adds to each record what its cell says, as the columns of `_Words.read`; `_plain` is the number it is, or null.
 
-    Plain numbers are read at once; of all else each distinct text is read once, for there are few.
+    Of what is no plain number each distinct text is read once, for there are few.
     """
     words = _Words(context.table.qualifiers, context)
-    context.apply({"_plain": number_of(pl.col("_value"), context)})
-    others = context.records.filter(pl.col("_plain").is_null()).select("record", "_value")
-    read = others.join(words.read(others["_value"].unique()), on="_value", nulls_equal=True).drop("_value")
-    context.records = context.records.join(read, on="record", how="left", maintain_order="left")
-    is_word, is_zero = pl.col("_plain").is_null(), (pl.col("_plain") == 0).fill_null(value=False)  # also 0.0 and 0,00
+    plain = pl.col("_plain")
+    is_zero = (plain == 0).fill_null(value=False)  # also 0.0 and 0,00
+    others = context.records.select("record", "_value", "_plain").filter(plain.is_null())
+    read = words.read(others["_value"].unique())
+    # What a cell says is one of few things: a number, a zero, or one of the distinct texts. Each row points at its own.
     zero = words.zero
-
-    def either(column: str, of_zero: str, of_number: str) -> pl.Expr:
-        return pl.when(is_word).then(column).when(is_zero).then(pl.lit(of_zero)).otherwise(pl.lit(of_number))
-
-    context.apply(
-        {
-            "_is_zero": is_zero,
-            "_qualifier_of_cell": either("_qualifier_of_cell", zero.qualifier, "="),
-            "_role": either("_role", zero.number, "value"),
-            "_is_asked": pl.col("_is_asked").fill_null(value=False) | (is_zero & (zero is _QUARANTINE)),
-            "_number": pl.coalesce("_plain", "_number"),
-        }
-    )
+    of_numbers = pl.DataFrame(
+        {"_qualifier_of_cell": ["=", zero.qualifier], "_role": ["value", zero.number],
+         "_is_asked": [False, zero is _QUARANTINE]},
+    )  # fmt: skip
+    sayings = pl.concat([of_numbers, read.with_columns(pl.col("_is_asked").fill_null(value=False))], how="diagonal")
+    pointers = read.select("_value", _saying=pl.int_range(2, pl.len() + 2, dtype=pl.UInt32))
+    of_others = others.join(pointers, on="_value", how="left", nulls_equal=True, maintain_order="left")
+    saying = context.records.select(is_zero.cast(pl.UInt32))["_plain"].scatter(others["record"], of_others["_saying"])
+    given = [texts.name for texts in sayings.drop("_value") if texts.null_count() < texts.len()]
+    of_rows = sayings.select(given)[saying]
+    said = {
+        name: pl.lit(of_rows[name] if name in given else None, kind)
+        for name, kind in sayings.drop("_value").schema.items()
+    }
+    context.apply({**said, "_is_zero": is_zero, "_number": pl.coalesce(plain, said["_number"])})
 
 
 def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
     """The value of results and reported loads with its qualifier, limits and flags."""
     table, value, column = context.table, pl.col("_value"), pl.col("source_column")
+    limits = [limit for limit in ("lod", "loq") if table.table == "results" and context.is_given(f"_{limit}")]
+    numbers = {"_plain": "_value"} | {f"_{limit}_number": f"_{limit}" for limit in limits}
+    context.records = context.records.with_columns(
+        once_each(context.records[text], lambda texts: _numbers_of(texts, context)).alias(name)
+        for name, text in numbers.items()
+    )
     _read_cells(context)
     has_marks = bool(table.marks)
     marks = _meanings(table.marks, has_number=True)
@@ -203,17 +223,21 @@ def _add_qualified(context: Context, typed: dict[str, pl.Expr]) -> None:
     factor = _factor(context, pl.col("_unit"), MEASURED[table.table], has_number, _unit_header(context, "value"))
     ours = _OUR_VALUE[table.table]
     context.apply({"_converted": number * factor, "qualifier": qualifier, "_role": role})
-    typed["qualifier"] = pl.col("qualifier")
     is_value = (pl.col("_role") == "value") & pl.col("qualifier").is_in(["=", ">ULOQ"])
-    typed[ours] = pl.when(is_value).then("_converted")
+    context.apply({ours: pl.when(is_value).then("_converted")})
     flags = [pl.col("_flag"), flag_of_mark, *_check_derived(context)]
     stated = pl.when(pl.col("_role") == "limit").then("_converted")
     if table.table == "results":
-        flags += _add_limits(context, typed, stated, has_number)
+        flags += _add_limits(context, stated, has_number)
     else:
         typed["reported_load_limit_mg_per_day_per_1000"] = stated
-    joined = pl.concat_str(*flags, separator=" ", ignore_nulls=True)
-    typed["flags"] = pl.when(pl.any_horizontal(flag.is_not_null() for flag in flags)).then(joined)
+    read = context.records.select("record", *(flag.alias(f"{i}") for i, flag in enumerate(flags))).drop("record")
+    raised = [flag for flag in read if flag.null_count() < flag.len()]
+    joined = pl.concat_str(*map(pl.lit, raised), separator=" ", ignore_nulls=True) if len(raised) > 1 else None
+    if joined is None:
+        typed["flags"] = pl.lit(raised[0] if raised else None, pl.String)
+    else:
+        typed["flags"] = pl.when(pl.any_horizontal(pl.lit(flag).is_not_null() for flag in raised)).then(joined)
 
 
 def _check_derived(context: Context) -> list[pl.Expr]:
@@ -246,18 +270,21 @@ def _is_meaning_given(table: TableProfile, mark: pl.Expr) -> pl.Expr:
     return mark.is_in(given)
 
 
-def _add_limits(
-    context: Context, typed: dict[str, pl.Expr], stated: pl.Expr, has_number: pl.Expr
-) -> list[pl.Expr]:  # fmt: skip
+def _add_limits(context: Context, stated: pl.Expr, has_number: pl.Expr) -> list[pl.Expr]:
     """LOD and LOQ in ng/L: what stands in place of the value, else the column, else the profile; and the flags."""
-    qualifier, value = typed["qualifier"], typed["concentration_ng_per_l"]
-    differs = []
+    qualifier, value = pl.col("qualifier"), pl.col("concentration_ng_per_l")
+    differs: list[pl.Expr] = []
+    limits: dict[str, pl.Expr] = {}
     for limit in ("lod", "loq"):
-        elsewhere = _limit(context, limit, has_number)
-        here = pl.when(qualifier == f"<{limit.upper()}").then(stated)
-        typed[f"{limit}_ng_per_l"] = pl.coalesce(here, elsewhere)
+        here, elsewhere = pl.col(f"_{limit}_here"), pl.col(f"_{limit}_elsewhere")
+        limits |= {f"_{limit}_elsewhere": _limit(context, limit, has_number)}
+        limits |= {f"_{limit}_here": pl.when(qualifier == f"<{limit.upper()}").then(stated)}
         differs.append((here - elsewhere).abs() > 1e-9 * elsewhere)
-    is_below = (qualifier == "=") & (value < typed["loq_ng_per_l"])
+    context.apply(limits)
+    context.apply(
+        {f"{limit}_ng_per_l": pl.coalesce(f"_{limit}_here", f"_{limit}_elsewhere") for limit in ("lod", "loq")}
+    )
+    is_below = (qualifier == "=") & (value < pl.col("loq_ng_per_l"))
     return [
         pl.when(is_below).then(pl.lit("value_below_loq")),
         pl.when(pl.any_horizontal(differs)).then(pl.lit("limit_differs")),
@@ -268,7 +295,7 @@ def _limit(context: Context, limit: str, has_number: pl.Expr) -> pl.Expr:
     """A limit in ng/L: from its column or the row above the data, else from the profile's limits, else null."""
     text = pl.col(f"_{limit}")
     column = context.header_of(limit)
-    number = number_of(text, context)
+    number = pl.col(f"_{limit}_number") if context.is_given(f"_{limit}") else pl.lit(None, pl.Float64)
     context.flag(text.is_not_null() & number.is_null(), "unparsable_number", column, text, _sign(context))
     needed = text.is_not_null()
     if getattr(context.table, f"{limit}_unit") == "value":
@@ -279,6 +306,8 @@ def _limit(context: Context, limit: str, has_number: pl.Expr) -> pl.Expr:
         for residue, known in context.table.limits.items()
         if getattr(known, limit) is not None
     }
+    if not in_profile:
+        return number * factor
     return pl.coalesce(
         number * factor, pl.col("residue").replace_strict(in_profile, default=None, return_dtype=pl.Float64)
     )
@@ -297,7 +326,7 @@ def _factor(context: Context, unit: pl.Expr, field: str, needed: pl.Expr, column
     factors: dict[str, float] = {}
     wrong: dict[str, str] = {}
     stated = context.records.select(unit.alias("unit"))["unit"]
-    for text in stated.drop_nulls().unique().sort():
+    for text in (stated.head(1) if is_constant(stated) else stated).drop_nulls().unique().sort():
         try:
             factors[text] = units.factor_to_ours(text, field)
         except units.UnitError as error:

@@ -15,7 +15,7 @@ import python_calamine as calamine
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading import ole_guard
-from pipeline.reading.sheets import MOST_COLUMNS, Cell, RawSheet, as_sheet
+from pipeline.reading.sheets import HEAD_ROWS, MOST_COLUMNS, Cell, RawSheet, as_sheet
 from pipeline.reading.workbook_guard import MOST_CELLS, WorkbookParts, require_bearable
 
 ZIP = b"PK\x03\x04"
@@ -155,12 +155,22 @@ class Workbook:
 
 
 def _as_text(cells: tuple[Any, ...], decimal: str) -> pl.Series:
-    """A column of typed cells as a person would read them; of a number all digits. Empty cells are null."""
+    """A column of typed cells as a person would read them; of a number all digits. Empty cells are null.
+
+    What stands below the head is mostly of one kind, and then read at once.
+    """
+    texts = _texts_of(cells[:HEAD_ROWS], decimal)
+    return texts.extend(_texts_of(cells[HEAD_ROWS:], decimal)) if len(cells) > HEAD_ROWS else texts
+
+
+def _texts_of(cells: tuple[Any, ...], decimal: str) -> pl.Series:
     kinds = set(map(type, cells))
     if kinds == {str}:
         return pl.Series(cells, dtype=pl.String)
     if kinds == {datetime.date}:
         return pl.Series(cells, dtype=pl.Date).cast(pl.String)
+    if kinds <= {float, int}:
+        return _digits(pl.Series(cells, dtype=pl.Float64), decimal)
     if kinds <= {str, float, int}:
         texts = pl.Series([cell if type(cell) is str else None for cell in cells], dtype=pl.String)
     else:
@@ -170,12 +180,21 @@ def _as_text(cells: tuple[Any, ...], decimal: str) -> pl.Series:
     numbers = pl.Series(
         [cell if type(cell) is float or type(cell) is int else None for cell in cells], dtype=pl.Float64
     )
-    digits = pl.select(
-        pl.when((numbers == numbers.round(0)) & (numbers.abs() < 1e15))
-        .then(numbers.cast(pl.Int64, strict=False).cast(pl.String))
-        .otherwise(numbers.cast(pl.String).str.replace(".", decimal, literal=True))
+    return pl.select(pl.coalesce(_digits(numbers, decimal), texts)).to_series()
+
+
+def _digits(numbers: pl.Series, decimal: str) -> pl.Series:
+    whole = (numbers == numbers.round(0)) & (numbers.abs() < 1e15)
+    if numbers.len() and whole.all(ignore_nulls=False):
+        return numbers.cast(pl.Int64).cast(pl.String)
+    written = numbers.cast(pl.String)
+    if decimal != ".":
+        written = written.str.replace(".", decimal, literal=True)
+    if not whole.any():
+        return written
+    return pl.select(
+        pl.when(whole).then(numbers.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(written)
     ).to_series()
-    return pl.select(pl.coalesce(digits, texts)).to_series()
 
 
 def _shown(cell: object) -> str | None:

@@ -17,7 +17,109 @@ population_of_day as (
 ),
 
 measured as (
-    select *, qualifier in ('<LOD', '<LOQ') as is_censored from day_results where sampling_year = $year
+    select
+        *,
+        qualifier in ('<LOD', '<LOQ') as is_censored,
+        to_at > from_at as has_window,
+        coalesce(composite_hours(from_at, to_at) > 30, false) as is_multi_day
+    from day_results
+    where sampling_year = $year
+),
+
+-- What is looked for in the readings of flow meters: the window of the composite, and the day itself.
+windows as (
+    select distinct site_id, from_at, to_at from measured where has_window
+    union
+    select distinct site_id, sampled_on::timestamp, sampled_on::timestamp + interval 1 day from measured
+),
+
+-- The flow of a window by integrating between readings; where readings lack, there is none.
+flow_of_window as (
+    select
+        w.site_id, w.from_at, w.to_at,
+        sum(
+            flowed_m3(
+                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.begins_at - s.from_at) / s.seconds),
+                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.ends_at - s.from_at) / s.seconds),
+                epoch(s.ends_at - s.begins_at)
+            )
+            order by s.from_at
+        ) * 86400 / epoch(w.to_at - w.from_at) as flow_m3_per_day,
+        bool_or(s.is_simulated) as is_simulated
+    from (
+        select *, unnest(generate_series(from_at::date, (to_at + interval 1 hour)::date, interval 1 day))::date as day
+        from windows
+    ) w
+    join (select *, epoch(to_at - from_at) as seconds, to_at::date as day from flow_segments) g
+        on g.site_id = w.site_id and g.day = w.day and g.from_at < w.to_at and g.to_at > w.from_at,
+    lateral (
+        select g.from_at, g.seconds, g.flow_before_m3_per_day, g.flow_after_m3_per_day, g.is_simulated,
+            greatest(g.from_at, w.from_at) as begins_at, least(g.to_at, w.to_at) as ends_at
+    ) s
+    group by w.site_id, w.from_at, w.to_at
+    having sum(epoch(s.ends_at - s.begins_at)) >= 0.999 * epoch(w.to_at - w.from_at) and flow_m3_per_day > 0
+),
+
+-- A composite of several days has the mean flow of the days it covers at least half of, if all of them have one.
+flow_of_days as (
+    select
+        w.site_id, w.from_at, w.to_at, avg(f.flow_m3_per_day order by f.sampled_on) as flow_m3_per_day,
+        bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
+    from (select distinct site_id, from_at, to_at from measured where is_multi_day) w
+    join current_flows f
+        on f.site_id = w.site_id
+        and f.sampled_on between first_day_covered(w.from_at) and last_day_covered(w.to_at)
+    group by w.site_id, w.from_at, w.to_at
+    having count(*) = last_day_covered(w.to_at) - first_day_covered(w.from_at) + 1
+),
+
+-- Where the settings say so, the median of the same weekday in the month, of at least two, stands in.
+flow_filled as (
+    select
+        d.site_id, d.sampled_on, median(f.flow_m3_per_day) as flow_m3_per_day,
+        bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
+    from (select distinct site_id, sampled_on from measured) d
+    join current_flows f
+        on f.site_id = d.site_id and isodow(f.sampled_on) = isodow(d.sampled_on)
+        and date_trunc('month', f.sampled_on) = date_trunc('month', d.sampled_on)
+    where $flow_fill = 'weekday-median'
+    group by d.site_id, d.sampled_on
+    having count(*) >= 2
+),
+
+flow_of_sample as (
+    select
+        m.site_id, m.sampled_on, m.residue,
+        case
+            when w.flow_m3_per_day is not null then 'window'
+            when m.is_multi_day and s.flow_m3_per_day is not null then 'days'
+            when not m.is_multi_day and d.flow_m3_per_day is not null then 'day'
+            when not m.is_multi_day and r.flow_m3_per_day is not null then 'readings of the day'
+            when not m.is_multi_day and i.flow_m3_per_day is not null then 'filled'
+        end as flow_basis,
+        case flow_basis
+            when 'window' then {'flow': w.flow_m3_per_day, 'is_corrected': false, 'is_simulated': w.is_simulated}
+            when 'days' then {'flow': s.flow_m3_per_day, 'is_corrected': s.is_corrected, 'is_simulated': s.is_simulated}
+            when 'day' then {'flow': d.flow_m3_per_day, 'is_corrected': d.is_corrected, 'is_simulated': d.is_simulated}
+            when 'readings of the day'
+                then {'flow': r.flow_m3_per_day, 'is_corrected': false, 'is_simulated': r.is_simulated}
+            when 'filled' then {'flow': i.flow_m3_per_day, 'is_corrected': i.is_corrected, 'is_simulated': i.is_simulated}
+        end as chosen
+    from measured m
+    left join flow_of_window w on w.site_id = m.site_id and w.from_at = m.from_at and w.to_at = m.to_at
+    left join flow_of_days s on s.site_id = m.site_id and s.from_at = m.from_at and s.to_at = m.to_at
+    left join current_flows d on d.site_id = m.site_id and d.sampled_on = m.sampled_on
+    left join flow_of_window r
+        on r.site_id = m.site_id and r.from_at = m.sampled_on::timestamp
+        and r.to_at = m.sampled_on::timestamp + interval 1 day
+    left join flow_filled i on i.site_id = m.site_id and i.sampled_on = m.sampled_on
+),
+
+flow as (
+    select
+        site_id, sampled_on, residue, flow_basis, chosen.flow as flow_m3_per_day, chosen.is_corrected as is_corrected,
+        chosen.is_simulated as is_simulated
+    from flow_of_sample
 )
 
 select
@@ -32,6 +134,7 @@ select
     m.n_measurements,
     m.replicate_rsd,
     f.flow_m3_per_day,
+    f.flow_basis,
     p.population,
     p.population_method,
     load_mg_per_day(m.concentration_ng_per_l, f.flow_m3_per_day) as load_mg_per_day,
@@ -56,8 +159,10 @@ select
     m.row_number,
     m.source_column,
     m.source_cell,
-    joined_flags([m.flags, if(f.is_corrected, 'corrected', null)]) as flags,
+    joined_flags([
+        m.flags, if(f.is_corrected, 'corrected', null), if(f.flow_basis = 'filled', 'flow_filled', null)
+    ]) as flags,
     m.is_simulated or coalesce(f.is_simulated, false) or coalesce(p.is_simulated, false) as is_simulated
 from measured m
-left join current_flows f on f.site_id = m.site_id and f.sampled_on = m.sampled_on
+left join flow f on f.site_id = m.site_id and f.sampled_on = m.sampled_on and f.residue = m.residue
 left join population_of_day p on p.site_id = m.site_id and p.sampled_on = m.sampled_on

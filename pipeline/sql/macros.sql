@@ -31,6 +31,20 @@ create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1
 create or replace temp macro composite_hours(composite_start_at, composite_end_at) as
     date_diff('minute', composite_start_at, composite_end_at) / 60;
 
+-- The first and the last of the days that a composite covers at least half of.
+create or replace temp macro first_day_covered(from_at) as
+    (from_at + interval 12 hours - interval 1 microsecond)::date;
+create or replace temp macro last_day_covered(to_at) as
+    (to_at - interval 12 hours)::date;
+
+-- What has flowed through between two moments, by readings before and after between which the flow runs straight [m3].
+create or replace temp macro flowed_m3(flow_before_m3_per_day, flow_after_m3_per_day, seconds) as
+    (flow_before_m3_per_day + flow_after_m3_per_day) / 2 * seconds / 86400;
+
+-- The flow at a moment between two readings [m3/day].
+create or replace temp macro flow_between(flow_before_m3_per_day, flow_after_m3_per_day, share) as
+    flow_before_m3_per_day + (flow_after_m3_per_day - flow_before_m3_per_day) * share;
+
 -- True where two values are the same but for what a text of twelve digits leaves out, or both are empty.
 create or replace temp macro is_same_value(one, other) as
     coalesce(abs(one - other) <= 1e-9 * abs(other), one is null and other is null);

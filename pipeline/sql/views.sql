@@ -28,6 +28,24 @@ qualify row_number() over (
     partition by p.site_id, p.population_method, p.valid_from order by d.received_at desc, d.delivery_id desc
 ) = 1;
 
+-- Who is who, as persons decided it: of the same number, name and time the latest.
+create or replace temp view current_site_decisions as
+select s.*
+from site_decisions s join deliveries d using (delivery_id)
+qualify row_number() over (
+    partition by s.numbering, s.release, s.site_code, s.site_label, s.valid_from
+    order by s.decided_on desc, d.received_at desc, d.delivery_id desc
+) = 1;
+
+-- Decisions on numbers that no delivery holds: they change nothing, and are perhaps mistyped.
+create or replace temp view idle_site_decisions as
+select s.*
+from current_site_decisions s
+where not exists (
+    select 1 from site_aliases a
+    where a.site_code = s.site_code and coalesce(a.numbering, '') = coalesce(s.numbering, '')
+);
+
 -- An analyst's corrections: of the same value the latest.
 create or replace temp view current_corrections as
 select c.*
@@ -53,6 +71,27 @@ from delivered_flows f
 left join current_corrections c
     on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
     and is_same_value(c.value_from, f.flow_m3_per_day);
+
+create or replace temp view current_flow_readings as
+select f.*
+from flow_readings f join deliveries d using (delivery_id)
+qualify row_number() over (
+    partition by f.sampling_year, f.site_id, f.read_at order by d.received_at desc, d.delivery_id desc
+) = 1;
+
+-- One row is what lies between two readings of a meter that follow each other within an hour: over a longer gap nobody
+-- knows what flowed.
+create or replace temp view flow_segments as
+select
+    site_id,
+    lag(read_at) over before as from_at,
+    read_at as to_at,
+    lag(flow_m3_per_day) over before as flow_before_m3_per_day,
+    flow_m3_per_day as flow_after_m3_per_day,
+    is_simulated
+from current_flow_readings
+window before as (partition by site_id order by read_at)
+qualify from_at is not null and to_at <= from_at + interval 1 hour;
 
 -- Several samples of a day and several measurements of a sample stand beside each other. A later delivery supersedes what
 -- has the same start, laboratory and replicate; where one of the two does not say, it is taken to be the same.
@@ -161,6 +200,10 @@ together as (
         max(limit_ng_per_l) as highest_limit_ng_per_l,
         stddev_samp(concentration_ng_per_l) filter (where qualifier = '=')
             / nullif(avg(concentration_ng_per_l) filter (where qualifier = '='), 0) as replicate_rsd,
+        -- Of several samples of a day no window is that of their mean.
+        count(distinct (composite_start_at, composite_end_at)) filter (where qualifier <> 'not measured') = 1 as is_one,
+        if(is_one, min(composite_start_at) filter (where qualifier <> 'not measured'), null) as from_at,
+        if(is_one, max(composite_end_at) filter (where qualifier <> 'not measured'), null) as to_at,
         list(flags order by flags) as all_flags,
         concat_ws(
             ' ',
@@ -198,6 +241,8 @@ select
         as limit_ng_per_l,
     n_measurements,
     replicate_rsd,
+    from_at,
+    to_at,
     joined_flags(list_concat(all_flags, [day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)]))
         as flags,
     origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from dashboards import labels, theme
 
 SQL = Path(__file__).parents[3] / "pipeline" / "sql"
-OTHER_WORDS = {"half_limit", "weekday_means"}
-"""What stands in quotes in the SQL and is no reason: settings of protocols."""
+OTHER_WORDS = {"half_limit", "weekday_means", "flow_filled", "is_corrected", "is_simulated"}
+"""What stands in quotes in the SQL and is no reason: settings of protocols, flags, fields of a struct."""
 
 
 def test_each_reason_of_the_sql_has_a_sentence():

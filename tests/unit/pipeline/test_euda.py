@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import estimates
+from pipeline.identity import place_id
 from pipeline.intake import take_in
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
@@ -41,7 +42,7 @@ def compared(warehouse, published):
         " from site_periods where protocol = 'euda' and period_kind = 'year'"
     )
     theirs = published.filter(pl.all_horizontal(pl.col(DAYS).is_not_null()) & (pl.col("Year") != 2021)).select(
-        pl.col("Site ID").alias("site_id"),
+        pl.concat_str("Country", "City", separator=" ").map_elements(place_id, return_dtype=pl.String).alias("site_id"),
         pl.col("Metabolite").replace(RESIDUES).alias("residue"),
         pl.col("Year").cast(pl.Int32).alias("sampling_year"),
         pl.col("Daily mean").alias("published_daily"),
@@ -90,7 +91,8 @@ def test_our_means_are_the_published_ones(compared):
 )
 def test_published_weeks_of_2024(compared, published, city, residue, weekday, weekend, daily):
     """Literals from the published file; the city of each site is unique here."""
-    site = published.filter((pl.col("City") == city) & (pl.col("Year") == 2024))["Site ID"][0]
+    country = published.filter((pl.col("City") == city) & (pl.col("Year") == 2024))["Country"][0]
+    site = place_id(f"{country} {city}")
     row = compared.filter(
         (pl.col("site_id") == site) & (pl.col("residue") == residue) & (pl.col("sampling_year") == 2024)
     ).row(0, named=True)
@@ -106,9 +108,9 @@ def test_change_and_class_as_euda_publishes_them(warehouse):
     )
     found = {row["unit_id"]: row for row in rows.iter_rows(named=True)}
     for site, change, published_class in (
-        ("AT001", -34.5554150863885, "decrease"),
-        ("AT002", -7.3587385019711, "stable"),
-        ("AT004", 16.0449667858968, "increase"),
+        ("at-graz", -34.5554150863885, "decrease"),
+        ("at-hall-wattens", -7.3587385019711, "stable"),
+        ("at-innsbruck", 16.0449667858968, "increase"),
     ):
         # Published from means rounded to two digits.
         assert found[site]["change_percent"] == pytest.approx(change, abs=0.15)

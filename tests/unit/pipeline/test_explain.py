@@ -154,7 +154,7 @@ def test_every_figure_of_a_reported_week_leads_to_its_cell(workspace):
         lay(workspace, name, shared(f"euda/{name}").read_bytes())
     run_monitoring(workspace, tell=lambda line: None)
     with Warehouse.open(workspace.published, read_only=True) as warehouse:
-        found = explain.explain_period(warehouse, archive(workspace), "AT001", "mdma", "2024", "euda")
+        found = explain.explain_period(warehouse, archive(workspace), "at-graz", "mdma", "2024", "euda")
     assert found.agrees
     # Graz, EUDA's own week of 2024 (references: daily mean 15.53).
     texts = ["10.5", "9.13", "8.82", "12.87", "12.45", "28.11", "26.8"]
