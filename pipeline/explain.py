@@ -342,7 +342,10 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
         "loq_ng_per_l": row.get("loq_ng_per_l"), "laboratory": row.get("laboratory"), "batch": row.get("batch"),
         "replicate": row.get("replicate"), "sample_type": row.get("sample_type"),
         "composite_start_at": row.get("composite_start_at"), "composite_end_at": row.get("composite_end_at"),
-        "flow of": row.get("flow_basis"), "read_at": row.get("read_at"), "readings in all": row.get("n_readings"),
+        "time_zone": row.get("time_zone"), "composite_start_utc": row.get("composite_start_utc"),
+        "composite_end_utc": row.get("composite_end_utc"),
+        "flow of": row.get("flow_basis"), "read_at": row.get("read_at"), "read_utc": row.get("read_utc"),
+        "readings in all": row.get("n_readings"),
         "population_method": row.get("population_method"), "valid_from": row.get("valid_from"),
         "valid_to": row.get("valid_to"), "flags": row.get("flags"), "corrected": row.get("corrected"),
         "from": row.get("value_from"), "why": row.get("justification"), "by": row.get("author"),
@@ -379,21 +382,25 @@ order by f.sampled_on
 _READINGS_BEHIND = """
 with
 asked as (
-    select if($basis = 'window', from_at, $day::timestamp) as from_at,
-        if($basis = 'window', to_at, $day::timestamp + interval 1 day) as to_at
+    select if($basis = 'window', from_steady, steady_of($day::timestamp, time_zone)) as from_steady,
+        if($basis = 'window', to_steady, steady_of($day::timestamp + interval 1 day, time_zone)) as to_steady
     from day_results
     where site_id = $site and sampled_on = $day and residue = $residue
 ),
 behind as (
     select f.*, count(*) over () as n_readings,
-        row_number() over (order by read_at) as number, row_number() over (order by read_at desc) as from_end
+        row_number() over (order by read_steady) as number, row_number() over (order by read_steady desc) as from_end
     from current_flow_readings f, asked
     where f.site_id = $site
         -- The readings around the window too: between them it is cut.
-        and f.read_at >= coalesce((select max(to_at) filter (where to_at <= asked.from_at) from flow_segments
-            where site_id = $site), (select min(from_at) from flow_segments where site_id = $site))
-        and f.read_at <= coalesce((select min(from_at) filter (where from_at >= asked.to_at) from flow_segments
-            where site_id = $site), (select max(to_at) from flow_segments where site_id = $site))
+        and f.read_steady >= coalesce(
+            (select max(to_steady) from flow_segments where site_id = $site and to_steady <= asked.from_steady),
+            (select min(from_steady) from flow_segments where site_id = $site)
+        )
+        and f.read_steady <= coalesce(
+            (select min(from_steady) from flow_segments where site_id = $site and from_steady >= asked.to_steady),
+            (select max(to_steady) from flow_segments where site_id = $site)
+        )
 )
 select b.*, d.file_name, d.received_at, d.profile, $basis as flow_basis
 from behind b join deliveries d using (delivery_id)

@@ -104,6 +104,18 @@ RULES: dict[str, Rule] = {
     "day_contradicts_date": Rule("{value} is not that of the date {detail}", "Correct one of them."),
     "composite_ends_before_it_starts": Rule("the composite ends before it starts", "Correct start or end."),
     "validity_ends_before_it_starts": Rule("the last day lies before the first", "Correct one of the days."),
+    "no_time_zone": Rule(
+        "{value} is no time zone", "Write its name in the IANA database, as Asia/Shanghai or Europe/Lisbon."
+    ),
+    "unknown_time_zone": Rule(
+        "the moment is given by UTC, and the time zone of site {value} is unknown",
+        "Deliver a site list with a column time_zone, or set time_zone in permille.toml.",
+    ),
+    "skipped_by_clocks": Rule(
+        "{value} was skipped by the clocks of {detail}, which went an hour ahead",
+        "Correct it; where the file's clock stays on winter time, its profile says so: time_zone = 'Etc/GMT-1' is an"
+        " hour ahead of UTC all year.",
+    ),
     "composite_too_long": Rule(
         "the composite lasts {detail}", "Correct start or end, or set composite_period_hours in the profile."
     ),

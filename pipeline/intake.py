@@ -10,11 +10,13 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from pipeline.clocks import MOMENTS, Clocks, with_clocks
 from pipeline.findings import FINDING, DeliveryError, Finding, with_messages
 from pipeline.identity import CLAIM, Register, claims_of, empty_register, resolve, with_our_sites
 from pipeline.judge import judge
@@ -27,7 +29,7 @@ from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "5"
+READER_VERSION = "6"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _log = logging.getLogger("permille")
@@ -109,11 +111,13 @@ def read_and_judge(
     received_at: datetime,
     profile_name: str | None = None,
     register: Register | None = None,
+    clocks: Clocks | None = None,
 ) -> Delivery:
     """A delivery from a file's content. Nothing is stored.
 
     Parameters: `received_at` in UTC without a zone; `profile_name` forces a profile instead of finding one;
-    `known_sites` None leaves sites unchecked, for want of a list; `register` is what is known of who is who.
+    `known_sites` None leaves sites unchecked, for want of a list; `register` is what is known of who is who, `clocks`
+    by which clocks sites go.
     Never raises for what a delivery holds: what is wrong stands in the result.
     """
     delivery_id = hashlib.sha256(content).hexdigest()
@@ -128,6 +132,7 @@ def read_and_judge(
     quarantine: list[pl.DataFrame] = [_empty("quarantine")]
     sites = None if known_sites is None else set(known_sites)
     tables, aliases = _identified(tables, profile, register or empty_register(), delivery_id, file_name, received_at)
+    clocks = clocks or Clocks({})
     n_rows = 0
     for read in tables:
         if read.refused is not None:
@@ -139,13 +144,15 @@ def read_and_judge(
         parts = [read for read in tables if read.table.table == table and read.records is not None]
         if not parts:
             continue
+        parts = [with_clocks(read, clocks, file_name=file_name) for read in parts]
         notes += [note for read in parts for note in read.records.notes if note not in notes]  # type: ignore[union-attr]
         passed, held = _judged(parts, file_name, sites, received_at)
         n_rows += passed.height + held.height
         accepted[table] = passed
         quarantine.append(held)
-        if table == "sites" and sites is not None:
-            sites |= set(passed["site_id"])
+        if table == "sites":
+            clocks = clocks.with_sites(passed)
+            sites = None if sites is None else sites | set(passed["site_id"])
     held_rows = pl.concat(quarantine)
     n_accepted = sum(frame.height for frame in accepted.values())
     record = _record(
@@ -417,11 +424,11 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
     Sites are those the workspace knows; without a warehouse there is no site list yet and sites go unchecked.
     """
     known: set[str] | None = None
-    register = None
+    register, clocks = None, None
     if workspace is not None and workspace.published.is_file():
         with Warehouse.open(workspace.published, read_only=True) as warehouse:
             known = set(warehouse.query("select site_id from current_sites")["site_id"])
-            register = site_register(warehouse)
+            register, clocks = site_register(warehouse), site_clocks(warehouse, workspace)
     return read_and_judge(
         path.read_bytes(),
         path.name,
@@ -430,7 +437,14 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
         received_at=received_at(path),
         profile_name=profile_name,
         register=register,
+        clocks=clocks,
     )
+
+
+def site_clocks(warehouse: Warehouse, workspace: Workspace) -> Clocks:
+    """By which clocks the sites go: those of their lists, else that of the settings."""
+    rows = warehouse.query("select site_id, time_zone from current_sites where time_zone is not null order by all")
+    return Clocks(dict(rows.iter_rows()), workspace.settings.time_zone or None)
 
 
 def _claims(delivery: Delivery) -> pl.DataFrame:
@@ -463,6 +477,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles)
         candidates = _candidates(in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse), tell)
+        again = partial(_take_again, warehouse, workspace, candidates, profiles, tell)
         due = [name for name, found in candidates.items() if _is_due(known.get(name), profiles, found)]
         # Decisions and site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(due, key=lambda name: (_turn(candidates[name].file, profiles), candidates[name].file.name))
@@ -474,7 +489,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
             file, saved, _ = candidates[delivery_id]
             delivery = read_and_judge(
                 content, file.name, profiles=profiles, known_sites=_sites(warehouse), received_at=saved,
-                profile_name=file.profile_name, register=register,
+                profile_name=file.profile_name, register=register, clocks=site_clocks(warehouse, workspace),
             )  # fmt: skip
             _archive(file.name, content, delivery_id, workspace.archive, saved)
             _store(warehouse, delivery)
@@ -487,8 +502,11 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
                 tell(f"    {message}")
             if len(delivery.messages) > _MOST_TOLD:
                 tell(f"    ... and {len(delivery.messages) - _MOST_TOLD} more: 'permille status' lists them")
-        taken += _identify_again(warehouse, candidates, profiles, tell)
-        taken += _judge_again(warehouse, candidates, profiles, tell)
+        taken += again(_with_other_sites(warehouse), "who is who has changed")
+        clocks = site_clocks(warehouse, workspace)
+        taken += again(_with_other_clock(warehouse, clocks), "its sites go by another clock")
+        held = _held_without_need(warehouse, clocks)
+        taken += again(held, "its sites are known now", is_sure=False)
     for delivery_id, found in candidates.items():
         if found.is_in_inbox and delivery_id in known and not (workspace.archive / delivery_id).exists():
             content = _content(found, delivery_id, tell)
@@ -578,12 +596,9 @@ def _turn(file: InboxFile, profiles: Mapping[str, Profile]) -> int:
     return next((turn for turn, first in enumerate(_TURNS) if tables & first), len(_TURNS))
 
 
-def _identify_again(
-    warehouse: Warehouse, candidates: Mapping[str, _Candidate], profiles: Mapping[str, Profile],
-    tell: Callable[[str], None],
-) -> list[Delivery]:  # fmt: skip
-    """Takes deliveries in anew in which a number stands for another site by now, or is in doubt: a decision was made,
-    or a delivery has come in that is older."""
+def _with_other_sites(warehouse: Warehouse) -> set[str]:
+    """The deliveries in which a number stands for another site by now, or is in doubt: a decision was made, or a
+    delivery has come in that is older."""
     register = site_register(warehouse)
     types = TABLES["site_aliases"].types
     now = resolve(register).select(_types("site_aliases")).unique()
@@ -592,56 +607,54 @@ def _identify_again(
     differs = pl.concat(
         one.join(other, on=keys, how="anti", nulls_equal=True) for one, other in ((now, stored), (stored, now))
     )["delivery_id"]
-    records = warehouse.query("select delivery_id, file_name, profile, received_at from deliveries").filter(
-        pl.col("delivery_id").is_in(differs.unique().implode())
+    return set(differs)
+
+
+def _with_other_clock(warehouse: Warehouse, clocks: Clocks) -> set[str]:
+    """The deliveries whose moments were read by another clock than their sites are known to go by now."""
+    rows = warehouse.query(
+        " union ".join(f"select distinct delivery_id, site_id, time_zone from {table}" for table in MOMENTS)  # noqa: S608
+    ).filter(pl.col("time_zone").ne_missing(clocks.of(pl.col("site_id"))))
+    return set(rows["delivery_id"])
+
+
+def _held_without_need(warehouse: Warehouse, clocks: Clocks) -> set[str]:
+    """The deliveries of which rows were quarantined for a site, or the clock of a site, that is known by now."""
+    held = warehouse.query(
+        "select delivery_id, rule, value_as_written from quarantine"
+        " where rule like '%unknown_site%' or rule like '%unknown_time_zone%'"
+    )
+    value = pl.col("value_as_written")
+    is_alone = pl.col("rule").is_in(["unknown_site", "unknown_time_zone"])
+    is_known = pl.when(pl.col("rule") == "unknown_site").then(value.is_in(sorted(_sites(warehouse))))
+    return set(held.filter(~is_alone | is_known.otherwise(clocks.of(value).is_not_null()))["delivery_id"])
+
+
+def _take_again(
+    warehouse: Warehouse, workspace: Workspace, candidates: Mapping[str, _Candidate], profiles: Mapping[str, Profile],
+    tell: Callable[[str], None], due: set[str], why: str, *, is_sure: bool = True,
+) -> list[Delivery]:  # fmt: skip
+    """Takes deliveries in anew, those first that others need; where that is not sure, if what is held has changed."""
+    records = warehouse.query("select delivery_id, file_name, profile, received_at from deliveries")
+    rows = [row for row in records.iter_rows(named=True) if row["delivery_id"] in due & set(candidates)]
+    rows.sort(
+        key=lambda row: (_turn(candidates[row["delivery_id"]].file, profiles), row["file_name"], row["delivery_id"])
     )
     again = []
-    due = sorted(
-        (row for row in records.iter_rows(named=True) if row["delivery_id"] in candidates),
-        key=lambda row: (_turn(candidates[row["delivery_id"]].file, profiles), row["file_name"], row["delivery_id"]),
-    )
-    for row in due:
+    for row in rows:
         content = _content(candidates[row["delivery_id"]], row["delivery_id"], tell)
         if content is None:
             continue
         delivery = read_and_judge(
             content, row["file_name"], profiles=profiles, known_sites=_sites(warehouse), received_at=row["received_at"],
-            profile_name=row["profile"], register=register,
-        )  # fmt: skip
-        _store(warehouse, delivery)
-        again.append(delivery)
-        tell(f"again, for who is who has changed: {_line(delivery)}")
-    return again
-
-
-def _judge_again(
-    warehouse: Warehouse, candidates: Mapping[str, _Candidate], profiles: Mapping[str, Profile],
-    tell: Callable[[str], None],
-) -> list[Delivery]:  # fmt: skip
-    """Takes deliveries in anew whose rows were quarantined for a site that is known by now."""
-    sites = _sites(warehouse)
-    held = warehouse.query(
-        "select delivery_id, rule, value_as_written from quarantine where rule like '%unknown_site%'"
-    ).filter((pl.col("rule") != "unknown_site") | pl.col("value_as_written").is_in(sorted(sites)))
-    records = warehouse.query("select delivery_id, file_name, profile, received_at from deliveries").filter(
-        pl.col("delivery_id").is_in(held["delivery_id"].unique().to_list())
-    )
-    again = []
-    for row in records.sort("file_name", "delivery_id").iter_rows(named=True):
-        found = candidates.get(row["delivery_id"])
-        content = _content(found, row["delivery_id"], tell) if found else None
-        if content is None:
-            continue
-        delivery = read_and_judge(
-            content, row["file_name"], profiles=profiles, known_sites=sites, received_at=row["received_at"],
-            profile_name=row["profile"], register=site_register(warehouse),
+            profile_name=row["profile"], register=site_register(warehouse), clocks=site_clocks(warehouse, workspace),
         )  # fmt: skip
         before = warehouse.query("select * from quarantine where delivery_id = $id", {"id": row["delivery_id"]})
-        if before.sort(pl.all()).equals(delivery.quarantine.sort(pl.all())):
+        if not is_sure and before.sort(pl.all()).equals(delivery.quarantine.sort(pl.all())):
             continue
         _store(warehouse, delivery)
         again.append(delivery)
-        tell(f"again, for its sites are known now: {_line(delivery)}")
+        tell(f"again, for {why}: {_line(delivery)}")
     return again
 
 

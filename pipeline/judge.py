@@ -16,6 +16,7 @@ _RULE_OF_CHECK = {
     "multiple_fields_uniqueness": "duplicate_row",
     "field_uniqueness": "duplicate_row",
     "isin": "not_allowed",
+    "time_zone_has_no_such_name": "no_time_zone",
 }
 _OUT_OF_RANGE = ("greater_than", "less_than", "in_range", "str_length", "str_matches")
 

@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from pipeline.identity import SAME_PLACE_KM, Register, distance_km, place_key, resolve
-from pipeline.intake import list_archive, read_and_judge, site_register
+from pipeline.intake import list_archive, read_and_judge, site_clocks, site_register
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, sql
 from schemas.profile import Profile
@@ -158,7 +158,7 @@ def _values_in_doubt(
         delivery = read_and_judge(
             file.path.read_bytes(), row["file_name"], profiles=profiles, known_sites=None,
             received_at=row["received_at"], profile_name=row["profile"],
-            register=register._replace(decisions=as_if),
+            register=register._replace(decisions=as_if), clocks=site_clocks(warehouse, workspace),
         )  # fmt: skip
         parts += [_values(table, rows) for table, rows in delivery.accepted.items() if table in _MEASURED]
     return pl.concat(parts).filter(pl.col("site_id").is_in(open_["stand_in"].implode()))

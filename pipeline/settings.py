@@ -13,6 +13,7 @@ from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.protocol import load_protocols
+from schemas.time_zones import time_zones
 
 SETTINGS_FILE = "permille.toml"
 _PLACES = ("inbox", "warehouse", "published", "site", "profiles", "archive")
@@ -42,6 +43,8 @@ class Settings(BaseSettings):
     """The protocol of the headline."""
     flow_fill: Literal["none", "weekday-median"] = "none"
     """What stands in for a missing flow: nothing, or the median of the same weekday in the month, flagged."""
+    time_zone: str = ""
+    """Time zone of the sites whose list states none, as Asia/Shanghai; empty: unknown."""
     baseline: str = "first"
     """Period compared against: 2023, 2023-Q1, 2023-03, or `first` for the first year with data."""
     current: str = "last"
@@ -64,6 +67,13 @@ class Settings(BaseSettings):
         if protocol not in known:
             raise ValueError(f"there is no protocol {protocol!r}; there are {', '.join(known)}")
         return protocol
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_time_zone(cls, name: str) -> str:
+        if name and name not in time_zones():
+            raise ValueError(f"{name!r} is no time zone: write its name in the IANA database, as Asia/Shanghai")
+        return name
 
     @field_validator("baseline", "current")
     @classmethod

@@ -42,6 +42,7 @@ class Loads(_Estimated):
     limit_ng_per_l: float = column("limit_ng_per_l", nullable=True, gt=0)
     n_measurements: pl.Int64 = column("n_measurements", ge=0)
     replicate_rsd: float = column("replicate_rsd", nullable=True, ge=0)
+    composite_hours: float = column("composite_hours", nullable=True, gt=0)
     flow_m3_per_day: float = column("flow_m3_per_day", nullable=True, gt=0)
     flow_basis: str = column("flow_basis", nullable=True, isin=FLOW_BASES)
     population: float = column("population", nullable=True, gt=0)

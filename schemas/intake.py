@@ -11,6 +11,7 @@ import polars as pl
 from pandera.api.polars.types import PolarsData
 
 from schemas.columns import column
+from schemas.time_zones import time_zones
 
 QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 SAMPLE_TYPES = ["composite", "grab"]
@@ -80,6 +81,9 @@ class Results(_Delivered):
     site_id: str = column("site_id")
     composite_start_at: pl.Datetime("us") = column("composite_start_at", nullable=True)  # type: ignore[valid-type]
     composite_end_at: pl.Datetime("us") = column("composite_end_at", nullable=True)  # type: ignore[valid-type]
+    composite_start_utc: pl.Datetime("us") = column("composite_start_utc", nullable=True)  # type: ignore[valid-type]
+    composite_end_utc: pl.Datetime("us") = column("composite_end_utc", nullable=True)  # type: ignore[valid-type]
+    time_zone: str = column("time_zone", nullable=True)
     sampled_on: pl.Date = column("sampled_on", ge=FIRST_DAY)
     sampling_year: pl.Int32 = column("sampling_year")
     residue: str = column("residue")
@@ -101,7 +105,9 @@ class Results(_Delivered):
     @pa.dataframe_check(error="composite_ends_before_it_starts")
     def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
         """A composite ends after it starts."""
-        return data.lazyframe.select((pl.col("composite_end_at") > pl.col("composite_start_at")).fill_null(value=True))
+        by_utc = pl.col("composite_end_utc") > pl.col("composite_start_utc")
+        is_after = pl.coalesce(by_utc, pl.col("composite_end_at") > pl.col("composite_start_at"))
+        return data.lazyframe.select(is_after.fill_null(value=True))
 
     @pa.dataframe_check(error="value_below_lod")
     def value_above_lod(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
@@ -119,7 +125,8 @@ class Results(_Delivered):
         strict = True
         # Within a delivery: a later one may say it again.
         unique = [  # noqa: RUF012
-            "delivery_id", "site_id", "sampled_on", "composite_start_at", "residue", "laboratory", "replicate",
+            "delivery_id", "site_id", "sampled_on", "composite_start_at", "composite_start_utc", "residue",
+            "laboratory", "replicate",
         ]  # fmt: skip
 
 
@@ -166,12 +173,14 @@ class FlowReadings(_Delivered):
 
     site_id: str = column("site_id")
     read_at: pl.Datetime("us") = column("read_at")  # type: ignore[valid-type]
+    read_utc: pl.Datetime("us") = column("read_utc", nullable=True)  # type: ignore[valid-type]
+    time_zone: str = column("time_zone", nullable=True)
     sampling_year: pl.Int32 = column("sampling_year", ge=FIRST_DAY.year)
     flow_m3_per_day: float = column("flow_m3_per_day", ge=0, le=1e9)
 
     class Config:
         strict = True
-        unique = ["delivery_id", "site_id", "read_at"]  # noqa: RUF012
+        unique = ["delivery_id", "site_id", "read_at", "read_utc"]  # noqa: RUF012
 
 
 class Populations(_Delivered):
@@ -202,6 +211,12 @@ class Sites(_Delivered):
     area_id: str = column("area_id", nullable=True)
     latitude: float = column("latitude", nullable=True, in_range={"min_value": -90, "max_value": 90})
     longitude: float = column("longitude", nullable=True, in_range={"min_value": -180, "max_value": 180})
+    time_zone: str = column("time_zone", nullable=True)
+
+    @pa.check("time_zone", name="time_zone_has_no_such_name")
+    def is_time_zone(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A time zone has a name of the IANA database."""
+        return data.lazyframe.select(pl.col(data.key).is_in(sorted(time_zones())))
 
     class Config:
         strict = True

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from schemas.time_zones import time_zones
 
 SHIPPED = Path(__file__).parent / "profiles"
 
@@ -24,7 +26,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "flow_readings": ("site_id*", "site_label", "read_at*", "flow*"),
     "populations": ("site_id*", "site_label", "population*", "population_method*", "population_rsd", "valid_from",
                     "valid_to"),
-    "sites": ("site_id*", "site_label", "site_name", "area_id", "latitude", "longitude"),
+    "sites": ("site_id*", "site_label", "site_name", "area_id", "latitude", "longitude", "time_zone"),
     "areas": ("area_id*", "area_name", "parent_area_id"),
     "corrections": ("site_id*", "sampled_on*", "residue", "corrected*", "value_from", "value_to", "justification*",
                     "author*", "corrected_on*"),
@@ -316,6 +318,9 @@ class Profile(_Strict):
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
     date_formats: list[str] = Field(default_factory=lambda: ["%Y-%m-%d"], min_length=1)
+    time_zone: str | None = None
+    """The zone of the file's clock, as `UTC`; left out, moments go by the clock of their site. A moment that says how
+    far its clock is ahead of UTC is taken at its word."""
     ignore: list[str] = Field(default_factory=list)
     """Headers that are known and left unread; any other unread column is reported."""
     ignore_sheets: list[str] = Field(default_factory=list)
@@ -324,6 +329,13 @@ class Profile(_Strict):
     """Left out: the numbers of sites are ours."""
     tables: list[TableProfile] = Field(min_length=1)
     digest: str = ""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_time_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in time_zones():
+            raise ValueError(f"{name!r} is no time zone: write its name in the IANA database, as Asia/Shanghai or UTC")
+        return name
 
 
 def load_profile(file: Path) -> Profile:

@@ -12,6 +12,8 @@ def test_no_delivery_does_what_none_may(first):
     assert {outcome.outcome for outcome in outcomes} - {"accepted"}, "nothing has happened to them"
 
 
-@pytest.mark.parametrize("number", [114, 808, 1683, 3291, 7597, 8770, 9306, 11598, 14195, 17353, 19080, 19348])
+@pytest.mark.parametrize(
+    "number", [114, 808, 1683, 3291, 7597, 8770, 9306, 11598, 14195, 17353, 19080, 19348, 20983, 26410, 35593]
+)
 def test_what_once_panicked_hung_or_took_all_memory(number):
     assert judge(number).problem == ""

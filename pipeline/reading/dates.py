@@ -1,4 +1,8 @@
-"""Reading days and moments: by the formats a profile states, ISO, and Excel's serial numbers where it says so."""
+"""Reading days and moments: by the formats a profile states, ISO, and Excel's serial numbers where it says so.
+
+A moment goes by the clock of the site, or by UTC where a text or the profile says from which clock it is; which of the
+two the other is follows in `pipeline/clocks.py`.
+"""
 
 from datetime import datetime
 
@@ -19,7 +23,11 @@ DATES = {
     "site_decisions": ("valid_from", "valid_to", "decided_on"),
 }
 """The fields of each table that are days or moments."""
-_ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+WITH_CLOCK = ("results", "flow_readings")
+"""The tables that hold moments, for which it matters by which clock."""
+_ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+_OFFSET = r"^(.*\d:\d\d\S*?)\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)$"
+"""A moment and how far its clock is ahead of UTC, as in 2025-03-11T08:00:00+01:00."""
 _EXAMPLE = datetime(2024, 3, 31, 8, 30)  # noqa: DTZ001  only shown, as an example of a date format
 _MICROSECONDS_A_DAY = 86_400_000_000
 _YEARS = datetime(1900, 1, 1), datetime(3000, 1, 1)  # noqa: DTZ001
@@ -53,6 +61,8 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
             if field in required:
                 context.flag(text.is_null(), "missing_value", context.header_of(field), text)
             typed[field] = pl.lit(None, pl.Datetime("us") if field.endswith("_at") else pl.Date)
+            if field.endswith("_at"):
+                typed[_by_utc(field)] = typed[field]
             continue
         context.apply({"_moment": moment_of(text, formats[0])})
         if context.records.select((text.is_not_null() & pl.col("_moment").is_null()).any()).item():
@@ -62,8 +72,14 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
         is_year = pl.col("_moment").is_between(*_YEARS, closed="left")
         context.apply({f"{field}_read": pl.when(is_year).then("_moment")})
         moment = pl.col(f"{field}_read")
+        is_read = moment.is_not_null()
+        if field.endswith("_at"):
+            typed[_by_utc(field)] = _add_utc(context, field, text, formats)
+            is_read |= typed[_by_utc(field)].is_not_null()
+            if context.profile.time_zone is not None:  # the file's clock is not the site's
+                moment = pl.lit(None, pl.Datetime("us"))
         context.flag(
-            text.is_not_null() & moment.is_null(),
+            text.is_not_null() & ~is_read,
             "unparsable_date",
             context.header_of(field),
             text,
@@ -74,32 +90,53 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
         typed[field] = moment if field.endswith("_at") else moment.dt.date()
 
 
-def _complete_composites(context: Context) -> None:
-    """The day a composite mostly covers where none is stated, and composites that are too long."""
-    start, end = pl.col("composite_start_at"), pl.col("composite_end_at")
-    hours = (end - start).dt.total_minutes() / 60
+def _by_utc(field: str) -> str:
+    return f"{field.removesuffix('_at')}_utc"
+
+
+def _add_utc(context: Context, field: str, text: pl.Expr, formats: list[str]) -> pl.Expr:
+    """The moments of a field by UTC, where their texts say how far their clock is ahead, or the profile which it is."""
+    read, utc = pl.col(f"{field}_read"), pl.col(f"{field}_utc")
+    zone = context.profile.time_zone
+    if zone is not None:
+        by_utc = read.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+        context.apply({f"{field}_utc": by_utc.dt.replace_time_zone(None)})
+    else:
+        context.apply({f"{field}_utc": pl.lit(None, pl.Datetime("us"))})
+    if context.records.select((text.is_not_null() & read.is_null()).any()).item():
+        parts = text.str.extract_groups(_OFFSET)
+        moment, ahead = parts.struct.field("1"), parts.struct.field("2")
+        clock = pl.coalesce(*(moment_of(moment, form) for form in formats if form != EXCEL))
+        hours = ahead.str.slice(0, 3).cast(pl.Int64, strict=False).fill_null(0)
+        minutes = ahead.str.extract(r"^.\d\d:?(\d\d)$").cast(pl.Int64, strict=False).fill_null(0)
+        minutes = pl.when(ahead.str.starts_with("-")).then(-minutes).otherwise(minutes)
+        by_utc = clock - pl.duration(hours=hours, minutes=minutes)
+        is_year = by_utc.is_between(*_YEARS, closed="left")
+        context.apply({f"{field}_utc": pl.coalesce(utc, pl.when(read.is_null() & is_year).then(by_utc))})
+    return utc
+
+
+def _flag_long_composites(context: Context) -> None:
+    by_utc = pl.col("composite_end_utc") - pl.col("composite_start_utc")
+    hours = pl.coalesce(pl.col("composite_end_at") - pl.col("composite_start_at"), by_utc).dt.total_minutes() / 60
     longest = context.table.composite_period_hours
     # An hour of grace: a day of 25 hours when the clocks go back.
     context.flag(
         hours > longest + 1, "composite_too_long", context.header_of("composite_end_at"), pl.col("_composite_end_at"),
         pl.format("{} hours, where the profile allows {}", hours.round(1), pl.lit(f"{longest:g}")),
     )  # fmt: skip
-    middle = (start + (end - start) / 2).dt.date()
-    context.apply({"sampled_on": pl.coalesce(pl.col("sampled_on"), middle, start.dt.date())})
 
 
 def complete(context: Context) -> None:
-    """What follows from what was read: the day a composite mostly covers, year and weekday, and composites too long."""
+    """What follows from what was read: year and weekday, and composites too long."""
     table = context.table.table
     if table == "results":
         if context.is_given("composite_start_at"):
-            _complete_composites(context)
+            _flag_long_composites(context)
         is_unread = pl.all_horizontal(pl.col("_sampled_on", "_composite_start_at").is_null())
         context.flag(is_unread, "missing_value", context.header_of("sampled_on"), pl.lit(None))
-    if table in ("results", "flows"):
+    if table == "flows":
         context.apply({"sampling_year": pl.col("sampled_on").dt.year()})
-    if table == "flow_readings":
-        context.apply({"sampling_year": pl.col("read_at").dt.year()})
     if table == "reported_loads":
         day = pl.col("sampled_on")
         context.apply(

@@ -1,19 +1,29 @@
 """Looking into an old workbook (XLS) before it is opened: its container is a file system of sectors linked in chains.
 
-Where a chain runs in a circle, a reader that follows it never ends or takes all memory. The format: [MS-CFB], Compound
-File Binary File Format. Nothing of the workbook itself is read here (`workbook.py`).
+Where a chain runs in a circle, a reader that follows it never ends or takes all memory; where a damaged cell claims to
+stand far from the others, the reader makes room for all that would lie between. The formats: [MS-CFB], Compound File
+Binary File Format, and [MS-XLS], Excel Binary File Format. Nothing of what cells hold is read here (`workbook.py`).
 """
 
 import struct
+from collections.abc import Iterator
 
 from pipeline.findings import DeliveryError, Finding
+from pipeline.reading.workbook_guard import MOST_CELLS
 
 _LAST = 0xFFFFFFFA
 """From this number on an entry of the table is no sector but a mark: end of chain, free ..."""
 _HEADER_BYTES = 512
+_STREAM, _ROOT = 2, 5
+_SMALL = 64
+"""Bytes of the sectors in which small streams lie."""
 _ENTRY_BYTES = 128
 _IN_HEADER = 109
 """How many sectors of the table the header itself names."""
+_SHEET, _END = 0x85, 0x0A
+_SEVERAL_CELLS = (0xBD, 0xBE)
+_ONE_CELL = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0xD6, 0xFD, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x27E, 0x406)
+"""Records that begin with row and column: blank, number, text, truth, formula ... of all versions."""
 
 
 def require_sound(content: bytes, file_name: str) -> None:
@@ -69,10 +79,66 @@ def _problem(content: bytes) -> str:
         return "a chain of sectors runs in a circle"
     mini_following = [number for part in mini for number in numbers(sector(part))]
     entries = b"".join(sector(number) for number in directory)
+    small_sectors = b""
     for place in range(0, len(entries) - _ENTRY_BYTES + 1, _ENTRY_BYTES):
         kind = entries[place + 66]
         start, length = struct.unpack_from("<IQ", entries, place + 116)
-        is_small = kind == 2 and length < cutoff
-        if kind in (2, 5) and (chain(start, following) is None or (is_small and chain(start, mini_following) is None)):
+        is_small = kind == _STREAM and length < cutoff
+        if kind not in (_STREAM, _ROOT):
+            continue
+        found, small = chain(start, following), chain(start, mini_following) if is_small else []
+        if found is None or small is None:
             return "a chain of sectors runs in a circle"
+        if kind == _ROOT:
+            small_sectors = b"".join(sector(number) for number in found)
+        elif _name(entries[place : place + _ENTRY_BYTES]) in ("workbook", "book"):
+            parts = (
+                (small_sectors[number * _SMALL : (number + 1) * _SMALL] for number in small)
+                if is_small
+                else (sector(number) for number in found)
+            )
+            if _n_cells(b"".join(parts)[:length]) > MOST_CELLS:
+                return "its cells lie too far from each other"
     return ""
+
+
+def _name(entry: bytes) -> str:
+    (length,) = struct.unpack_from("<H", entry, 64)
+    return entry[: max(min(length, 64) - 2, 0)].decode("utf-16-le", errors="replace").casefold()
+
+
+def _n_cells(book: bytes) -> int:
+    """How many cells the sheets of a workbook span, from the first to the last of each that holds anything."""
+    spans: dict[int, int] = {}
+    n_cells = 0
+    for kind, place, length in _records(book, 0):
+        if kind == _SHEET and length >= 4:
+            (start,) = struct.unpack_from("<I", book, place)
+            if start not in spans:
+                spans[start] = _span(book, start)
+            n_cells += spans[start]
+    return n_cells
+
+
+def _span(book: bytes, start: int) -> int:
+    rows, columns = [], []
+    for kind, place, length in _records(book, start):
+        if (kind not in _ONE_CELL and kind not in _SEVERAL_CELLS) or length < 4:
+            continue
+        row, column = struct.unpack_from("<HH", book, place)
+        rows.append(row)
+        columns.append(column)
+        if kind in _SEVERAL_CELLS:
+            columns.append(struct.unpack_from("<H", book, place + length - 2)[0])
+    return (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1) if rows else 0
+
+
+def _records(book: bytes, place: int) -> Iterator[tuple[int, int, int]]:
+    """Kind, place and length of each record up to the end of its part, or of what is whole."""
+    while place + 4 <= len(book):
+        kind, length = struct.unpack_from("<HH", book, place)
+        place += 4
+        if kind == _END or place + length > len(book):
+            return
+        yield kind, place, length
+        place += length

@@ -33,7 +33,9 @@ def read_parquet(content: bytes, file_name: str) -> RawSheet:
         if sum(known.row_group(i).total_byte_size for i in range(known.num_row_groups)) > _MOST_BYTES:
             raise refused(f"is larger than {_MOST_BYTES // 1024**2} MiB unpacked")
         # By pyarrow: on a damaged file it raises where polars' reader panics.
-        frame = pl.DataFrame(pq.read_table(io.BytesIO(content)))
+        table = pq.read_table(io.BytesIO(content))
+        table.validate(full=True)  # damaged texts are no UTF-8, on which polars panics
+        frame = pl.DataFrame(table)
     except (ArrowException, OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise refused(f"is broken ({str(error).splitlines()[0]})") from error
     if frame.width > MOST_COLUMNS:

@@ -20,44 +20,50 @@ measured as (
     select
         *,
         qualifier in ('<LOD', '<LOQ') as is_censored,
-        to_at > from_at as has_window,
-        coalesce(composite_hours(from_at, to_at) > 30, false) as is_multi_day
+        to_steady > from_steady as has_window,
+        hours_between(from_steady, to_steady) as composite_hours,
+        coalesce(composite_hours > 30, false) as is_multi_day,
+        -- The day itself: of 23 or 25 hours where the clocks are changed on it.
+        steady_of(sampled_on::timestamp, time_zone) as day_from_steady,
+        steady_of(sampled_on::timestamp + interval 1 day, time_zone) as day_to_steady
     from day_results
     where sampling_year = $year
 ),
 
 -- What is looked for in the readings of flow meters: the window of the composite, and the day itself.
 windows as (
-    select distinct site_id, from_at, to_at from measured where has_window
+    select distinct site_id, from_steady, to_steady from measured where has_window
     union
-    select distinct site_id, sampled_on::timestamp, sampled_on::timestamp + interval 1 day from measured
+    select distinct site_id, day_from_steady, day_to_steady from measured
 ),
 
 -- The flow of a window by integrating between readings; where readings lack, there is none.
 flow_of_window as (
     select
-        w.site_id, w.from_at, w.to_at,
+        w.site_id, w.from_steady, w.to_steady,
         sum(
             flowed_m3(
-                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.begins_at - s.from_at) / s.seconds),
-                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.ends_at - s.from_at) / s.seconds),
-                epoch(s.ends_at - s.begins_at)
+                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.begins - s.from_steady) / s.seconds),
+                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.ends - s.from_steady) / s.seconds),
+                epoch(s.ends - s.begins)
             )
-            order by s.from_at
-        ) * 86400 / epoch(w.to_at - w.from_at) as flow_m3_per_day,
+            order by s.from_steady
+        ) * 86400 / epoch(w.to_steady - w.from_steady) as flow_m3_per_day,
         bool_or(s.is_simulated) as is_simulated
     from (
-        select *, unnest(generate_series(from_at::date, (to_at + interval 1 hour)::date, interval 1 day))::date as day
+        select
+            *,
+            unnest(generate_series(from_steady::date, (to_steady + interval 1 hour)::date, interval 1 day))::date as day
         from windows
     ) w
-    join (select *, epoch(to_at - from_at) as seconds, to_at::date as day from flow_segments) g
-        on g.site_id = w.site_id and g.day = w.day and g.from_at < w.to_at and g.to_at > w.from_at,
+    join (select *, epoch(to_steady - from_steady) as seconds, to_steady::date as day from flow_segments) g
+        on g.site_id = w.site_id and g.day = w.day and g.from_steady < w.to_steady and g.to_steady > w.from_steady,
     lateral (
-        select g.from_at, g.seconds, g.flow_before_m3_per_day, g.flow_after_m3_per_day, g.is_simulated,
-            greatest(g.from_at, w.from_at) as begins_at, least(g.to_at, w.to_at) as ends_at
+        select g.from_steady, g.seconds, g.flow_before_m3_per_day, g.flow_after_m3_per_day, g.is_simulated,
+            greatest(g.from_steady, w.from_steady) as begins, least(g.to_steady, w.to_steady) as ends
     ) s
-    group by w.site_id, w.from_at, w.to_at
-    having sum(epoch(s.ends_at - s.begins_at)) >= 0.999 * epoch(w.to_at - w.from_at) and flow_m3_per_day > 0
+    group by w.site_id, w.from_steady, w.to_steady
+    having sum(epoch(s.ends - s.begins)) >= 0.999 * epoch(w.to_steady - w.from_steady) and flow_m3_per_day > 0
 ),
 
 -- A composite of several days has the mean flow of the days it covers at least half of, if all of them have one.
@@ -106,12 +112,12 @@ flow_of_sample as (
             when 'filled' then {'flow': i.flow_m3_per_day, 'is_corrected': i.is_corrected, 'is_simulated': i.is_simulated}
         end as chosen
     from measured m
-    left join flow_of_window w on w.site_id = m.site_id and w.from_at = m.from_at and w.to_at = m.to_at
+    left join flow_of_window w
+        on w.site_id = m.site_id and w.from_steady = m.from_steady and w.to_steady = m.to_steady
     left join flow_of_days s on s.site_id = m.site_id and s.from_at = m.from_at and s.to_at = m.to_at
     left join current_flows d on d.site_id = m.site_id and d.sampled_on = m.sampled_on
     left join flow_of_window r
-        on r.site_id = m.site_id and r.from_at = m.sampled_on::timestamp
-        and r.to_at = m.sampled_on::timestamp + interval 1 day
+        on r.site_id = m.site_id and r.from_steady = m.day_from_steady and r.to_steady = m.day_to_steady
     left join flow_filled i on i.site_id = m.site_id and i.sampled_on = m.sampled_on
 ),
 
@@ -133,6 +139,7 @@ select
     m.limit_ng_per_l,
     m.n_measurements,
     m.replicate_rsd,
+    m.composite_hours,
     f.flow_m3_per_day,
     f.flow_basis,
     p.population,

@@ -27,9 +27,17 @@ create or replace temp macro consumption_mg_per_day_per_1000(load_mg_per_day_per
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
     consumption_mg_per_day_per_1000 / dose_mg;
 
--- How long a composite lasted [h].
-create or replace temp macro composite_hours(composite_start_at, composite_end_at) as
-    date_diff('minute', composite_start_at, composite_end_at) / 60;
+-- A moment by a clock that is never changed: UTC, or where the site's time zone is unknown its own clock as it stands.
+create or replace temp macro steady_clock(by_utc, by_site) as
+    coalesce(by_utc, by_site);
+
+-- A moment of the site's clock by the steady one.
+create or replace temp macro steady_of(by_site, time_zone) as
+    if(time_zone is null, by_site, timezone('UTC', timezone(time_zone, by_site)));
+
+-- How long lies between two moments of a steady clock [h].
+create or replace temp macro hours_between(from_steady, to_steady) as
+    date_diff('minute', from_steady, to_steady) / 60;
 
 -- The first and the last of the days that a composite covers at least half of.
 create or replace temp macro first_day_covered(from_at) as

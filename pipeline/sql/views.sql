@@ -17,6 +17,7 @@ select
     last(s.area_id order by d.received_at, d.delivery_id) filter (where s.area_id is not null) as area_id,
     last(s.latitude order by d.received_at, d.delivery_id) filter (where s.latitude is not null) as latitude,
     last(s.longitude order by d.received_at, d.delivery_id) filter (where s.longitude is not null) as longitude,
+    last(s.time_zone order by d.received_at, d.delivery_id) filter (where s.time_zone is not null) as time_zone,
     bool_or(s.is_simulated) as is_simulated
 from sites s join deliveries d using (delivery_id)
 group by s.site_id;
@@ -73,10 +74,10 @@ left join current_corrections c
     and is_same_value(c.value_from, f.flow_m3_per_day);
 
 create or replace temp view current_flow_readings as
-select f.*
+select f.*, steady_clock(f.read_utc, f.read_at) as read_steady
 from flow_readings f join deliveries d using (delivery_id)
 qualify row_number() over (
-    partition by f.sampling_year, f.site_id, f.read_at order by d.received_at desc, d.delivery_id desc
+    partition by f.sampling_year, f.site_id, read_steady order by d.received_at desc, d.delivery_id desc
 ) = 1;
 
 -- One row is what lies between two readings of a meter that follow each other within an hour: over a longer gap nobody
@@ -84,14 +85,14 @@ qualify row_number() over (
 create or replace temp view flow_segments as
 select
     site_id,
-    lag(read_at) over before as from_at,
-    read_at as to_at,
+    lag(read_steady) over before as from_steady,
+    read_steady as to_steady,
     lag(flow_m3_per_day) over before as flow_before_m3_per_day,
     flow_m3_per_day as flow_after_m3_per_day,
     is_simulated
 from current_flow_readings
-window before as (partition by site_id order by read_at)
-qualify from_at is not null and to_at <= from_at + interval 1 hour;
+window before as (partition by site_id order by read_steady)
+qualify from_steady is not null and to_steady <= from_steady + interval 1 hour;
 
 -- Several samples of a day and several measurements of a sample stand beside each other. A later delivery supersedes what
 -- has the same start, laboratory and replicate; where one of the two does not say, it is taken to be the same.
@@ -111,7 +112,10 @@ where not a.is_repeated or not exists (
     where b.is_repeated
         and b.sampling_year = a.sampling_year and b.site_id = a.site_id and b.sampled_on = a.sampled_on
         and b.residue = a.residue and b.delivery_id <> a.delivery_id
-        and coalesce(b.composite_start_at = a.composite_start_at, true)
+        and coalesce(
+            steady_clock(b.composite_start_utc, b.composite_start_at)
+            = steady_clock(a.composite_start_utc, a.composite_start_at), true
+        )
         and coalesce(b.laboratory = a.laboratory, true)
         and coalesce(b.replicate = a.replicate, true)
         -- That somebody did not measure it takes nothing away from somebody who did.
@@ -180,7 +184,9 @@ with measured as (
             when '<LOD' then coalesce(lod_ng_per_l, loq_ng_per_l)
             when '<LOQ' then loq_ng_per_l
         end as limit_ng_per_l,
-        composite_hours(composite_start_at, composite_end_at) as hours
+        steady_clock(composite_start_utc, composite_start_at) as start_steady,
+        steady_clock(composite_end_utc, composite_end_at) as end_steady,
+        hours_between(start_steady, end_steady) as hours
     from current_results
 ),
 together as (
@@ -194,30 +200,33 @@ together as (
         count_if(qualifier = '<LOD') as n_below_lod,
         count_if(qualifier in ('<LOD', '<LOQ') and limit_ng_per_l is null) as n_without_limit,
         avg(if(qualifier = '=', concentration_ng_per_l, limit_ng_per_l / 2)
-            order by composite_start_at, laboratory, replicate, delivery_id, row_number, source_column)
+            order by start_steady, laboratory, replicate, delivery_id, row_number, source_column)
             filter (where qualifier in ('=', '<LOD', '<LOQ')) as mean_ng_per_l,
         max(concentration_ng_per_l) filter (where qualifier in ('=', '>ULOQ')) as highest_ng_per_l,
         max(limit_ng_per_l) as highest_limit_ng_per_l,
         stddev_samp(concentration_ng_per_l) filter (where qualifier = '=')
             / nullif(avg(concentration_ng_per_l) filter (where qualifier = '='), 0) as replicate_rsd,
         -- Of several samples of a day no window is that of their mean.
-        count(distinct (composite_start_at, composite_end_at)) filter (where qualifier <> 'not measured') = 1 as is_one,
+        count(distinct (start_steady, end_steady)) filter (where qualifier <> 'not measured') = 1 as is_one,
         if(is_one, min(composite_start_at) filter (where qualifier <> 'not measured'), null) as from_at,
         if(is_one, max(composite_end_at) filter (where qualifier <> 'not measured'), null) as to_at,
+        if(is_one, min(start_steady) filter (where qualifier <> 'not measured'), null) as from_steady,
+        if(is_one, max(end_steady) filter (where qualifier <> 'not measured'), null) as to_steady,
+        min(time_zone) as time_zone,
         list(flags order by flags) as all_flags,
         concat_ws(
             ' ',
             if(bool_or(sample_type = 'grab'), 'grab_sample', null),
             if(bool_or(hours < 20), 'short_composite', null),
             if(bool_or(hours > 30), 'multi_day_composite', null),
-            if(count(distinct composite_start_at) > 1, 'several_samples', null),
+            if(count(distinct start_steady) > 1, 'several_samples', null),
             if(count(distinct laboratory) > 1, 'several_laboratories', null)
         ) as day_flags,
         -- The first of the rows it comes from; all of them are in current_results.
         min_by(
             {'delivery_id': delivery_id, 'sheet': sheet, 'row_number': row_number, 'source_column': source_column,
              'source_cell': source_cell},
-            (qualifier = 'not measured', coalesce(composite_start_at, sampled_on), delivery_id, sheet, row_number,
+            (qualifier = 'not measured', coalesce(start_steady, sampled_on), delivery_id, sheet, row_number,
              source_column)
         ) as origin,
         bool_or(is_simulated) as is_simulated
@@ -243,6 +252,9 @@ select
     replicate_rsd,
     from_at,
     to_at,
+    from_steady,
+    to_steady,
+    time_zone,
     joined_flags(list_concat(all_flags, [day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)]))
         as flags,
     origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,
