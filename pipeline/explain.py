@@ -46,6 +46,7 @@ class Source(NamedTuple):
 
     Attributes:
         what: `results`, `flows` ..., the table the cell was read into.
+        place: that of its delivery in the order in which they supersede each other.
         text: the cell as it was written, `unit` its unit as written, `value` what was read from it in our unit.
         details: what else its row says.
         read_again: the cell's text as it stands in the archive now; None where the copy is not there.
@@ -55,6 +56,7 @@ class Source(NamedTuple):
     file_name: str
     delivery_id: str
     received_at: str
+    place: int
     profile: str | None
     sheet: str
     cell: str
@@ -227,7 +229,7 @@ def explain_period(
     days = warehouse.query(
         "select c.sampled_on, c.weekday, c.amount_mg_per_day_per_1000, c.is_censored, c.flags, d.file_name, c.sheet,"
         " c.source_cell, coalesce(r.value_as_written, l.value_as_written) as text, c.delivery_id, d.profile"
-        " from consumption c join deliveries d using (delivery_id)"
+        " from consumption c join ordered_deliveries d using (delivery_id)"
         " left join results r on c.origin = 'measured' and r.delivery_id = c.delivery_id and r.sheet = c.sheet"
         " and r.row_number = c.row_number and r.source_column = c.source_column and r.residue = c.residue"
         " left join reported_loads l on c.origin = 'reported' and l.delivery_id = c.delivery_id and l.sheet = c.sheet"
@@ -265,13 +267,13 @@ def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, 
         believed, superseded = _sources(warehouse, archive, table, of_day)
         found += [source._replace(details=source.details | {"believed": "now"}) for source in believed]
         # The first that came later is what took its place.
-        arrivals = sorted({source.received_at for source in [*believed, *superseded]})
+        arrivals = sorted({(source.place, source.received_at) for source in [*believed, *superseded]})
         for source in superseded:
-            until = next((moment for moment in arrivals if moment > source.received_at), source.received_at)
+            until = next((at for place, at in arrivals if place > source.place), source.received_at)
             found.append(source._replace(details=source.details | {"believed": f"until {until}"}))
     if not found:
         _refuse(warehouse, {"site": site_id, "residue": residue, "day": sampled_on})
-    return sorted(found, key=lambda source: (source.received_at, source.file_name, source.row_number))
+    return sorted(found, key=lambda source: (source.place, source.row_number))
 
 
 def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
@@ -317,10 +319,10 @@ def _sources(
     """The rows of a day that are believed, and those that later deliveries took the place of."""
     rows = warehouse.query(
         # The table's name is one of two of our own.
-        f'select r.*, d.file_name, d.received_at, d.profile, {_CALLED} from "{table}" r'  # noqa: S608
-        " join deliveries d using (delivery_id)"
+        f'select r.*, d.file_name, d.received_at, d.place, d.profile, {_CALLED} from "{table}" r'  # noqa: S608
+        " join ordered_deliveries d using (delivery_id)"
         " where r.site_id = $site and r.sampled_on = $day and r.residue = $residue"
-        " order by d.received_at, r.delivery_id, r.row_number, r.source_column",
+        " order by d.place, r.row_number, r.source_column",
         of_day,
     )
     now = warehouse.query(
@@ -356,6 +358,7 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
     value = "" if row[ours] is None else f"{row[ours]:.12g} {unit}{per_1000}"
     return Source(
         what=table, file_name=row["file_name"], delivery_id=row["delivery_id"], received_at=str(row["received_at"]),
+        place=row["place"],
         profile=row["profile"], sheet=row["sheet"], cell=row["source_cell"], row_number=row["row_number"],
         header=row["source_column"], text=row["value_as_written"], unit=row["unit_as_written"], value=value,
         details={name: str(said) for name, said in told.items() if said is not None},
@@ -364,9 +367,9 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
 
 
 _FLOWS_BEHIND = """
-select f.*, d.file_name, d.received_at, d.profile, $basis as flow_basis
+select f.*, d.file_name, d.received_at, d.place, d.profile, $basis as flow_basis
 from current_flows f
-join deliveries d using (delivery_id)
+join ordered_deliveries d using (delivery_id)
 join day_results m on m.site_id = f.site_id and m.sampled_on = $day and m.residue = $residue
 where f.site_id = $site
     and case $basis
@@ -402,8 +405,8 @@ behind as (
             (select max(to_steady) from flow_segments where site_id = $site)
         )
 )
-select b.*, d.file_name, d.received_at, d.profile, $basis as flow_basis
-from behind b join deliveries d using (delivery_id)
+select b.*, d.file_name, d.received_at, d.place, d.profile, $basis as flow_basis
+from behind b join ordered_deliveries d using (delivery_id)
 where number = 1 or from_end = 1
 order by number
 """
@@ -416,8 +419,8 @@ def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[s
         {"site": load["site_id"], "day": load["sampled_on"], "residue": load["residue"], "basis": load["flow_basis"]},
     )
     population = warehouse.query(
-        "select p.*, d.file_name, d.received_at, d.profile"
-        " from current_populations p join deliveries d using (delivery_id)"
+        "select p.*, d.file_name, d.received_at, d.place, d.profile"
+        " from current_populations p join ordered_deliveries d using (delivery_id)"
         " where p.site_id = $site and p.population_method = $method and p.population = $population"
         " and coalesce(p.valid_from <= $day, true) and coalesce(p.valid_to >= $day, true)"
         " order by p.valid_from desc nulls last limit 1",
@@ -433,8 +436,8 @@ def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[s
 def _corrections(warehouse: Warehouse, archive: Archive, of_day: Mapping[str, Any]) -> list[Source]:
     """The corrections of a result or of the flow of its day."""
     rows = warehouse.query(
-        "select c.*, d.file_name, d.received_at, d.profile"
-        " from current_corrections c join deliveries d using (delivery_id)"
+        "select c.*, d.file_name, d.received_at, d.place, d.profile"
+        " from current_corrections c join ordered_deliveries d using (delivery_id)"
         " where c.site_id = $site and c.sampled_on = $day and (c.residue = $residue or c.corrected = 'flow')"
         " order by c.corrected_on, c.delivery_id, c.row_number",
         of_day,

@@ -354,6 +354,8 @@ def _record(
         "profile_digest": profile.digest if profile else None,
         "received_at": received_at,
         "sender": profile.sender if profile else None,
+        "numbering": profile.numbering.name if profile and profile.numbering else None,
+        "release": profile.numbering.release_of(file_name) if profile and profile.numbering else None,
         "source": profile.source if profile else None,
         "licence": profile.licence if profile else None,
         "status": status,
@@ -456,9 +458,9 @@ def _claims(delivery: Delivery) -> pl.DataFrame:
 def site_register(warehouse: Warehouse) -> Register:
     """What a warehouse holds of who is who."""
     claims = warehouse.query(
-        "select delivery_id, received_at, numbering, release, site_code, site_label, latitude, longitude"
-        " from (select distinct on (delivery_id, site_code, site_label) * from site_aliases)"
-        " join deliveries using (delivery_id) order by all"
+        "select delivery_id, d.received_at, a.numbering, a.release, site_code, site_label, latitude, longitude"
+        " from (select distinct on (delivery_id, site_code, site_label) * from site_aliases) a"
+        " join deliveries d using (delivery_id) order by all"
     )
     return Register(claims.cast(CLAIM), warehouse.query("select * from current_site_decisions order by all"))  # type: ignore[arg-type]
 

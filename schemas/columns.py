@@ -55,7 +55,7 @@ COLUMNS: dict[str, Column] = {
     "site_code": Column(None, "number or name by which a sender calls a site; empty for all of a sender's sites"),
     "site_label": Column(None, "the place a sender's number stands for, as the sender names it; empty: any"),
     "numbering": Column(None, "whose numbers stand for sites, as the profile names it; empty: our own"),
-    "release": Column(None, "edition of the sender's data in which the number stands for the site; empty: any"),
+    "release": Column(None, "edition of the sender's data; empty: unknown, or of a decision any"),
     "alias_basis": Column(
         None, "why the number stands for the site: own, by name, by list (of the same release), or decided by a person"
     ),

@@ -59,6 +59,8 @@ class Deliveries(_Table):
     profile_digest: str = column("profile_digest", nullable=True)
     received_at: pl.Datetime("us") = column("received_at")  # type: ignore[valid-type]
     sender: str = column("sender", nullable=True)
+    numbering: str = column("numbering", nullable=True)
+    release: str = column("release", nullable=True)
     source: str = column("source", nullable=True)
     licence: str = column("licence", nullable=True)
     status: str = column("status", isin=DELIVERY_STATUS)

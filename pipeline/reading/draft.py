@@ -74,7 +74,7 @@ def draft_profile(content: bytes, file_name: str, name: str) -> Draft:
     tables: list[str] = []
     ignored: list[str] = []
     ignored_sheets: list[str] = []
-    decimals: Counter[str] = Counter()
+    numbers: list[str] = []
     formats: list[str] = []
     for sheet_name in file.sheet_names:
         sheet = file.sheet(sheet_name, reading)
@@ -92,7 +92,7 @@ def draft_profile(content: bytes, file_name: str, name: str) -> Draft:
         for table in found:
             tables += ["", *table.lines]
             to_decide += table.to_decide
-            decimals += table.decimals
+            numbers += table.numbers
             formats += [form for form in table.formats if form not in formats]
     if not tables:
         to_decide.append("No table was found: no row holds a header that is known. Write [[tables]] by hand.")
@@ -106,8 +106,7 @@ def draft_profile(content: bytes, file_name: str, name: str) -> Draft:
     if not file.is_workbook:
         lines += [f"encoding = {_quoted(encoding_of(content, file_name))}",
                   f"separator = {_quoted(separator_of(content, file_name))}"]  # fmt: skip
-    if decimals[","] > decimals["."]:
-        lines.append('decimal = ","')
+    lines += _sign_lines(numbers, to_decide)
     lines.append(f"date_formats = {_list(formats or ['%Y-%m-%d'])}")
     if ignored:
         lines.append(f"ignore = {_list(ignored)} # columns no field was found for: is one of them needed?")
@@ -116,11 +115,15 @@ def draft_profile(content: bytes, file_name: str, name: str) -> Draft:
     return Draft("\n".join([*lines, *tables]) + "\n", to_decide)
 
 
+_GROUPED = re.compile(r"-?(?:\d{1,3}([,. '])\d{3}(?:\1\d{3})+(?:(?!\1)[.,]\d+)?|\d{1,3}([,. '])\d{3}(?!\2)[.,]\d+)")
+"""A number with a sign between its thousands that can be nothing else: 1,157,325 and 1.234,5, but not 133,336."""
+
+
 class _Table(NamedTuple):
     lines: list[str]
     to_decide: list[str]
     used: set[int]
-    decimals: Counter[str]
+    numbers: list[str]
     formats: list[str]
 
 
@@ -185,10 +188,24 @@ def _table_of(sheet: RawSheet, columns: _Columns, kind: str, sheet_names: list[s
     used = {*mapped.values(), *wide}
     if "unit" in fields:
         used.add(fields["unit"])
-    decimals = Counter(
-        sign for text in texts.drop_nulls().head(2000) for sign in (".", ",") if re.fullmatch(rf"-?\d+\{sign}\d+", text)
-    )
-    return _Table(lines, to_decide, used, decimals, list(dict.fromkeys(formats)))
+    return _Table(lines, to_decide, used, texts.drop_nulls().head(2000).to_list(), list(dict.fromkeys(formats)))
+
+
+def _sign_lines(numbers: list[str], to_decide: list[str]) -> list[str]:
+    """The decimal sign, and the sign between thousands where two groups or the other sign behind one tell it."""
+    grouped = Counter(found[1] or found[2] for text in numbers if (found := _GROUPED.fullmatch(text)))
+    if grouped:
+        thousands = grouped.most_common(1)[0][0]
+        decimal = "," if thousands == "." else "."
+    else:
+        thousands = ""
+        like = [text for text in numbers if re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", text)]
+        signs = Counter(sign for text in numbers for sign in ".," if re.fullmatch(rf"-?\d+\{sign}\d+", text))
+        decimal = "," if signs[","] > signs["."] else "."
+        if like and len(like) == signs[","]:
+            to_decide.append(f"decimal or thousands: whether the comma in {like[0]!r} is one or the other.")
+    lines = ['decimal = ","'] if decimal == "," else []
+    return [*lines, f"thousands = {_quoted(thousands)}"] if thousands else lines
 
 
 def _columns_of(sheet: RawSheet) -> _Columns | None:

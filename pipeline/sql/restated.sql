@@ -29,9 +29,9 @@ ordered as (
         lag(s.value) over before as earlier_value,
         lag(s.qualifier) over before as earlier_qualifier,
         lag(d.file_name) over before as earlier_file
-    from stated s join deliveries d using (delivery_id)
+    from stated s join ordered_deliveries d using (delivery_id)
     window before as (
-        partition by s.table_name, s.site_id, s.residue, s.occasion order by d.received_at, d.delivery_id
+        partition by s.table_name, s.site_id, s.residue, s.occasion order by d.place
     )
 )
 

@@ -1,41 +1,60 @@
 -- What is believed now: of each record the one from the latest delivery. Nothing is deleted, so what was believed
 -- before can be had again. Deliveries received at the same moment are ordered by their content, never by their names.
 
+-- Of a sender whose editions are known a later edition is the later delivery, whichever was saved first.
+create or replace temp view ordered_deliveries as
+with told as (
+    select
+        *,
+        max(received_at) over (
+            partition by numbering order by release nulls last groups between unbounded preceding and 1 preceding
+        ) as earlier_edition_at
+    from deliveries
+)
+select
+    * exclude (earlier_edition_at),
+    row_number() over (
+        order by
+            greatest(received_at, if(release is null, null, earlier_edition_at + interval 1 microsecond)),
+            received_at, delivery_id
+    ) as place
+from told;
+
 create or replace temp view current_areas as
 select
     a.area_id,
-    last(a.area_name order by d.received_at, d.delivery_id) filter (where a.area_name is not null) as area_name,
-    last(a.parent_area_id order by d.received_at, d.delivery_id) filter (where a.parent_area_id is not null)
+    last(a.area_name order by d.place) filter (where a.area_name is not null) as area_name,
+    last(a.parent_area_id order by d.place) filter (where a.parent_area_id is not null)
         as parent_area_id
-from areas a join deliveries d using (delivery_id)
+from areas a join ordered_deliveries d using (delivery_id)
 group by a.area_id;
 
 create or replace temp view current_sites as
 select
     s.site_id,
-    last(s.site_name order by d.received_at, d.delivery_id) filter (where s.site_name is not null) as site_name,
-    last(s.area_id order by d.received_at, d.delivery_id) filter (where s.area_id is not null) as area_id,
-    last(s.latitude order by d.received_at, d.delivery_id) filter (where s.latitude is not null) as latitude,
-    last(s.longitude order by d.received_at, d.delivery_id) filter (where s.longitude is not null) as longitude,
-    last(s.time_zone order by d.received_at, d.delivery_id) filter (where s.time_zone is not null) as time_zone,
+    last(s.site_name order by d.place) filter (where s.site_name is not null) as site_name,
+    last(s.area_id order by d.place) filter (where s.area_id is not null) as area_id,
+    last(s.latitude order by d.place) filter (where s.latitude is not null) as latitude,
+    last(s.longitude order by d.place) filter (where s.longitude is not null) as longitude,
+    last(s.time_zone order by d.place) filter (where s.time_zone is not null) as time_zone,
     bool_or(s.is_simulated) as is_simulated
-from sites s join deliveries d using (delivery_id)
+from sites s join ordered_deliveries d using (delivery_id)
 group by s.site_id;
 
 create or replace temp view current_populations as
 select p.*
-from populations p join deliveries d using (delivery_id)
+from populations p join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
-    partition by p.site_id, p.population_method, p.valid_from order by d.received_at desc, d.delivery_id desc
+    partition by p.site_id, p.population_method, p.valid_from order by d.place desc
 ) = 1;
 
 -- Who is who, as persons decided it: of the same number, name and time the latest.
 create or replace temp view current_site_decisions as
 select s.*
-from site_decisions s join deliveries d using (delivery_id)
+from site_decisions s join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
     partition by s.numbering, s.release, s.site_code, s.site_label, s.valid_from
-    order by s.decided_on desc, d.received_at desc, d.delivery_id desc
+    order by s.decided_on desc, d.place desc
 ) = 1;
 
 -- Decisions on numbers that no delivery holds: they change nothing, and are perhaps mistyped.
@@ -50,17 +69,17 @@ where not exists (
 -- An analyst's corrections: of the same value the latest.
 create or replace temp view current_corrections as
 select c.*
-from corrections c join deliveries d using (delivery_id)
+from corrections c join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
     partition by c.site_id, c.sampled_on, c.residue, c.corrected = 'flow', c.value_from
-    order by c.corrected_on desc, d.received_at desc, d.delivery_id desc
+    order by c.corrected_on desc, d.place desc
 ) = 1;
 
 create or replace temp view delivered_flows as
 select f.*
-from flows f join deliveries d using (delivery_id)
+from flows f join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
-    partition by f.sampling_year, f.site_id, f.sampled_on order by d.received_at desc, d.delivery_id desc
+    partition by f.sampling_year, f.site_id, f.sampled_on order by d.place desc
 ) = 1;
 
 -- A correction holds for the value it names and for no other: a later delivery that says something else ends it.
@@ -75,9 +94,9 @@ left join current_corrections c
 
 create or replace temp view current_flow_readings as
 select f.*, steady_clock(f.read_utc, f.read_at) as read_steady
-from flow_readings f join deliveries d using (delivery_id)
+from flow_readings f join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
-    partition by f.sampling_year, f.site_id, read_steady order by d.received_at desc, d.delivery_id desc
+    partition by f.sampling_year, f.site_id, read_steady order by d.place desc
 ) = 1;
 
 -- One row is what lies between two readings of a meter that follow each other within an hour: over a longer gap nobody
@@ -99,12 +118,12 @@ qualify from_steady is not null and to_steady <= from_steady + interval 1 hour;
 create or replace temp view delivered_results as
 with delivered as (
     select
-        r.*, d.received_at,
+        r.*, d.place,
         min(r.delivery_id) over same_day <> max(r.delivery_id) over same_day as is_repeated
-    from results r join deliveries d using (delivery_id)
+    from results r join ordered_deliveries d using (delivery_id)
     window same_day as (partition by r.sampling_year, r.site_id, r.sampled_on, r.residue)
 )
-select a.* exclude (received_at, is_repeated)
+select a.* exclude (place, is_repeated)
 from delivered a
 where not a.is_repeated or not exists (
     select 1
@@ -122,7 +141,7 @@ where not a.is_repeated or not exists (
         and (b.qualifier <> 'not measured') >= (a.qualifier <> 'not measured')
         and (
             (b.qualifier <> 'not measured') > (a.qualifier <> 'not measured')
-            or (b.received_at, b.delivery_id) > (a.received_at, a.delivery_id)
+            or b.place > a.place
         )
 );
 
@@ -263,10 +282,10 @@ from together;
 
 create or replace temp view current_reported_loads as
 select r.*
-from reported_loads r join deliveries d using (delivery_id)
+from reported_loads r join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
     partition by r.sampling_year, r.site_id, r.sampled_on, r.weekday, r.residue
-    order by r.qualifier = 'not measured', d.received_at desc, d.delivery_id desc
+    order by r.qualifier = 'not measured', d.place desc
 ) = 1;
 -- One row is a site in a place: in its area, in each area above that one, and in the network of all sites.
 create or replace temp view area_of_site as

@@ -24,6 +24,28 @@ FILES = {
     "ww2025-site-info-table.csv": ("euda/ww2025-site-info-table.csv", datetime(2025, 6, 1)),  # noqa: DTZ001
     "ww2025-all-data.csv": ("euda/ww2025-all-data.csv", datetime(2025, 6, 1)),  # noqa: DTZ001
 }
+SITES_OF_AGENCY = """name = "agency"
+title = "Sites"
+sender = "An agency"
+[numbering]
+name = "agency"
+release = '(20\\d\\d)'
+[[tables]]
+table = "sites"
+[tables.columns]
+site_id = "No"
+site_label = "Place"
+site_name = "Place"
+[[tables]]
+table = "populations"
+unit = "count"
+[tables.columns]
+site_id = "No"
+site_label = "Place"
+population = "Persons"
+[tables.constants]
+population_method = "served"
+"""
 FIRST, LATER = datetime(2023, 1, 1), datetime(2024, 1, 1)  # noqa: DTZ001
 
 
@@ -105,6 +127,18 @@ def test_a_number_of_ours_is_the_site_and_a_renamed_one_is_asked_unless_it_stand
     assert after[2]["question"] == "number_without_name"
     here = (50.0, 8.0)
     assert [row["site_id"] for row in resolved(own("Ford", FIRST, here), own("Mill", LATER, here))] == ["s1", "s1"]
+
+
+@pytest.mark.parametrize("is_saved_first", [False, True])
+def test_a_later_edition_supersedes_an_earlier_one_whichever_was_saved_first(workspace, is_saved_first):
+    (workspace.profiles / "agency.toml").write_text(SITES_OF_AGENCY)
+    lay(workspace, "list-2023.csv", "No,Place,Persons\nA1,XX Ford,1000\n", LATER if is_saved_first else FIRST)
+    lay(workspace, "list-2025.csv", "No,Place,Persons\nA1,XX Ford,2000\n", FIRST if is_saved_first else LATER)
+    take_in(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        assert warehouse.query("select population from current_populations")["population"].to_list() == [2000]
+        restated = report(warehouse).restated
+        assert restated.select("earlier_value", "value").row(0) == (1000, 2000)
 
 
 def test_a_decision_holds_for_its_name_its_edition_and_its_time():

@@ -231,7 +231,7 @@ def test_a_run_killed_before_it_judged_again_does_so_the_next_time(workspace, mo
     take_in(workspace)
     lay(workspace, "sites.csv", SITES)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.intake._judge_again", killed)
+        patch.setattr("pipeline.intake._held_without_need", killed)
         with pytest.raises(KeyboardInterrupt):
             take_in(workspace)
     take_in(workspace)
