@@ -70,6 +70,23 @@ class Level(StrEnum):
     network = "network"
 
 
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"permille {version('permille')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[  # noqa: ARG001  its callback has answered before
+        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of all commands stand with each command."""
+
+
 @app.command()
 def init(workspace: WorkspaceOption = None) -> None:
     """Make a workspace: a folder with permille.toml and an inbox.

@@ -1,6 +1,7 @@
 """The command line as its users meet it: every command helps with an example, exit codes say what became of it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,10 @@ def test_every_command_helps_with_an_example(command):
 @pytest.mark.parametrize("command", ["new", "test"])
 def test_every_command_of_profiles_helps_with_an_example(command):
     assert f"Example: permille profile {command}" in " ".join(call("profile", command, "--help").split())
+
+
+def test_the_version_is_told():
+    assert re.fullmatch(r"permille \d+\.\d+\.\d+\n", call("--version"))
 
 
 def test_fetching_helps_with_examples():
