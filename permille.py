@@ -70,7 +70,7 @@ class Level(StrEnum):
     network = "network"
 
 
-def _print_version(is_asked: bool) -> None:  # noqa: FBT001  typer calls it so
+def _print_version(is_asked: bool) -> None:
     if is_asked:
         from importlib.metadata import version
 
@@ -80,7 +80,7 @@ def _print_version(is_asked: bool) -> None:  # noqa: FBT001  typer calls it so
 
 @app.callback()
 def common(
-    version: Annotated[  # noqa: ARG001  its callback has answered before
+    version: Annotated[
         bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
