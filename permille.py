@@ -245,6 +245,13 @@ def status(
             f"Decision that fits nothing: number {row['site_code']} of {row['numbering'] or 'ours'} is in no delivery:"
             " correct it (column number or numbering)."
         )
+    for row in now.disputed.head(most or now.disputed.height).iter_rows(named=True):
+        _say(
+            f"Stated differently at the very same moment: {row['table_name']}, {row['site_id']},"
+            f" {row['residue'] or ''} {row['occasion']}: {row['earlier_value']} in {row['earlier_file']},"
+            f" {row['value']} in {row['file_name']}. The latter is believed, for no reason: correct it (layout permille-corrections),"
+            " or ask for a new file."
+        )
     counts = dict(now.tables.iter_rows())
     lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
     if lacking and not counts["reported_loads"]:
@@ -607,7 +614,7 @@ def sites_report(most: MostOption = 50, workspace: WorkspaceOption = None) -> No
         changed = rows.filter("is_restated")
         typer.echo(f"\n{table[0]}: {rows.height} values were stated again, {changed.height} of them otherwise")
         if changed.height:
-            _print_table("", changed.head(most or changed.height).drop("table_name", "is_restated"))
+            _print_table("", changed.head(most or changed.height).drop("table_name", "is_restated", "is_of_one_moment"))
     gone = found.no_longer_stated
     if gone.height:
         _print_table(f"\nStated by an earlier edition, and no longer by the last{_first(gone, most)}",

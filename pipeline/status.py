@@ -22,6 +22,7 @@ class Status(NamedTuple):
             (runs of days, as 2024-03-01..2024-03-07).
         stale_corrections: corrections that change nothing, for nobody believes the value they name.
         idle_decisions: decisions on numbers that no delivery holds.
+        disputed: values that two deliveries saved at the very same moment state differently: see `sql/restated.sql`.
     """
 
     deliveries: pl.DataFrame
@@ -30,6 +31,7 @@ class Status(NamedTuple):
     missing: pl.DataFrame
     stale_corrections: pl.DataFrame
     idle_decisions: pl.DataFrame
+    disputed: pl.DataFrame
 
     @property
     def does_add_up(self) -> bool:
@@ -54,4 +56,12 @@ def status(warehouse: Warehouse) -> Status:
         warehouse.query(sql("missing")),
         warehouse.query("select * from stale_corrections order by site_id, sampled_on, residue, delivery_id"),
         warehouse.query("select * from idle_site_decisions order by numbering, site_code, site_label, delivery_id"),
+        _disputed(warehouse),
     )
+
+
+def _disputed(warehouse: Warehouse) -> pl.DataFrame:
+    of_one_moment = "select 1 from deliveries group by received_at having count(*) > 1 limit 1"
+    # All values are held against each other only where there is a reason to.
+    asked = "is_restated and is_of_one_moment" if warehouse.query(of_one_moment).height else "false"
+    return warehouse.query(f"select * from ({sql('restated')}) where {asked} order by all")  # noqa: S608

@@ -336,3 +336,13 @@ def test_simulated_city_rows_add_up_and_just_the_wrong_rows_are_held(simulated_w
     expected = city.wrong_rows.select("file_name", pl.col("row_number").cast(pl.Int64), "rule")
     assert held.sort(pl.all()).equals(expected.sort(pl.all()))
     assert (now.deliveries["received_at"] <= RECEIVED).all()
+
+
+def test_two_files_of_one_moment_that_say_different_things_are_told(workspace):
+    lay(workspace, "sites.csv", SITES)
+    lay(workspace, "may.csv", results("12"))
+    lay(workspace, "may-again.csv", results("13"))
+    take_in(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        disputed = status(warehouse).disputed
+    assert disputed.select("earlier_value", "value").rows() in ([(12, 13)], [(13, 12)])
