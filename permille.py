@@ -249,7 +249,8 @@ def status(
         _say(
             f"Stated differently at the very same moment: {row['table_name']}, {row['site_id']},"
             f" {row['residue'] or ''} {row['occasion']}: {row['earlier_value']} in {row['earlier_file']},"
-            f" {row['value']} in {row['file_name']}. The latter is believed, for no reason: correct it (layout permille-corrections),"
+            f" {row['value']} in {row['file_name']}. The latter is believed, for no reason:"
+            " correct it (layout permille-corrections),"
             " or ask for a new file."
         )
     counts = dict(now.tables.iter_rows())

@@ -5,18 +5,27 @@ the site shows the hour after two twice: what lasts, or lies between two moments
 """
 
 from collections.abc import Mapping
+from datetime import time
 from typing import NamedTuple
 
 import polars as pl
 
 from pipeline.reading.canonical import Canonical
+from pipeline.reading.dates import MOMENTS
 from pipeline.reading.delivery import ReadTable
 
-MOMENTS = {
-    "results": {"composite_start_at": "composite_start_utc", "composite_end_at": "composite_end_utc"},
-    "flow_readings": {"read_at": "read_utc"},
-}  # of each of `dates.WITH_CLOCK`
-"""The moments of each table that has any: by the clock of the site, and by UTC."""
+MIDNIGHT = time(0, 0)
+LENGTH = pl.coalesce(
+    pl.col("composite_end_utc") - pl.col("composite_start_utc"),
+    pl.col("composite_end_at") - pl.col("composite_start_at"),
+)
+"""How long a composite lasted."""
+
+
+def day_of_composite() -> pl.Expr:
+    """The day of a result: the stated one, else that which the composite mostly covers, by the clock that is known."""
+    start = pl.coalesce("composite_start_at", "composite_start_utc")
+    return pl.coalesce("sampled_on", (start + LENGTH / 2).dt.date(), start.dt.date())
 
 
 class Clocks(NamedTuple):
@@ -107,37 +116,66 @@ def _which_pass(at: str) -> pl.Expr:
 
 
 def _unclear(rows: pl.DataFrame, moments: Mapping[str, str], read: ReadTable, file_name: str) -> list[pl.DataFrame]:
-    headers = read.table.headers
     found = []
     is_told = pl.lit(value=False)  # of a record once, not of start and end
     for at, utc in moments.items():
         is_held = pl.col(at).is_null() & pl.col(utc).is_not_null()
-        header = headers[at][0][0] if at in headers else at
-        for bad, rule, value, detail in (
-            (is_held & ~is_told, "unknown_time_zone", pl.col("site_id"), pl.lit("")),
-            (
-                pl.col("time_zone").is_not_null() & pl.col(at).is_not_null() & pl.col(utc).is_null(),
-                "skipped_by_clocks", pl.col(at).dt.strftime("%Y-%m-%d %H:%M"), pl.col("time_zone"),
+        is_skipped = pl.col("time_zone").is_not_null() & pl.col(at).is_not_null() & pl.col(utc).is_null()
+        header = _header(read, at)
+        found += [
+            _finding(
+                rows, is_held & ~is_told, "unknown_time_zone", file_name, header, pl.col("site_id"), pl.lit("")
             ),
-        ):  # fmt: skip
-            found.append(
-                rows.filter(bad).select(
-                    "record", pl.lit(file_name).alias("file_name"), "sheet", "row_number",
-                    pl.lit(header).alias("source_column"), pl.lit(rule).alias("rule"), value.alias("value"),
-                    detail.alias("detail"),
-                )
-            )  # fmt: skip
+            _finding(
+                rows, is_skipped, "skipped_by_clocks", file_name, header, pl.col(at).dt.strftime("%Y-%m-%d %H:%M"),
+                pl.col("time_zone"),
+            ),
+        ]  # fmt: skip
         is_told |= is_held
+    if read.table.table == "results":
+        found += _of_composites(rows, read, file_name)
     return found
+
+
+def _finding(
+    rows: pl.DataFrame, bad: pl.Expr, rule: str, file_name: str, header: str, value: pl.Expr, detail: pl.Expr
+) -> pl.DataFrame:
+    return rows.filter(bad).select(
+        "record", pl.lit(file_name).alias("file_name"), "sheet", "row_number", pl.lit(header).alias("source_column"),
+        pl.lit(rule).alias("rule"), value.alias("value"), detail.alias("detail"),
+    )  # fmt: skip
+
+
+def _of_composites(rows: pl.DataFrame, read: ReadTable, file_name: str) -> list[pl.DataFrame]:
+    """Composites that are too long, and stated days that lie outside of their composite."""
+    start, end, day = pl.col("composite_start_at"), pl.col("composite_end_at"), pl.col("sampled_on")
+    hours = LENGTH.dt.total_minutes() / 60
+    longest = read.table.composite_period_hours
+    return [
+        # An hour of grace: a day of 25 hours when the clocks go back.
+        _finding(
+            rows, hours > longest + 1, "composite_too_long", file_name, _header(read, "composite_end_at"),
+            end.dt.strftime("%Y-%m-%d %H:%M"),
+            pl.format("{} hours, where the profile allows {}", hours.round(1), pl.lit(f"{longest:g}")),
+        ),
+        _finding(
+            rows, (day < start.dt.date()) | (day > end.dt.date()), "day_outside_composite", file_name,
+            _header(read, "sampled_on"), day.cast(pl.String),
+            pl.format("{} to {}", start.dt.strftime("%Y-%m-%d %H:%M"), end.dt.strftime("%Y-%m-%d %H:%M")),
+        ),
+    ]  # fmt: skip
+
+
+def _header(read: ReadTable, field: str) -> str:
+    headers = read.table.headers
+    return headers[field][0][0] if field in headers else field
 
 
 def _days(table: str) -> list[pl.Expr]:
     """The day a composite mostly covers, where none is stated."""
     if table != "results":
         return []
-    start, end = pl.col("composite_start_at"), pl.col("composite_end_at")
-    half = pl.coalesce(pl.col("composite_end_utc") - pl.col("composite_start_utc"), end - start) / 2
-    return [pl.coalesce("sampled_on", (start + half).dt.date(), start.dt.date()).alias("sampled_on")]
+    return [day_of_composite().alias("sampled_on")]
 
 
 def _years(table: str) -> pl.Expr:

@@ -116,6 +116,9 @@ RULES: dict[str, Rule] = {
         "Correct it; where the file's clock stays on winter time, its profile says so: time_zone = 'Etc/GMT-1' is an"
         " hour ahead of UTC all year.",
     ),
+    "day_outside_composite": Rule(
+        "{value} lies outside of the composite, {detail}", "Correct the day, the start or the end."
+    ),
     "composite_too_long": Rule(
         "the composite lasts {detail}", "Correct start or end, or set composite_period_hours in the profile."
     ),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from pipeline.clocks import day_of_composite
 from pipeline.reading.canonical import Canonical
 from schemas.profile import Numbering
 from schemas.tables import TABLES
@@ -28,8 +29,8 @@ CLAIM: dict[str, Any] = {
 }  # fmt: skip
 """What a delivery calls a site; `numbering` null where the numbers are ours."""
 _POINT = ("latitude", "longitude")
-_DAYS = ("sampled_on", "composite_start_at", "composite_start_utc", "read_at", "read_utc", "valid_from")
-"""What tells the day a row is of, the first that is given."""
+_DAYS = ("sampled_on", "read_at", "read_utc", "valid_from")
+"""What tells the day a row is of, the first that is given; of results `day_of_composite`."""
 
 
 class Register(NamedTuple):
@@ -317,6 +318,8 @@ def _with_our_sites(table: Canonical, resolved: pl.DataFrame, file_name: str, re
     label = _label_of_site() if table.table == "sites" else pl.col("site_label")
     # What has no day holds when it was delivered; what has only a year, all of it.
     day = [pl.col(name).cast(pl.Date) for name in _DAYS if name in rows.columns]
+    if table.table == "results":
+        day = [day_of_composite()]
     until = [pl.col("valid_to")] if "valid_to" in rows.columns else []
     year = "sampling_year" in rows.columns
     first = pl.coalesce(*day, *([pl.date("sampling_year", 1, 1)] if year else []), pl.lit(received_at.date()))

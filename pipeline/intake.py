@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline.clocks import MOMENTS, Clocks, with_clocks
+from pipeline.clocks import Clocks, with_clocks
 from pipeline.findings import FINDING, DeliveryError, Finding, with_messages
 from pipeline.identity import CLAIM, Register, claims_of, empty_register, resolve, with_our_sites
 from pipeline.judge import judge
+from pipeline.reading.dates import MOMENTS
 from pipeline.reading.delivery import DeliveredFile, ReadTable, choose_profile, read_delivery, unread_sheets
 from pipeline.settings import Workspace
 from pipeline.units import UnitError, factor_to_ours
@@ -198,13 +199,14 @@ def _judged(
                 pl.col("site_id").alias("value"), pl.lit("").alias("detail"),
             )
         )  # fmt: skip
-    if "sampled_on" in readable.columns:
+    if when := next((name for name in ("sampled_on", "read_at") if name in readable.columns), None):
+        day = pl.col(when).cast(pl.Date)
         # A day of grace for time zones. A clock that was ahead when the file was saved excuses nothing.
         latest = (min(received_at, datetime.now(UTC).replace(tzinfo=None)) + timedelta(days=1)).date()
         findings.append(
-            readable.filter(pl.col("sampled_on") > latest).select(
-                "record", *place, header_of("sampled_on").alias("source_column"),
-                pl.lit("date_in_future").alias("rule"), pl.col("sampled_on").cast(pl.String).alias("value"),
+            readable.filter(day > latest).select(
+                "record", *place, header_of(when).alias("source_column"),
+                pl.lit("date_in_future").alias("rule"), day.cast(pl.String).alias("value"),
                 pl.lit(f"({received_at:%Y-%m-%d})").alias("detail"),
             )
         )  # fmt: skip

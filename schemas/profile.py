@@ -330,6 +330,13 @@ class Profile(_Strict):
     tables: list[TableProfile] = Field(min_length=1)
     digest: str = ""
 
+    @field_validator("date_formats")
+    @classmethod
+    def _has_no_offset(cls, formats: list[str]) -> list[str]:
+        if odd := [form for form in formats if re.search(r"%[:#]*z|%Z|%\+", form)]:
+            raise ValueError(f"{odd[0]!r}: leave the offset from UTC away: behind a moment it is read by itself")
+        return formats
+
     @field_validator("time_zone")
     @classmethod
     def _is_time_zone(cls, name: str | None) -> str | None:

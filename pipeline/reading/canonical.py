@@ -91,7 +91,7 @@ def read_table(
         "value_as_written": pl.col("_value").fill_null(""),
         "unit_as_written": pl.col("_unit"),
     }
-    if table.table in dates.WITH_CLOCK:  # what follows from the clock of the site: `pipeline/clocks.py`
+    if table.table in dates.MOMENTS:  # what follows from the clock of the site: `pipeline/clocks.py`
         fixed |= {"time_zone": pl.lit(None, pl.String), "sampling_year": pl.lit(None, pl.Int32)}
     types = TABLES[table.table].types
     if "site_label" in FIELDS[table.table]:

@@ -23,11 +23,16 @@ DATES = {
     "site_decisions": ("valid_from", "valid_to", "decided_on"),
 }
 """The fields of each table that are days or moments."""
-WITH_CLOCK = ("results", "flow_readings")
-"""The tables that hold moments, for which it matters by which clock."""
+MOMENTS = {
+    "results": {"composite_start_at": "composite_start_utc", "composite_end_at": "composite_end_utc"},
+    "flow_readings": {"read_at": "read_utc"},
+}
+"""The moments of each table that has any: by the clock of the site, and by UTC."""
 _ISO = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
-_OFFSET = r"^(.*\d:\d\d\S*?)\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)$"
+_OFFSET = r"^(.*\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(Z|UTC|[+-](?:0\d|1[0-4])(?::?(?:00|15|30|45))?)$"
 """A moment and how far its clock is ahead of UTC, as in 2025-03-11T08:00:00+01:00."""
+_SPAN = r"^[^T]*\d\s+\d{1,2}:\d\d\s*-"
+"""From one time to another, as in 2025-03-11 08:00-10:00, and no offset."""
 _EXAMPLE = datetime(2024, 3, 31, 8, 30)  # noqa: DTZ001  only shown, as an example of a date format
 _MICROSECONDS_A_DAY = 86_400_000_000
 _YEARS = datetime(1900, 1, 1), datetime(3000, 1, 1)  # noqa: DTZ001
@@ -62,7 +67,7 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
                 context.flag(text.is_null(), "missing_value", context.header_of(field), text)
             typed[field] = pl.lit(None, pl.Datetime("us") if field.endswith("_at") else pl.Date)
             if field.endswith("_at"):
-                typed[_by_utc(field)] = typed[field]
+                typed[MOMENTS[context.table.table][field]] = typed[field]
             continue
         context.apply({"_moment": moment_of(text, formats[0])})
         if context.records.select((text.is_not_null() & pl.col("_moment").is_null()).any()).item():
@@ -74,10 +79,11 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
         moment = pl.col(f"{field}_read")
         is_read = moment.is_not_null()
         if field.endswith("_at"):
-            typed[_by_utc(field)] = _add_utc(context, field, text, formats)
-            is_read |= typed[_by_utc(field)].is_not_null()
+            utc = _add_utc(context, field, text, formats)
+            typed[MOMENTS[context.table.table][field]] = utc
+            is_read |= utc.is_not_null()
             if context.profile.time_zone is not None:  # the file's clock is not the site's
-                moment = pl.lit(None, pl.Datetime("us"))
+                moment, is_read = pl.lit(None, pl.Datetime("us")), utc.is_not_null()
         context.flag(
             text.is_not_null() & ~is_read,
             "unparsable_date",
@@ -90,19 +96,15 @@ def add_dates(context: Context, typed: dict[str, pl.Expr]) -> None:
         typed[field] = moment if field.endswith("_at") else moment.dt.date()
 
 
-def _by_utc(field: str) -> str:
-    return f"{field.removesuffix('_at')}_utc"
-
-
 def _add_utc(context: Context, field: str, text: pl.Expr, formats: list[str]) -> pl.Expr:
     """The moments of a field by UTC, where their texts say how far their clock is ahead, or the profile which it is."""
-    read, utc = pl.col(f"{field}_read"), pl.col(f"{field}_utc")
+    read, utc = pl.col(f"{field}_read"), MOMENTS[context.table.table][field]
     zone = context.profile.time_zone
     if zone is not None:
         by_utc = read.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
-        context.apply({f"{field}_utc": by_utc.dt.replace_time_zone(None)})
+        context.apply({utc: by_utc.dt.replace_time_zone(None)})
     else:
-        context.apply({f"{field}_utc": pl.lit(None, pl.Datetime("us"))})
+        context.apply({utc: pl.lit(None, pl.Datetime("us"))})
     if context.records.select((text.is_not_null() & read.is_null()).any()).item():
         parts = text.str.extract_groups(_OFFSET)
         moment, ahead = parts.struct.field("1"), parts.struct.field("2")
@@ -110,29 +112,16 @@ def _add_utc(context: Context, field: str, text: pl.Expr, formats: list[str]) ->
         hours = ahead.str.slice(0, 3).cast(pl.Int64, strict=False).fill_null(0)
         minutes = ahead.str.extract(r"^.\d\d:?(\d\d)$").cast(pl.Int64, strict=False).fill_null(0)
         minutes = pl.when(ahead.str.starts_with("-")).then(-minutes).otherwise(minutes)
-        by_utc = clock - pl.duration(hours=hours, minutes=minutes)
+        by_utc = pl.when(~text.str.contains(_SPAN)).then(clock - pl.duration(hours=hours, minutes=minutes))
         is_year = by_utc.is_between(*_YEARS, closed="left")
-        context.apply({f"{field}_utc": pl.coalesce(utc, pl.when(read.is_null() & is_year).then(by_utc))})
-    return utc
-
-
-def _flag_long_composites(context: Context) -> None:
-    by_utc = pl.col("composite_end_utc") - pl.col("composite_start_utc")
-    hours = pl.coalesce(pl.col("composite_end_at") - pl.col("composite_start_at"), by_utc).dt.total_minutes() / 60
-    longest = context.table.composite_period_hours
-    # An hour of grace: a day of 25 hours when the clocks go back.
-    context.flag(
-        hours > longest + 1, "composite_too_long", context.header_of("composite_end_at"), pl.col("_composite_end_at"),
-        pl.format("{} hours, where the profile allows {}", hours.round(1), pl.lit(f"{longest:g}")),
-    )  # fmt: skip
+        context.apply({utc: pl.coalesce(utc, pl.when(read.is_null() & is_year).then(by_utc))})
+    return pl.col(utc)
 
 
 def complete(context: Context) -> None:
-    """What follows from what was read: year and weekday, and composites too long."""
+    """What follows from what was read: year and weekday. What follows from moments: `pipeline/clocks.py`."""
     table = context.table.table
     if table == "results":
-        if context.is_given("composite_start_at"):
-            _flag_long_composites(context)
         is_unread = pl.all_horizontal(pl.col("_sampled_on", "_composite_start_at").is_null())
         context.flag(is_unread, "missing_value", context.header_of("sampled_on"), pl.lit(None))
     if table == "flows":

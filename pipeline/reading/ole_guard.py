@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.workbook_guard import MOST_CELLS
+from pipeline.reading.sheets import MOST_CELLS
 
 _LAST = 0xFFFFFFFA
 """From this number on an entry of the table is no sector but a mark: end of chain, free ..."""
@@ -97,8 +97,7 @@ def _problem(content: bytes) -> str:
                 if is_small
                 else (sector(number) for number in found)
             )
-            if _n_cells(b"".join(parts)[:length]) > MOST_CELLS:
-                return "its cells lie too far from each other"
+            return _problem_of_book(b"".join(parts)[:length])
     return ""
 
 
@@ -107,22 +106,33 @@ def _name(entry: bytes) -> str:
     return entry[: max(min(length, 64) - 2, 0)].decode("utf-16-le", errors="replace").casefold()
 
 
-def _n_cells(book: bytes) -> int:
-    """How many cells the sheets of a workbook span, from the first to the last of each that holds anything."""
+def _problem_of_book(book: bytes) -> str:
+    """Whether the sheets of a workbook span too many cells, from the first to the last of each that holds anything."""
     spans: dict[int, int] = {}
     n_cells = 0
+    n_left = len(book) // 4  # records; where sheets do not run into each other no more are there
     for kind, place, length in _records(book, 0):
         if kind == _SHEET and length >= 4:
             (start,) = struct.unpack_from("<I", book, place)
             if start not in spans:
-                spans[start] = _span(book, start)
+                spans[start], n_records = _span(book, start, n_left)
+                n_left -= n_records
             n_cells += spans[start]
-    return n_cells
+            if n_left < 0:
+                return "its sheets run into each other"
+            if n_cells > MOST_CELLS:
+                return "its cells lie too far from each other"
+    return ""
 
 
-def _span(book: bytes, start: int) -> int:
+def _span(book: bytes, start: int, most: int) -> tuple[int, int]:
+    """How many cells a sheet spans, and how many records were looked at, one more than `most` at most."""
     rows, columns = [], []
+    n_records = 0
     for kind, place, length in _records(book, start):
+        n_records += 1
+        if n_records > most:
+            break
         if (kind not in _ONE_CELL and kind not in _SEVERAL_CELLS) or length < 4:
             continue
         row, column = struct.unpack_from("<HH", book, place)
@@ -130,7 +140,8 @@ def _span(book: bytes, start: int) -> int:
         columns.append(column)
         if kind in _SEVERAL_CELLS:
             columns.append(struct.unpack_from("<H", book, place + length - 2)[0])
-    return (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1) if rows else 0
+    n_cells = (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1) if rows else 0
+    return n_cells, n_records
 
 
 def _records(book: bytes, place: int) -> Iterator[tuple[int, int, int]]:

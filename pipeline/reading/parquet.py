@@ -3,11 +3,13 @@
 import io
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import MOST_COLUMNS, RawSheet, as_sheet
+from pipeline.reading.sheets import MOST_COLUMNS, RawSheet, as_sheet, is_panic
 
 _MAGIC = b"PAR1"
 _MOST_BYTES = 512 * 1024 * 1024
@@ -29,19 +31,64 @@ def read_parquet(content: bytes, file_name: str) -> RawSheet:
         return DeliveryError(Finding("unreadable_file", file_name, detail=f"the Parquet file {detail}"))
 
     try:
-        known = pq.ParquetFile(io.BytesIO(content)).metadata
-        if sum(known.row_group(i).total_byte_size for i in range(known.num_row_groups)) > _MOST_BYTES:
+        table = _read(content)
+        if table is None:
             raise refused(f"is larger than {_MOST_BYTES // 1024**2} MiB unpacked")
-        # By pyarrow: on a damaged file it raises where polars' reader panics.
-        table = pq.read_table(io.BytesIO(content))
-        table.validate(full=True)  # damaged texts are no UTF-8, on which polars panics
+        if table.num_columns > MOST_COLUMNS:
+            raise refused(f"has more than {MOST_COLUMNS} columns")
+        if odd := [field.name for field in table.schema if not _is_plain(field.type)]:
+            raise refused(f"holds columns that are no texts, numbers or days ({odd[0]})")
         frame = pl.DataFrame(table)
+        headers = pl.DataFrame({f"c{i}": [name] for i, name in enumerate(frame.columns, start=1)})
+        texts = frame.select(
+            pl.col(name).cast(pl.String).alias(f"c{i}") for i, name in enumerate(frame.columns, start=1)
+        )
+        return as_sheet("", pl.concat([headers, texts]) if headers.width else texts)
     except (ArrowException, OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise refused(f"is broken ({str(error).splitlines()[0]})") from error
-    if frame.width > MOST_COLUMNS:
-        raise refused(f"has more than {MOST_COLUMNS} columns")
-    if nested := [name for name, kind in frame.schema.items() if kind.is_nested() or kind == pl.Binary]:
-        raise refused(f"holds columns that are no texts, numbers or days ({nested[0]})")
-    headers = pl.DataFrame({f"c{i}": [name] for i, name in enumerate(frame.columns, start=1)})
-    texts = frame.select(pl.col(name).cast(pl.String).alias(f"c{i}") for i, name in enumerate(frame.columns, start=1))
-    return as_sheet("", pl.concat([headers, texts]) if headers.width else texts)
+        raise refused(f"is broken ({next(iter(str(error).splitlines()), '')})") from error
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise refused(f"is broken ({next(iter(str(error).splitlines()), '')})") from error
+
+
+def _read(content: bytes) -> pa.Table | None:
+    """The table of a file, its texts whole; None where it would not fit into memory.
+
+    By pyarrow: on a damaged file it raises where polars' reader panics. Texts are left in their dictionaries until it
+    is known how long they are together, for a text that stands a million times is written but once.
+    """
+    file = pq.ParquetFile(io.BytesIO(content))
+    known = file.metadata
+    n_bytes = sum(known.row_group(i).total_byte_size for i in range(known.num_row_groups))
+    if max(n_bytes, 8 * known.num_rows * known.num_columns) > _MOST_BYTES:
+        return None
+    names = [field.name for field in file.schema_arrow if _is_text(field.type)]
+    table = pq.read_table(io.BytesIO(content), read_dictionary=names)
+    table.validate(full=True)  # damaged texts are no UTF-8, on which polars panics
+    n_texts = sum(
+        pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
+        for column in table.columns
+        if pa.types.is_dictionary(column.type)
+        for chunk in column.chunks
+    )
+    if n_texts > _MOST_BYTES:
+        return None
+    plain = [
+        field.with_type(pa.large_string()) if pa.types.is_dictionary(field.type) else field for field in table.schema
+    ]
+    return table.cast(pa.schema(plain))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return _is_text(kind) or any(
+        test(kind)
+        for test in (
+            pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_date, pa.types.is_timestamp,
+            pa.types.is_time, pa.types.is_decimal128, pa.types.is_null,
+        )
+    )  # fmt: skip

@@ -10,8 +10,15 @@ HEAD_ROWS = 40
 """How many rows the head of a sheet has: so far down the headers of a table may stand."""
 
 
+MOST_CELLS = 10_000_000
+"""A workbook's sheet with more is no laboratory's: something stands far out."""
 MOST_COLUMNS = 2_000
 """A table with more columns is none: something stands far out, or the separator is another."""
+
+
+def is_panic(error: BaseException) -> bool:
+    """True where a reader written in Rust tripped over a file: its exception has no importable name."""
+    return type(error).__name__ == "PanicException"
 
 
 def key(text: str) -> str:

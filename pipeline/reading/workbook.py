@@ -15,8 +15,8 @@ import python_calamine as calamine
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading import ole_guard
-from pipeline.reading.sheets import HEAD_ROWS, MOST_COLUMNS, Cell, RawSheet, as_sheet
-from pipeline.reading.workbook_guard import MOST_CELLS, WorkbookParts, require_bearable
+from pipeline.reading.sheets import HEAD_ROWS, MOST_CELLS, MOST_COLUMNS, Cell, RawSheet, as_sheet, is_panic
+from pipeline.reading.workbook_guard import WorkbookParts, require_bearable
 
 ZIP = b"PK\x03\x04"
 _MOST_MERGED = 1_000_000
@@ -142,8 +142,7 @@ class Workbook:
         except (calamine.CalamineError, fastexcel.FastExcelError, ValueError, OSError) as error:
             raise self._broken(error) from error
         except BaseException as error:
-            # A reader written in Rust that trips over a file panics; its exception has no importable name.
-            if type(error).__name__ != "PanicException":
+            if not is_panic(error):
                 raise
             raise self._broken(error) from error
 

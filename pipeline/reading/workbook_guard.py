@@ -17,11 +17,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from pipeline.findings import DeliveryError, Finding
-from pipeline.reading.sheets import MOST_COLUMNS, Cell
+from pipeline.reading.sheets import MOST_CELLS, MOST_COLUMNS, Cell
 from schemas.profile import column_letters, column_number
 
 MOST_BYTES = 512 * 1024 * 1024
-MOST_CELLS = 10_000_000
 """Beyond these a workbook is refused before it is opened."""
 _PIECE = 262_144
 _MOST_OF_INDEX = 4 * 1024 * 1024

@@ -22,7 +22,6 @@ measured as (
         qualifier in ('<LOD', '<LOQ') as is_censored,
         to_steady > from_steady as has_window,
         hours_between(from_steady, to_steady) as composite_hours,
-        coalesce(composite_hours > 30, false) as is_multi_day,
         -- The day itself: of 23 or 25 hours where the clocks are changed on it.
         steady_of(sampled_on::timestamp, time_zone) as day_from_steady,
         steady_of(sampled_on::timestamp + interval 1 day, time_zone) as day_to_steady
@@ -71,7 +70,7 @@ flow_of_days as (
     select
         w.site_id, w.from_at, w.to_at, avg(f.flow_m3_per_day order by f.sampled_on) as flow_m3_per_day,
         bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
-    from (select distinct site_id, from_at, to_at from measured where is_multi_day) w
+    from (select distinct site_id, from_at, to_at from measured where is_multi_day and has_window) w
     join current_flows f
         on f.site_id = w.site_id
         and f.sampled_on between first_day_covered(w.from_at) and last_day_covered(w.to_at)

@@ -33,7 +33,21 @@ create or replace temp macro steady_clock(by_utc, by_site) as
 
 -- A moment of the site's clock by the steady one.
 create or replace temp macro steady_of(by_site, time_zone) as
-    if(time_zone is null, by_site, timezone('UTC', timezone(time_zone, by_site)));
+    if(
+        time_zone is null,
+        by_site,
+        -- Of an hour that comes twice the first.
+        if(
+            timezone(time_zone, timezone(time_zone, by_site) - interval 1 hour) = by_site,
+            timezone('UTC', timezone(time_zone, by_site) - interval 1 hour),
+            timezone('UTC', timezone(time_zone, by_site))
+        )
+    );
+
+-- True where one reading of a meter follows another closely enough to tell what flowed between: an hour, but for the
+-- seconds by which meters are late.
+create or replace temp macro follows_within_an_hour(from_steady, to_steady) as
+    to_steady <= from_steady + interval 65 minutes;
 
 -- How long lies between two moments of a steady clock [h].
 create or replace temp macro hours_between(from_steady, to_steady) as

@@ -3,17 +3,37 @@
 with
 
 lacking as (
-    select site_id, sampled_on, unnest(['flow', 'population']) as missing, reason
-    from loads
+    select l.site_id, unnest(['flow', 'population']) as missing, l.reason, r.first_day, r.last_day, l.sampled_on
+    from loads l
+    left join (
+        select site_id, sampled_on, residue, first_day_covered(from_at) as first_day, last_day_covered(to_at) as last_day
+        from day_results
+        where is_multi_day and from_at is not null and to_at is not null
+    ) r using (site_id, sampled_on, residue)
     -- What was not measured would be no load with them either.
-    where state = 'not estimable' and qualifier <> 'not measured'
+    where l.state = 'not estimable' and l.qualifier <> 'not measured'
+),
+
+days_covered as (
+    -- Of a composite of several days the days of which the flow lacks.
+    select
+        site_id, missing,
+        unnest(
+            if(
+                missing = 'flow' and first_day is not null,
+                generate_series(first_day, last_day, interval 1 day), [sampled_on::timestamp]
+            )
+        )::date as sampled_on
+    from lacking
+    where contains(reason, 'no_' || missing)
 ),
 
 days as (
-    select site_id, missing, sampled_on, count(*) as n_results
-    from lacking
-    where contains(reason, 'no_' || missing)
-    group by site_id, missing, sampled_on
+    select d.site_id, d.missing, d.sampled_on, count(*) as n_results
+    from days_covered d
+    where d.missing <> 'flow'
+        or not exists (select 1 from current_flows f where f.site_id = d.site_id and f.sampled_on = d.sampled_on)
+    group by d.site_id, d.missing, d.sampled_on
 ),
 
 runs as (

@@ -15,7 +15,7 @@ select
     * exclude (earlier_edition_at),
     row_number() over (
         order by
-            greatest(received_at, if(release is null, null, earlier_edition_at + interval 1 microsecond)),
+            greatest(received_at, if(release is null, null, earlier_edition_at)), release nulls first,
             received_at, delivery_id
     ) as place
 from told;
@@ -68,12 +68,20 @@ where not exists (
 
 -- An analyst's corrections: of the same value the latest.
 create or replace temp view current_corrections as
-select c.*
-from corrections c join ordered_deliveries d using (delivery_id)
-qualify row_number() over (
-    partition by c.site_id, c.sampled_on, c.residue, c.corrected = 'flow', c.value_from
-    order by c.corrected_on desc, d.place desc
-) = 1;
+with made as (
+    select
+        c.*, row_number() over (order by c.corrected_on, d.place, c.sheet, c.row_number) as turn
+    from corrections c join ordered_deliveries d using (delivery_id)
+)
+select c.* exclude (turn)
+from made c
+where not exists (
+    select 1
+    from made later
+    where later.turn > c.turn and later.site_id = c.site_id and later.sampled_on = c.sampled_on
+        and later.residue is not distinct from c.residue and (later.corrected = 'flow') = (c.corrected = 'flow')
+        and is_same_value(later.value_from, c.value_from)
+);
 
 create or replace temp view delivered_flows as
 select f.*
@@ -92,12 +100,37 @@ left join current_corrections c
     on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
     and is_same_value(c.value_from, f.flow_m3_per_day);
 
+-- Of readings of the same moment those of the latest delivery; and where a later delivery has readings that follow each
+-- other, what earlier ones have between these is superseded, or two states of one series would be mixed.
 create or replace temp view current_flow_readings as
-select f.*, steady_clock(f.read_utc, f.read_at) as read_steady
-from flow_readings f join ordered_deliveries d using (delivery_id)
-qualify row_number() over (
-    partition by f.sampling_year, f.site_id, read_steady order by d.place desc
-) = 1;
+with read as (
+    select f.*, steady_clock(f.read_utc, f.read_at) as read_steady, read_steady::date as day, d.place
+    from flow_readings f join ordered_deliveries d using (delivery_id)
+),
+repeated as (
+    select site_id, day from read group by site_id, day having min(delivery_id) <> max(delivery_id)
+),
+spans as (
+    select
+        r.site_id, r.place, r.read_steady as from_steady,
+        lead(r.read_steady) over (partition by r.site_id, r.place order by r.read_steady) as to_steady
+    from read r
+    where r.site_id in (select site_id from repeated)
+),
+later as (
+    select distinct s.site_id, s.place, s.from_steady, s.to_steady, unnest([s.from_steady::date, s.to_steady::date]) as day
+    from spans s
+    where follows_within_an_hour(s.from_steady, s.to_steady)
+)
+select r.* exclude (day, place)
+from read r
+where not exists (
+    select 1
+    from later s
+    where s.site_id = r.site_id and s.day = r.day and s.place > r.place
+        and s.from_steady < r.read_steady and r.read_steady < s.to_steady
+)
+qualify row_number() over (partition by r.sampling_year, r.site_id, r.read_steady order by r.place desc) = 1;
 
 -- One row is what lies between two readings of a meter that follow each other within an hour: over a longer gap nobody
 -- knows what flowed.
@@ -111,7 +144,7 @@ select
     is_simulated
 from current_flow_readings
 window before as (partition by site_id order by read_steady)
-qualify from_steady is not null and to_steady <= from_steady + interval 1 hour;
+qualify from_steady is not null and follows_within_an_hour(from_steady, to_steady);
 
 -- Several samples of a day and several measurements of a sample stand beside each other. A later delivery supersedes what
 -- has the same start, laboratory and replicate; where one of the two does not say, it is taken to be the same.
@@ -178,7 +211,8 @@ left join batch_flags q on q.laboratory = r.laboratory and q.batch = r.batch and
 left join batch_flags a on a.laboratory = r.laboratory and a.batch = r.batch and a.residue is null
 left join current_corrections c
     on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
-    and is_same_value(c.value_from, r.concentration_ng_per_l);
+    and is_same_value(c.value_from, r.concentration_ng_per_l)
+    and (c.value_from is not null or r.qualifier <> 'not measured');
 
 -- Corrections of values that nobody believes any more, or that were never delivered: they change nothing.
 create or replace temp view stale_corrections as
@@ -187,6 +221,7 @@ from current_corrections c
 left join delivered_results r
     on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
     and is_same_value(c.value_from, r.concentration_ng_per_l)
+    and (c.value_from is not null or r.qualifier <> 'not measured')
 left join delivered_flows f
     on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
     and is_same_value(c.value_from, f.flow_m3_per_day)
@@ -232,6 +267,8 @@ together as (
         if(is_one, min(start_steady) filter (where qualifier <> 'not measured'), null) as from_steady,
         if(is_one, max(end_steady) filter (where qualifier <> 'not measured'), null) as to_steady,
         min(time_zone) as time_zone,
+        -- Also where several samples do not cover the same hours: no single day's flow is that of theirs.
+        coalesce(bool_or(hours > 30 and qualifier <> 'not measured'), false) as is_multi_day,
         list(flags order by flags) as all_flags,
         concat_ws(
             ' ',
@@ -274,6 +311,7 @@ select
     from_steady,
     to_steady,
     time_zone,
+    is_multi_day,
     joined_flags(list_concat(all_flags, [day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)]))
         as flags,
     origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,
