@@ -69,19 +69,19 @@ def _read(content: bytes) -> pa.Table | None:
     n_texts = sum(
         pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
         for column in table.columns
-        if pa.types.is_dictionary(column.type)
+        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type)
         for chunk in column.chunks
     )
     if n_texts > _MOST_BYTES:
         return None
-    plain = [
-        field.with_type(pa.large_string()) if pa.types.is_dictionary(field.type) else field for field in table.schema
-    ]
-    return table.cast(pa.schema(plain))
+    kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    # In large strings there is room for more than 2 GiB of text.
+    kinds = [pa.large_string() if _is_text(kind) else kind for kind in kinds]
+    return table.cast(pa.schema([field.with_type(kind) for field, kind in zip(table.schema, kinds, strict=True)]))
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_plain(kind: pa.DataType) -> bool:
