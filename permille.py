@@ -241,9 +241,11 @@ def status(
             f" believes the value {row['value_from'] if row['value_from'] is not None else 'below a limit'} any more."
         )
     for row in now.idle_decisions.iter_rows(named=True):
+        named = f" ('{row['site_label']}')" if row["site_label"] else ""
         _say(
-            f"Decision that fits nothing: number {row['site_code']} of {row['numbering'] or 'ours'} is in no delivery:"
-            " correct it (column number or numbering)."
+            f"Decision that changes nothing: number {row['site_code']}{named} of {row['numbering'] or 'ours'} is"
+            f" {row['site_id']}: no delivery calls a site so, or a more exact decision holds. Correct its number, name,"
+            " edition or numbering."
         )
     for row in now.disputed.head(most or now.disputed.height).iter_rows(named=True):
         _say(
@@ -254,6 +256,7 @@ def status(
             " or ask for a new file."
         )
     counts = dict(now.tables.iter_rows())
+    counts["flows"] += counts["flow_readings"]
     lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
     if lacking and not counts["reported_loads"]:
         typer.echo(f"Not delivered yet: {', '.join(lacking)}. Without them nothing can be estimated.")

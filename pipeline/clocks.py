@@ -83,24 +83,24 @@ def _by_both(rows: pl.DataFrame, moments: Mapping[str, str]) -> pl.DataFrame:
     zone = rows["time_zone"][0]
     if zone is None:
         return rows
-    return rows.with_columns(
-        *(
-            pl.coalesce(
-                at, pl.col(utc).dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
-            )
-            for at, utc in moments.items()
-        ),
-        *(
-            pl.coalesce(
-                utc,
-                pl.col(at)
-                .dt.replace_time_zone(zone, ambiguous=_which_pass(at), non_existent="null")
-                .dt.convert_time_zone("UTC")
-                .dt.replace_time_zone(None),
-            )
-            for at, utc in moments.items()
-        ),
-    )
+
+    def by_utc(at: str) -> pl.Expr:
+        local, which = pl.col(at), _which_pass(at)
+        # Where clocks are changed at midnight a day begins an hour later.
+        late = pl.when(local.dt.time() == MIDNIGHT).then(local + pl.duration(hours=1))
+        return pl.coalesce(
+            moment.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+            .dt.convert_time_zone("UTC")
+            .dt.replace_time_zone(None)
+            for moment in (local, late)
+        )
+
+    by_site = {
+        at: pl.col(utc).dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        for at, utc in moments.items()
+    }
+    rows = rows.with_columns(pl.coalesce(at, given).alias(at) for at, given in by_site.items())
+    return rows.with_columns(pl.coalesce(utc, by_utc(at)).alias(utc) for at, utc in moments.items())
 
 
 def _which_pass(at: str) -> pl.Expr:
@@ -110,7 +110,8 @@ def _which_pass(at: str) -> pl.Expr:
     again = pl.int_range(pl.len()).over("site_id", at) > 0
     first = pl.int_range(pl.len()).reverse().over("site_id", at) > 0
     # Some meters list their readings from the last to the first.
-    is_falling = (pl.col(at).last() < pl.col(at).first()).over("site_id")
+    there = pl.col(at).drop_nulls()
+    is_falling = (there.last() < there.first()).over("site_id")
     is_second = pl.when(is_falling).then(first).otherwise(again)
     return pl.when(is_second).then(pl.lit("latest")).otherwise(pl.lit("earliest"))
 

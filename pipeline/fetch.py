@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from pipeline.intake import all_profiles, list_archive, list_inbox, read_and_judge
+from pipeline.intake import all_profiles, list_archive, list_inbox, read_and_judge, sha256_of
 from pipeline.settings import SETTINGS_FILE, Workspace
 from schemas.profile import Profile
 
@@ -146,7 +146,13 @@ def fetch_euda(
     downloads = asyncio.run(_download_all(wanted, limits or LIMITS, lambda text: progress(_printable(text))))
     for download in downloads:
         _require_recognised(download, profiles)
-    return _place(workspace, downloads, profiles)
+    try:
+        return _place(workspace, downloads, profiles)
+    except OSError as error:
+        raise FetchError(
+            f"{error.filename}: cannot be written ({error.strerror}); nothing was laid into the inbox. Mend that and"
+            " fetch again."
+        ) from error
 
 
 def _address(text: str, where: str) -> httpx.URL:
@@ -426,8 +432,7 @@ def _place(workspace: Workspace, downloads: list[_Download], profiles: dict[str,
 def _held(workspace: Workspace) -> dict[str, Path]:
     """Every content that was delivered, by its sha256, and where it lies."""
     archived = {digest: file.path for digest, file in list_archive(workspace.archive).items()}
-    return archived | {hashlib.sha256(file.path.read_bytes()).hexdigest(): file.path
-                       for file in list_inbox(workspace.inbox)}  # fmt: skip
+    return archived | {sha256_of(file.path): file.path for file in list_inbox(workspace.inbox)}
 
 
 def _same_head(download: _Download, held: dict[str, Path]) -> Path | None:

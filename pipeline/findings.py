@@ -54,6 +54,11 @@ RULES: dict[str, Rule] = {
         "sheet {value} was not read by profile {detail}",
         "Deliver it as a file of its own, map it in the profile, or list it there under ignore_sheets.",
     ),
+    "no_edition": Rule(
+        "the name of the file does not tell which edition of the sender's data it is, so only the moment it was saved"
+        " tells whether it is the later one",
+        "Name it as the sender does, with the year of the edition in it.",
+    ),
     "derived_differs": Rule(
         "{value} does not follow from the measured value, by which it would be {detail}",
         "Ask the sender which of the two is right; the measured one counts.",

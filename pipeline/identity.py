@@ -28,6 +28,8 @@ CLAIM: dict[str, Any] = {
     "site_code": pl.String, "site_label": pl.String, "latitude": pl.Float64, "longitude": pl.Float64,
 }  # fmt: skip
 """What a delivery calls a site; `numbering` null where the numbers are ours."""
+DECISION: dict[str, Any] = {**TABLES["site_decisions"].types, "place": pl.Int64}
+"""What persons decided."""
 _POINT = ("latitude", "longitude")
 _DAYS = ("sampled_on", "read_at", "read_utc", "valid_from")
 """What tells the day a row is of, the first that is given; of results `day_of_composite`."""
@@ -38,7 +40,7 @@ class Register(NamedTuple):
 
     Attributes:
         claims: the columns `CLAIM`, of all deliveries.
-        decisions: the rows of the view `current_site_decisions`.
+        decisions: the rows of the view `current_site_decisions`; `place` is that of their delivery.
     """
 
     claims: pl.DataFrame
@@ -52,7 +54,7 @@ class Register(NamedTuple):
 
 def empty_register() -> Register:
     """Of a workspace that knows nothing yet."""
-    return Register(pl.DataFrame(schema=CLAIM), pl.DataFrame(schema=TABLES["site_decisions"].types))
+    return Register(pl.DataFrame(schema=CLAIM), pl.DataFrame(schema=DECISION))
 
 
 def place_id(label: str) -> str:
@@ -154,7 +156,7 @@ def _decided(claims: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     """The claims a person decided: of several decisions those that name the most."""
     known = decisions.select(
         pl.col("numbering").fill_null(_OWN), "site_code", pl.col("release").alias("of_release"),
-        place_key("site_label").alias("of_key"), "site_id", "valid_from", "valid_to", "decided_on",
+        place_key("site_label").alias("of_key"), "site_id", "valid_from", "valid_to", "decided_on", "place",
     )  # fmt: skip
     fits = claims.join(known, on=["numbering", "site_code"]).filter(
         (pl.col("of_release").is_null() | pl.col("of_release").eq_missing(pl.col("release")))
@@ -164,7 +166,7 @@ def _decided(claims: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     return (
         fits.with_columns(weight.alias("weight"))
         .filter(pl.col("weight") == pl.col("weight").max().over("claim"))
-        .sort("claim", "valid_from", "decided_on", nulls_last=False)
+        .sort("claim", "valid_from", "decided_on", "place", nulls_last=False)
         .unique(["claim", "valid_from"], keep="last", maintain_order=True)
         .select(
             "claim", "site_id", "valid_from", "valid_to", pl.lit("decided").alias("alias_basis"),
@@ -198,8 +200,10 @@ def _by_name(claims: pl.DataFrame, open_: pl.DataFrame, decided: pl.DataFrame) -
     )
     placed = by_order.filter(pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null())
     of_place = first(placed, ["site_id"], place_latitude="latitude", place_longitude="longitude")
-    # A number of ours is the site whoever else uses its name; what a person sent there takes nothing from it.
-    holders = by_order.filter(pl.col("is_open") & pl.col("site_id").is_not_null())
+    # A number of ours is the site whoever else uses its name; what a person sent there takes nothing from it. Who only
+    # refers to a site, as flows of ours do, does not say that there is one of that name.
+    is_reference = own & pl.col("key").is_null() & pl.col("latitude").is_null()
+    holders = by_order.filter(pl.col("is_open") & pl.col("site_id").is_not_null() & ~is_reference)
     of_id = first(holders.sort(pl.col("numbering") != _OWN, "order", "claim"), ["site_id"], id_numbering="numbering")
     shared = (
         all_.filter(pl.col("is_open") & ~own & pl.col("key").is_not_null())

@@ -9,9 +9,9 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -35,7 +35,7 @@ READER_VERSION = "6"
 
 _log = logging.getLogger("permille")
 _MOST_TOLD = 5
-_HARMLESS = ("unread_column", "hidden_rows", "derived_differs")
+_HARMLESS = ("unread_column", "hidden_rows", "derived_differs", "no_edition")
 """Notes beside which a delivery counts as accepted: nothing of it was left out."""
 _TURNS = ({"site_decisions"}, {"areas", "sites"})
 """What other deliveries need is taken in before them."""
@@ -154,6 +154,8 @@ def read_and_judge(
         if table == "sites":
             clocks = clocks.with_sites(passed)
             sites = None if sites is None else sites | set(passed["site_id"])
+    if profile.numbering and profile.numbering.release and profile.numbering.release_of(file_name) is None:
+        notes.append(Finding("no_edition", file_name, value=PurePosixPath(file_name).name))
     held_rows = pl.concat(quarantine)
     n_accepted = sum(frame.height for frame in accepted.values())
     record = _record(
@@ -480,7 +482,10 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles)
-        candidates = _candidates(in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse), tell)
+        candidates = _candidates(
+            in_inbox, workspace.archive, profiles, known, _held_for_a_day(warehouse), partial(_last_day_in, warehouse),
+            tell,
+        )  # fmt: skip
         again = partial(_take_again, warehouse, workspace, candidates, profiles, tell)
         due = [name for name, found in candidates.items() if _is_due(known.get(name), profiles, found)]
         # Decisions and site lists first, so that the rows of their sites need not be judged twice.
@@ -509,6 +514,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
         taken += again(_with_other_sites(warehouse), "who is who has changed")
         clocks = site_clocks(warehouse, workspace)
         taken += again(_with_other_clock(warehouse, clocks), "its sites go by another clock")
+        taken += again(_accepted_in_vain(warehouse), "their sites are in doubt now")
         held = _held_without_need(warehouse, clocks)
         taken += again(held, "its sites are known now", is_sure=False)
     for delivery_id, found in candidates.items():
@@ -522,17 +528,18 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
 
 def _candidates(
     in_inbox: Iterable[InboxFile], archive: Path, profiles: Iterable[str], known: Mapping[str, Mapping[str, Any]],
-    held_for_a_day: set[str], tell: Callable[[str], None],
+    held_for_a_day: set[str], last_day_in: Callable[[str], date | None], tell: Callable[[str], None],
 ) -> dict[str, _Candidate]:  # fmt: skip
     """Every content that was delivered, by its identity.
 
     Of several copies the earliest counts, whatever they are called: a copy made later says nothing new. Except where
-    rows wait because their day lies after the file was saved: then the newest copy tells when that was.
+    rows wait because their day lies after the file was saved: then the newest copy tells when that was; and what was
+    accepted so was not saved before its last day.
     """
     copies: dict[str, list[tuple[InboxFile, datetime]]] = {}
     for file in in_inbox:
         try:
-            delivery_id, saved = _digest(file.path), received_at(file.path)
+            delivery_id, saved = sha256_of(file.path), received_at(file.path)
         except OSError as error:
             tell(f"{file.name}: cannot be read now ({error.strerror}); it is left for the next run")
             continue
@@ -547,10 +554,31 @@ def _candidates(
         else:
             before = [known[delivery_id]["received_at"]] if delivery_id in known else []
             kept = [received_at(archived[delivery_id].path)] if delivery_id in archived else []
-            saved = min([*times, *before, *kept])
+            said = {*times, *before, *kept}
+            last = last_day_in(delivery_id) if len(said) > 1 and delivery_id in known else None
+            saved = min((at for at in said if last is None or _may_hold(at, last)), default=max(said))
         file = there[0][0] if there else archived[delivery_id]
         found[delivery_id] = _Candidate(file, saved, bool(there))
     return found
+
+
+def _may_hold(saved: datetime, day: date) -> bool:
+    """Whether a file that was saved at a moment may hold what is of a day: a day of grace for time zones."""
+    return day <= (saved + timedelta(days=1)).date()
+
+
+def _last_day_in(warehouse: Warehouse, delivery_id: str) -> date | None:
+    """The last day of which a delivery holds anything that was accepted."""
+    found = warehouse.query(
+        "select max(day) as day from ("
+        "select max(sampled_on) as day from results where delivery_id = $id"
+        " union all select max(sampled_on) from reported_loads where delivery_id = $id"
+        " union all select max(sampled_on) from flows where delivery_id = $id"
+        " union all select max(read_at)::date from flow_readings where delivery_id = $id)",
+        {"id": delivery_id},
+    )
+    last: date | None = found["day"].item()
+    return last
 
 
 def _held_for_a_day(warehouse: Warehouse) -> set[str]:
@@ -566,6 +594,8 @@ def _is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], f
     if before["profile"] is None:  # it was refused, and is tried again where there are other profiles by now
         return bool(before["profile_digest"] != _digest_of(profiles))
     profile = profiles.get(before["profile"])
+    if profile and profile.numbering and profile.numbering.release_of(found.file.name) != before["release"]:
+        return True  # it was given the name of its edition
     is_same = profile is not None and profile.digest == before["profile_digest"]
     return not is_same or found.file.profile_name not in (None, before["profile"])
 
@@ -619,6 +649,25 @@ def _with_other_clock(warehouse: Warehouse, clocks: Clocks) -> set[str]:
     rows = warehouse.query(
         " union ".join(f"select distinct delivery_id, site_id, time_zone from {table}" for table in MOMENTS)  # noqa: S608
     ).filter(pl.col("time_zone").ne_missing(clocks.of(pl.col("site_id"))))
+    return set(rows["delivery_id"])
+
+
+def _accepted_in_vain(warehouse: Warehouse) -> set[str]:
+    """The deliveries with rows of sites that no list holds any more, for the list is in doubt by now."""
+    gone = warehouse.query(
+        "select distinct delivery_id, site_id from site_aliases"
+        " where site_id is not null and site_id not in (select site_id from sites)"
+    )
+    if gone.is_empty():
+        return set()
+    tables = [name for name in (*MEASURED, "corrections") if "site_id" in TABLES[name].types]
+    rows = warehouse.query(
+        " union ".join(
+            f"select distinct delivery_id from {table} where site_id in $gone and delivery_id in $ids"  # noqa: S608
+            for table in tables
+        ),
+        {"gone": gone["site_id"].unique().to_list(), "ids": gone["delivery_id"].unique().to_list()},
+    )
     return set(rows["delivery_id"])
 
 
@@ -679,7 +728,8 @@ def _sites(warehouse: Warehouse) -> set[str]:
     return set(warehouse.query("select distinct site_id from sites")["site_id"])
 
 
-def _digest(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The identity of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -692,6 +742,10 @@ def _archive(name: str, content: bytes, delivery_id: str, archive: Path, saved: 
     if target.exists():
         for kept in list_inbox(target):
             os.utime(kept.path, ns=stamp)
+            if kept.name != name:  # by its name a file may tell its edition, and by its folder the profile
+                renamed = target / name
+                renamed.parent.mkdir(parents=True, exist_ok=True)
+                kept.path.replace(renamed)
         return
     beside = archive / f".{delivery_id}.{os.getpid()}"
     copy = beside / name

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from pipeline.identity import SAME_PLACE_KM, Register, distance_km, place_key, resolve
+from pipeline.identity import DECISION, SAME_PLACE_KM, Register, distance_km, place_key, resolve
 from pipeline.intake import list_archive, read_and_judge, site_clocks, site_register
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, sql
@@ -140,10 +140,8 @@ def _values_in_doubt(
         "numbering", "release", "site_code", "site_label", pl.col("stand_in").alias("site_id"),
         pl.lit(date(2000, 1, 1)).alias("decided_on"),
     )  # fmt: skip
-    types = TABLES["site_decisions"].types
-    known = register.decisions.select(list(types))
-    as_if = pl.concat([known, stand_ins], how="diagonal").select(
-        pl.col(name).cast(kind) for name, kind in types.items()
+    as_if = pl.concat([register.decisions, stand_ins], how="diagonal").select(
+        pl.col(name).cast(kind) for name, kind in DECISION.items()
     )
     deliveries = warehouse.query(
         "select distinct delivery_id, file_name, profile, received_at from deliveries join site_aliases using"

@@ -324,6 +324,7 @@ class SiteAliases(_Table):
     valid_from: pl.Date = column("valid_from", nullable=True)
     valid_to: pl.Date = column("valid_to", nullable=True)
     alias_basis: str = column("alias_basis", nullable=True, isin=ALIAS_BASES)
+    decided_on: pl.Date = column("decided_on", nullable=True)
     question: str = column("question", nullable=True)
 
     @pa.dataframe_check(error="neither_site_nor_question")

@@ -7,7 +7,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -101,8 +101,8 @@ class Numbering(_Strict):
         return self
 
     def release_of(self, file_name: str) -> str | None:
-        """The edition a file belongs to, by its name; None where that does not tell."""
-        found = re.search(self.release, file_name) if self.release else None
+        """The edition a file belongs to, by its name without folders; None where that does not tell."""
+        found = re.search(self.release, PurePosixPath(file_name).name) if self.release else None
         return found.group(1) if found else None
 
 

@@ -277,6 +277,9 @@ def _add_texts(context: Context, typed: dict[str, pl.Expr], residues: Mapping[st
         written = pl.col(f"_{field}")
         words = context.table.values.get(field, {})
         text = written.replace(words) if words else written
+        if context.table.table == "site_decisions":
+            # As our own files hold what a spreadsheet would take for a formula.
+            text = text.str.replace(r"^'([=+\-@\t\r])", "$1")
         if field == "residue":
             texts = context.records.select(text).to_series()
             context.apply({field: pl.lit(once_each(texts, lambda some: _spelled(some, residues)))})

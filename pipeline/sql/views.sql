@@ -50,20 +50,22 @@ qualify row_number() over (
 
 -- Who is who, as persons decided it: of the same number, name and time the latest.
 create or replace temp view current_site_decisions as
-select s.*
+select s.*, d.place
 from site_decisions s join ordered_deliveries d using (delivery_id)
 qualify row_number() over (
     partition by s.numbering, s.release, s.site_code, s.site_label, s.valid_from
     order by s.decided_on desc, d.place desc
 ) = 1;
 
--- Decisions on numbers that no delivery holds: they change nothing, and are perhaps mistyped.
+-- Decisions by which nothing was decided: perhaps they are mistyped, or another one says the same more exactly.
 create or replace temp view idle_site_decisions as
-select s.*
+select s.* exclude (place)
 from current_site_decisions s
 where not exists (
     select 1 from site_aliases a
-    where a.site_code = s.site_code and coalesce(a.numbering, '') = coalesce(s.numbering, '')
+    where a.alias_basis = 'decided' and a.site_code = s.site_code and a.site_id = s.site_id
+        and a.numbering is not distinct from s.numbering and a.decided_on = s.decided_on
+        and a.valid_from is not distinct from s.valid_from
 );
 
 -- An analyst's corrections: of the same value the latest.

@@ -386,7 +386,7 @@ def test_neither_is_laid_down_where_one_fails_or_is_not_what_it_should_be(server
 
 def test_a_record_that_cannot_be_written_leaves_nothing_in_the_inbox(workspace, fetch):
     (workspace.folder / fetching.RECORD).mkdir()
-    with pytest.raises(OSError, match=fetching.RECORD):
+    with pytest.raises(fetching.FetchError, match="cannot be written"):
         fetch()
     assert everything(workspace.inbox) == []
 

@@ -9,13 +9,12 @@ import pytest
 from dashboards.downloads import write_csv
 from pipeline.explain import Archive, ExplainError, explain_period
 from pipeline.findings import RULES
-from pipeline.identity import CLAIM, Register, distance_km, empty_register, resolve
+from pipeline.identity import CLAIM, DECISION, Register, distance_km, empty_register, resolve
 from pipeline.intake import all_profiles, take_in
 from pipeline.places import Questions, proposal, questions, report
 from pipeline.settings import make_workspace
 from pipeline.status import status
 from pipeline.warehouse import Warehouse
-from schemas.tables import TABLES
 from tests.conftest import lay, shared
 
 FILES = {
@@ -54,7 +53,7 @@ def claim(code, label, at, *, release=None, numbering="agency", point=(None, Non
 
 
 def resolved(*claims, decisions=()):
-    types = TABLES["site_decisions"].types
+    types = DECISION
     decided = pl.DataFrame(list(decisions), schema=None if decisions else types)
     decided = pl.concat([pl.DataFrame(schema=types), decided], how="diagonal_relaxed")
     register = Register(pl.DataFrame(list(claims), schema=CLAIM, orient="row"), decided.select(list(types)))
