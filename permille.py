@@ -649,7 +649,7 @@ def _fail(message: str, code: int = FAILED) -> NoReturn:
 def _named(folder: Path | None) -> Path | None:
     """The folder; an empty name, as of a shell variable that is not set, is none."""
     if folder == Path():
-        _fail("--workspace names no folder; for the current one write its path in full.", WRONG_USAGE)
+        _fail('--workspace names no folder; for the current one write --workspace "$PWD".', WRONG_USAGE)
     return folder
 
 
@@ -879,8 +879,15 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         pl.col("n_sites").alias("sites"),
         pl.col("basis"),
         pl.when(pl.col("is_provisional")).then(pl.lit("provisional")).otherwise(pl.lit("")).alias("factor"),
+        *(
+            [pl.col("flags").fill_null("").str.replace_all(" ", ", ")]
+            if rows["flags"].null_count() < rows.height
+            else []
+        ),
     )
     _print_table("", shown)
+    for flag, meaning in labels.flags(rows["flags"]).items():
+        typer.echo(f"{flag}: {meaning}")
 
 
 def _print_table(title: str, frame: "pl.DataFrame") -> None:

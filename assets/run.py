@@ -49,13 +49,15 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
     return bool(_held(workspace) - before)
 
 
-def _held(workspace: Workspace) -> set[str]:
-    """Deliveries with rows in quarantine, or refused, as far as they are published."""
+def _held(workspace: Workspace) -> set[tuple[str, int]]:
+    """Deliveries with rows in quarantine, or refused, and how many rows that are, as far as they are published."""
     if not workspace.published.is_file():
         return set()
     with Warehouse.open(workspace.published, read_only=True) as warehouse:
-        found = warehouse.query("select delivery_id from deliveries where n_quarantined > 0 or status = 'refused'")
-    return set(found["delivery_id"])
+        found = warehouse.query(
+            "select delivery_id, n_quarantined from deliveries where n_quarantined > 0 or status = 'refused'"
+        )
+    return set(found.iter_rows())
 
 
 @contextmanager

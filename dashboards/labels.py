@@ -1,10 +1,13 @@
 """The words of the pages: reasons as sentences, numbers as people say them. No figures are computed here."""
 
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
+
+from schemas.flags import FLAGS
 
 LANGUAGE = "en"
 UNIT = "mg/day/1000"
@@ -109,6 +112,16 @@ def because(rules: str | None, n_sites: int = 1) -> str:
     found = reasons(rules)
     said = " ".join(reason.sentence for reason in found)
     return f"At some of its sites each: {said}" if len(found) > 1 and n_sites > 1 else said
+
+
+def flags(of: Iterable[str | None]) -> dict[str, str]:
+    """The flags of some figures, each once, with what it means.
+
+    >>> flags(["corrected", None, "corrected approximate"])["approximate"]
+    'the laboratory calls the value approximate'
+    """
+    names = sorted({name for text in of for name in (text or "").split()})
+    return {name: FLAGS.get(name, name) for name in names}
 
 
 def percent(change: float) -> str:

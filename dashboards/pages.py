@@ -215,6 +215,7 @@ def _headline(data: Mapping[str, pl.DataFrame]) -> list[_Row]:
             **row,
             "name": labels.capital(row["drug_name"]),
             "because": _because(row),
+            "doubts": list(labels.flags([row["flags"]]).values()),
             "others": [other for other in others if other["drug"] == row["drug"]],
         }
         for row in data["headline"].to_dicts()

@@ -265,7 +265,13 @@ def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, 
     found: list[Source] = []
     for table in ("results", "reported_loads"):
         believed, superseded = _sources(warehouse, archive, table, of_day)
-        found += [source._replace(details=source.details | {"believed": "now"}) for source in believed]
+        corrections = _corrections(warehouse, archive, of_day) if table == "results" else []
+        corrections = [source for source in corrections if source.details["corrected"] != "flow"]
+        found += [source._replace(details=source.details | {"believed": "now"}) for source in corrections]
+        for source in believed:
+            made = next((c for c in corrections if _is_of(c, source)), None)
+            until = f"until it was corrected: {made.details['why']}" if made else "now"
+            found.append(source._replace(details=source.details | {"believed": until}))
         # The first that came later is what took its place.
         arrivals = sorted({(source.place, source.received_at) for source in [*believed, *superseded]})
         for source in superseded:
@@ -274,6 +280,14 @@ def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, 
     if not found:
         _refuse(warehouse, {"site": site_id, "residue": residue, "day": sampled_on})
     return sorted(found, key=lambda source: (source.place, source.row_number))
+
+
+def _is_of(correction: Source, source: Source) -> bool:
+    """Whether a correction changes what a cell says."""
+    value, corrected = source.value.split(" ")[0], correction.details.get("from", "")
+    if not value or not corrected:
+        return value == corrected and source.details.get("qualifier") != "not measured"
+    return abs(float(value) - float(corrected)) <= _NEAR * abs(float(corrected))
 
 
 def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
@@ -434,11 +448,13 @@ def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[s
 
 
 def _corrections(warehouse: Warehouse, archive: Archive, of_day: Mapping[str, Any]) -> list[Source]:
-    """The corrections of a result or of the flow of its day."""
+    """The corrections of a result or of the flow of its day, as far as they change anything."""
     rows = warehouse.query(
         "select c.*, d.file_name, d.received_at, d.place, d.profile"
         " from current_corrections c join ordered_deliveries d using (delivery_id)"
         " where c.site_id = $site and c.sampled_on = $day and (c.residue = $residue or c.corrected = 'flow')"
+        " and not exists (select 1 from stale_corrections s"
+        " where s.delivery_id = c.delivery_id and s.sheet = c.sheet and s.row_number = c.row_number)"
         " order by c.corrected_on, c.delivery_id, c.row_number",
         of_day,
     )
@@ -470,7 +486,14 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
         ]  # fmt: skip
         steps.append(_step(warehouse, "correction_factor", numbers, figure["correction_factor"]))
     numbers = [load, figure["correction_factor"], 0]
-    return [*steps, _step(warehouse, "consumption_mg_per_day_per_1000", numbers, stored)]
+    steps.append(_step(warehouse, "consumption_mg_per_day_per_1000", numbers, stored))
+    if of_limit:
+        below = warehouse.query(
+            "select below_limit from protocols where protocol = $p", {"p": figure["protocol"]}
+        ).item()
+        amount = figure["amount_mg_per_day_per_1000"]
+        steps.append(_step(warehouse, "amount_below_limit", [steps[-1].result, below], amount))
+    return steps
 
 
 def _step(warehouse: Warehouse, macro: str, numbers: list[Any], stored: float | None) -> Step:

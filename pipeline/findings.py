@@ -165,7 +165,10 @@ RULES: dict[str, Rule] = {
     "no_decision_for_day": Rule(
         "number {value} was decided for other days than this one", "Add a decision that holds on the day."
     ),
-    "duplicate_row": Rule("the same record stands more than once in the file", "Keep the right one and deliver again."),
+    "duplicate_row": Rule(
+        "the same record stands more than once in the file",
+        "Keep the right one and deliver again; several measurements of one sample are told apart by replicate.",
+    ),
 }  # fmt: skip
 
 FINDING = pl.Schema(

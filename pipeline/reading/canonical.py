@@ -186,7 +186,8 @@ def _records(
             *(column.replace_strict(known, return_dtype=pl.String).alias(name) for name, known in above.items()),
         ).sort("row_number", "_order")
     else:
-        main = measured or fields[0]
+        # Of a correction the value that holds instead.
+        main = measured or ("value_to" if "value_to" in used else fields[0])
         number = used[main][0] if main in used else None
         if is_unit_above and number:
             unit = pl.lit(unit_over(number), pl.String)

@@ -64,8 +64,7 @@ corrected as (
         case
             when l.is_above_range then null
             when not l.is_censored then measured_amount
-            when w.below_limit = 'zero' then 0
-            when w.below_limit = 'half_limit' then amount_limit / 2
+            else amount_below_limit(amount_limit, w.below_limit)
         end as amount
     from residue_loads l join ways w on w.residue = l.residue
     where w.correction_factor is not null

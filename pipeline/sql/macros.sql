@@ -23,6 +23,10 @@ create or replace temp macro correction_factor(
 create or replace temp macro consumption_mg_per_day_per_1000(load_mg_per_day_per_1000, factor, in_sewer_loss) as
     load_mg_per_day_per_1000 * factor / (1 - in_sewer_loss);
 
+-- What counts for an amount below its limit [mg/day/1000], by the rule of a protocol.
+create or replace temp macro amount_below_limit(amount_limit, below_limit) as
+    case below_limit when 'zero' then 0 when 'half_limit' then amount_limit / 2 end;
+
 -- Doses [1/day/1000].
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
     consumption_mg_per_day_per_1000 / dose_mg;
