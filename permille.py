@@ -247,6 +247,11 @@ def status(
             f" {row['site_id']}: no delivery calls a site so, or a more exact decision holds. Correct its number, name,"
             " edition or numbering."
         )
+    if now.in_no_figure.height:
+        _say(
+            f"In no figure: {now.in_no_figure['n_results'].sum()} results of {', '.join(now.in_no_figure['residue'])}. No"
+            " default factor leads from them to a drug: see schemas/factors for the residue each drug is computed from."
+        )
     for row in now.disputed.head(most or now.disputed.height).iter_rows(named=True):
         _say(
             f"Stated differently at the very same moment: {row['table_name']}, {row['site_id']},"

@@ -22,6 +22,7 @@ class Status(NamedTuple):
             (runs of days, as 2024-03-01..2024-03-07).
         stale_corrections: corrections that change nothing, for nobody believes the value they name.
         idle_decisions: decisions on numbers that no delivery holds.
+        in_no_figure: `residue`, `n_results`: measured residues from which no default factor leads to a drug.
         disputed: values that two deliveries saved at the very same moment state differently: see `sql/restated.sql`.
     """
 
@@ -31,6 +32,7 @@ class Status(NamedTuple):
     missing: pl.DataFrame
     stale_corrections: pl.DataFrame
     idle_decisions: pl.DataFrame
+    in_no_figure: pl.DataFrame
     disputed: pl.DataFrame
 
     @property
@@ -56,6 +58,10 @@ def status(warehouse: Warehouse) -> Status:
         warehouse.query(sql("missing")),
         warehouse.query("select * from stale_corrections order by site_id, sampled_on, residue, delivery_id"),
         warehouse.query("select * from idle_site_decisions order by numbering, site_code, site_label, delivery_id"),
+        warehouse.query(
+            "select residue, count(*) as n_results from loads where qualifier <> 'not measured'"
+            " and residue not in (select residue from factors where is_default) group by residue order by residue"
+        ),
         _disputed(warehouse),
     )
 

@@ -282,3 +282,12 @@ def test_a_meter_s_list_that_ends_with_a_line_without_a_moment_is_read_from_its_
     rows = read(workspace, "flow_readings").sort("read_utc")
     assert rows["flow_m3_per_day"].to_list() == [0, 1, 15, 2, 25, 3]
     assert rows.select(pl.col("read_utc").diff().drop_nulls().n_unique()).item() == 1
+
+
+def test_residues_that_lead_to_no_figure_are_told(workspace):
+    lay(workspace, "sites.csv", SITES)
+    text = "s1,2025-03-11,morphine,5,ng/L,Lab,\ns1,2025-03-11,ketamine,5,ng/L,Lab,\n"
+    lay(workspace, "results.csv", RESULTS + text)
+    loads(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        assert status(warehouse).in_no_figure.rows() == [("morphine", 1)]
