@@ -250,7 +250,7 @@ def status(
     if now.in_no_figure.height:
         _say(
             f"In no figure: {now.in_no_figure['n_results'].sum()} results of {', '.join(now.in_no_figure['residue'])}."
-            " No default factor leads from them to a drug: see schemas/factors for the residue each drug is computed from."
+            " No default factor leads from them to a drug: schemas/factors tells from which residue each is computed."
         )
     for row in now.disputed.head(most or now.disputed.height).iter_rows(named=True):
         _say(
