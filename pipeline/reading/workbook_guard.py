@@ -30,20 +30,21 @@ _MOST_OF_INDEX = 4 * 1024 * 1024
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
                OSError, struct.error, zlib.error, ElementTree.ParseError)  # fmt: skip
 
-_ROW = re.compile(rb'<row [^>]*?\br="(\d{1,9})"')
-_ROW_OF_SPACE = re.compile(rb'<(?:\w+:)?row [^>]*?\br="(\d{1,9})"')
+# No tag reaches beyond the next: where one is never closed, each would be looked through to the end of the text.
+_ROW = re.compile(rb'<row [^<>]*?\br="(\d{1,9})"')
+_ROW_OF_SPACE = re.compile(rb'<(?:\w+:)?row [^<>]*?\br="(\d{1,9})"')
 """Four times slower, for texts whose tags name their namespace."""
-_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row (?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d{1,9})"')
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row (?=[^<>]*\bhidden="(?:1|true)")[^<>]*?\br="(\d{1,9})"')
 _ERROR = re.compile(
-    rb'<(?:\w+:)?c (?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,3})(\d{1,9})"[^>]*>(?:(?!</?(?:\w+:)?c[ >]).)*?'
+    rb'<(?:\w+:)?c (?=[^<>]*\bt="e")[^<>]*?\br="([A-Z]{1,3})(\d{1,9})"[^<>]*>(?:(?!</?(?:\w+:)?c[ >]).)*?'
     rb"<(?:\w+:)?v>([^<]{0,20})", re.DOTALL,
 )  # fmt: skip
 _NOT_COMPUTED = re.compile(
-    rb'<(?:\w+:)?c (?=[^>]*\br="([A-Z]{1,3})(\d{1,9})")[^>]*><(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)'
+    rb'<(?:\w+:)?c (?=[^<>]*\br="([A-Z]{1,3})(\d{1,9})")[^<>]*><(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)'
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"
 )
-_ODS_ROW = re.compile(rb"<table:table-row\b([^>]*)>")
-_ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^>]*)>")
+_ODS_ROW = re.compile(rb"<table:table-row\b([^<>]*)>")
+_ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^<>]*)>")
 _REPEATED = re.compile(rb'number-(?:rows|columns)-repeated="(\d{1,9})"')
 
 

@@ -18,9 +18,9 @@ import python_calamine as calamine
 
 from schemas.profile import column_number
 
-MOST_SHORTENED = 64 * 1024 * 1024
+MOST_SHORTENED = 48 * 1024 * 1024
 """Of how many bytes of sheets a workbook is shortened; more would take too much memory."""
-_MOST_ROWS, _MOST_CELLS = 1_048_576, 2_000_000
+_MOST_ROWS, _MOST_CELLS, _FEW = 1_048_576, 2_000_000, 10_000
 _ATTRIBUTE = r'(?: [A-Za-z0-9:]+="[^"<>&]*")*'
 _ROW = rf'^r="([1-9][0-9]{{0,6}})"{_ATTRIBUTE} ?/?>(?:</row>)?$'
 _LETTERS = re.compile("[A-Z]{1,3}")
@@ -132,8 +132,8 @@ def shortened(text: bytes) -> ShortSheet | None:
     ).any():
         return None
     distinct = cell.unique(maintain_order=True)
-    if not distinct.str.contains(_CELL).all(ignore_nulls=False):
-        return None
+    if len(distinct) > max(len(cell) // 2, _FEW) or not distinct.str.contains(_CELL).all(ignore_nulls=False):
+        return None  # also where most cells say something of their own, for then nothing is saved
     numbered = distinct.to_frame("cell").with_row_index("number", offset=1)
     which = cell.to_frame("cell").join(numbered, on="cell", how="left", maintain_order="left")["number"].to_numpy()
     cells = b"<row><c" + distinct.str.join("</row><row><c").item().encode() + b"</row>"
