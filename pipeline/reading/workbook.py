@@ -232,7 +232,9 @@ def _texts_of(cells: tuple[Any, ...], decimal: str) -> pl.Series:
     if kinds <= {str, float, int}:
         texts = pl.Series([cell if type(cell) is str else None for cell in cells], dtype=pl.String)
     else:
-        texts = pl.Series([cell if type(cell) is str else _shown(cell) for cell in cells], dtype=pl.String)
+        # Numbers, of which there may be many, are written below.
+        shown = [cell if type(cell) is str else None if type(cell) is float else _shown(cell) for cell in cells]
+        texts = pl.Series(shown, dtype=pl.String)
     if not kinds & {float, int}:
         return texts
     numbers = pl.Series(

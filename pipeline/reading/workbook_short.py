@@ -83,10 +83,8 @@ def shortened(text: bytes) -> ShortSheet | None:
     start, end = text.find(b"<sheetData>"), text.find(b"</sheetData>")
     if not 0 < start < end or b"<!" in text[:start] or b"sheetData" in text[:start]:
         return None
-    if text.count(b"<row ") > _MOST_ROWS:
-        return None
     before, after = text[: start + 11], text[end:]
-    nothing, *pieces = text[start + 11 : end].split(b"<row ")
+    nothing, *pieces = text[start + 11 : end].split(b"<row ", _MOST_ROWS)
     if nothing or not pieces:
         return None
     try:
@@ -110,23 +108,23 @@ def shortened(text: bytes) -> ShortSheet | None:
     is_cell[np.cumsum(n_cells + 1) - n_cells - 1] = False
     found = split.explode(empty_as_null=False, keep_nulls=False).filter(pl.Series(is_cell))
     del split
-    if not np.array_equal(found.str.ends_with("</row>").to_numpy(), is_last):
+    starts, ends = found.str.starts_with('r="'), found.str.ends_with("</row>").to_numpy()
+    if not starts.all() or not np.array_equal(ends, is_last):
         return None
+    last = np.flatnonzero(is_last)
+    found = found.scatter(last, found.gather(last).str.strip_suffix("</row>"))
     # `r="B7" s="1"><v>0.3</v></c>`: the place, and what stands there.
-    parts = found.str.strip_suffix("</row>").str.splitn('"', 3).struct.unnest()
+    parts = found.str.slice(3).str.splitn('"', 2).struct.unnest().with_columns(row=numbers.gather(of_row))
     del found
-    place, cell = parts["field_1"], parts["field_2"]
-    letters = place.str.strip_chars_end("0123456789")
+    # Where a cell does not stand in its row, more is left of its place than letters.
+    letters = parts.select(pl.col("field_0").str.strip_suffix(pl.col("row"))).to_series()
+    cell = parts["field_1"]
     names = letters.unique().to_list()
-    is_in_row = place.str.strip_chars_start("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == numbers.gather(of_row)
-    if (
-        not (parts["field_0"] == "r=").all(ignore_nulls=False)
-        or not is_in_row.all(ignore_nulls=False)
-        or not all(name and _LETTERS.fullmatch(name) for name in names)
-    ):
+    if cell.null_count() or not all(_LETTERS.fullmatch(name) for name in names):
         return None
     rows = row_numbers[of_row]
-    columns = letters.replace_strict(names, [column_number(name) for name in names], return_dtype=pl.UInt32).to_numpy()
+    number_of = np.array([column_number(name) for name in names], np.uint32)
+    columns = number_of[letters.cast(pl.Enum(names)).to_physical().to_numpy()]
     if (np.diff(row_numbers.astype(np.int64)) <= 0).any() or (
         (np.diff(columns.astype(np.int64)) <= 0) & ~is_last[:-1]
     ).any():
