@@ -24,10 +24,10 @@ _MOST_ROWS, _MOST_CELLS, _FEW = 1_048_576, 2_000_000, 10_000
 _ATTRIBUTE = r'(?: [A-Za-z0-9:]+="[^"<>&]*")*'
 _ROW = rf'^r="([1-9][0-9]{{0,6}})"{_ATTRIBUTE} ?/?>(?:</row>)?$'
 _LETTERS = re.compile("[A-Z]{1,3}")
-_NOTHING = r'(?: s="[0-9]{1,9}")?(?: t="[A-Za-z]{1,9}")?(?:/>|></c>)'
+_NOTHING = r'(?: s="[0-9]{1,9}")?(?: t="[A-Za-z]{1,9}")?(?: ?/>|></c>)'
 _CELL = (
     rf'^(?:{_NOTHING}|(?: s="[0-9]{{1,9}}")?(?: t="[A-Za-z]{{1,9}}")?>'
-    rf"(?:<f{_ATTRIBUTE}(?:/>|>[^<]*</f>))?(?:<v/>|<v>[^<]*</v>|<is><t(?: xml:space=\"preserve\")?>[^<]*</t></is>)?"
+    rf"(?:<f{_ATTRIBUTE}(?: ?/>|>[^<]*</f>))?(?:<v ?/>|<v>[^<]*</v>|<is><t(?: xml:space=\"preserve\")?>[^<]*</t></is>)?"
     r"</c>)$"
 )
 _MARK = b'<row><c t="inlineStr"><is><t>-</t></is></c></row>'
