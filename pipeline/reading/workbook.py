@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import fastexcel
+import numpy as np
 import polars as pl
 import python_calamine as calamine
 
@@ -17,6 +18,7 @@ from pipeline.findings import DeliveryError, Finding
 from pipeline.reading import ole_guard
 from pipeline.reading.sheets import HEAD_ROWS, MOST_CELLS, MOST_COLUMNS, Cell, RawSheet, as_sheet, is_panic
 from pipeline.reading.workbook_guard import WorkbookParts, require_bearable
+from pipeline.reading.workbook_short import LaidSheet, Numbers, laid_out
 
 ZIP = b"PK\x03\x04"
 _MOST_MERGED = 1_000_000
@@ -42,10 +44,13 @@ class Workbook:
             ole_guard.require_sound(content, file_name)
         self._file_name = file_name
         self._content = content
-        self._parts: WorkbookParts = require_bearable(content, file_name) if content.startswith(ZIP) else {}
-        self._sheets: dict[str, calamine.CalamineSheet] = {}
+        parts = require_bearable(content, file_name) if content.startswith(ZIP) else WorkbookParts({})
+        self._parts = parts.sheets
+        self._sheets: dict[str, calamine.CalamineSheet | LaidSheet] = {}
+        self._texts: dict[tuple[str, str], pl.Series] = {}
         with self._whole():
             self._reader = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        self._short = self._opened(parts.short) if parts.short else None
 
     @property
     def sheet_names(self) -> list[str]:
@@ -62,17 +67,24 @@ class Workbook:
         if sheet.start is None:
             return as_sheet(name, pl.DataFrame())
         first_row, first_column = sheet.start
-        with self._whole():
-            rows = sheet.to_python(skip_empty_area=True, nrows=n_rows)
-        merged = self._fill_merged(rows, sheet)
-        columns = [_as_text(cells, decimal) for cells in zip(*rows, strict=True)]
-        left = [pl.Series([None] * len(rows), dtype=pl.String)] * first_column
+        if isinstance(sheet, LaidSheet):
+            grid = sheet.grid[:n_rows].copy()
+            merged = self._merge_grid(grid, sheet)
+            texts = self._texts_once(name, sheet, decimal)
+            n_found, columns = len(grid), [texts.gather(places) for places in grid.T]
+        else:
+            with self._whole():
+                rows = sheet.to_python(skip_empty_area=True, nrows=n_rows)
+            merged = self._fill_merged(rows, sheet)
+            n_found, columns = len(rows), [_as_text(cells, decimal) for cells in zip(*rows, strict=True)]
+        left = [pl.Series([None], dtype=pl.String).new_from_index(0, n_found)] * first_column
         cells = pl.DataFrame([series.alias(f"c{i}") for i, series in enumerate([*left, *columns], start=1)])
         # Of a head only the headers are read, and asking an XLS or ODS for its errors reads it all once more.
         problems = (*self._problems(name, sheet), *merged) if n_rows is None else ()
         return as_sheet(
-            name, cells, first_row=first_row + 1, problems=problems, hidden_rows=tuple(self._hidden_rows(name))
-        )
+            name, cells, first_row=first_row + 1, problems=problems, hidden_rows=tuple(self._hidden_rows(name)),
+            is_trimmed=isinstance(sheet, LaidSheet),
+        )  # fmt: skip
 
     def has_cells(self, name: str) -> bool:
         """True where anything stands in a sheet."""
@@ -84,30 +96,53 @@ class Workbook:
     def _fill_merged(self, rows: list[list[Any]], sheet: calamine.CalamineSheet) -> list[Cell]:
         """Writes what stands in merged cells into all of them, as a person sees it; returns those below the first."""
         assert sheet.start is not None  # noqa: S101
-        (top, left), filled = sheet.start, 0
-        below = []
-        for (first_row, first_column), (last_row, last_column) in sheet.merged_cell_ranges or []:
-            here = range(max(first_row - top, 0), min(last_row - top + 1, len(rows)))
-            across = range(max(first_column - left, 0), min(last_column - left + 1, sheet.width))
-            filled += len(here) * len(across)
-            if filled > _MOST_MERGED:
-                detail = f"more than {_MOST_MERGED} of its cells are merged"
-                raise DeliveryError(Finding("unreadable_file", self._file_name, detail=detail))
-            if not here or not across:
-                continue
+        (top, left), below = sheet.start, []
+        for here, across in self._merged(sheet.merged_cell_ranges or [], sheet.start, (len(rows), sheet.width)):
             text = rows[here[0]][across[0]]
             for row in here:
                 for column in across:
                     if rows[row][column] == "":
                         rows[row][column] = text
-            below += [
-                Cell(row + top + 1, column + left + 1, "merged_cells", str(text))
-                for row in here[1:]
-                for column in across
-            ]
+            below += _below(here, across, top, left, str(text))
         return below
 
-    def _load(self, name: str) -> calamine.CalamineSheet:
+    def _merge_grid(self, grid: Numbers, sheet: LaidSheet) -> list[Cell]:
+        """The same in a grid."""
+        (top, left), below = sheet.start, []
+        if not sheet.merged:
+            return []
+        is_empty = np.fromiter((value == "" for value in sheet.values), bool, len(sheet.values))
+        for here, across in self._merged(sheet.merged, sheet.start, (len(grid), sheet.width)):
+            area, first = grid[here[0] : here[-1] + 1, across[0] : across[-1] + 1], grid[here[0], across[0]]
+            area[is_empty[area]] = first
+            below += _below(here, across, top, left, str(sheet.values[first]))
+        return below
+
+    def _merged(
+        self, areas: list[tuple[tuple[int, int], tuple[int, int]]], start: tuple[int, int], size: tuple[int, int]
+    ) -> Iterator[tuple[range, range]]:
+        """Of each merged area the rows and columns of a sheet that it covers."""
+        (top, left), (height, width), filled = start, size, 0
+        for (first_row, first_column), (last_row, last_column) in areas:
+            here = range(max(first_row - top, 0), min(last_row - top + 1, height))
+            across = range(max(first_column - left, 0), min(last_column - left + 1, width))
+            filled += len(here) * len(across)
+            if filled > _MOST_MERGED:
+                detail = f"more than {_MOST_MERGED} of its cells are merged"
+                raise DeliveryError(Finding("unreadable_file", self._file_name, detail=detail))
+            if here and across:
+                yield here, across
+
+    def _texts_once(self, name: str, sheet: LaidSheet, decimal: str) -> pl.Series:
+        """The text of each distinct value of a sheet, trimmed; null of an empty one."""
+        if (name, decimal) not in self._texts:
+            texts = _texts_of(tuple(sheet.values), decimal)
+            self._texts[name, decimal] = texts.str.strip_chars().replace("", None)
+        return self._texts[name, decimal]
+
+    def _load(self, name: str) -> calamine.CalamineSheet | LaidSheet:
+        if name not in self._sheets and (laid := self._laid(name)) is not None:
+            self._sheets[name] = laid
         if name not in self._sheets:
             with self._whole():
                 sheet = self._reader.get_sheet_by_name(name)
@@ -119,7 +154,25 @@ class Workbook:
             self._sheets[name] = sheet
         return self._sheets[name]
 
-    def _problems(self, name: str, sheet: calamine.CalamineSheet) -> tuple[Cell, ...]:
+    def _laid(self, name: str) -> LaidSheet | None:
+        """A sheet from its short form; None where it has none, or that cannot be read."""
+        part = self._parts.get(name)
+        if self._short is None or part is None or part.short is None or self._reader.sheet_names.count(name) > 1:
+            return None
+        try:
+            with self._whole():
+                return laid_out(part.short, self._short.get_sheet_by_name(name))
+        except DeliveryError:
+            return None  # the whole sheet tells what is wrong with it
+
+    def _opened(self, short: bytes) -> calamine.CalamineWorkbook | None:
+        try:
+            with self._whole():
+                return calamine.CalamineWorkbook.from_filelike(io.BytesIO(short))
+        except DeliveryError:
+            return None
+
+    def _problems(self, name: str, sheet: calamine.CalamineSheet | LaidSheet) -> tuple[Cell, ...]:
         if name in self._parts:
             return self._parts[name].problems
         # The reader shows the error of an XLS or ODS cell as an empty one; the other binding of its library tells.
@@ -153,6 +206,11 @@ class Workbook:
         )
 
 
+def _below(here: range, across: range, top: int, left: int, text: str) -> list[Cell]:
+    """The merged cells of an area below its first row."""
+    return [Cell(row + top + 1, column + left + 1, "merged_cells", text) for row in here[1:] for column in across]
+
+
 def _as_text(cells: tuple[Any, ...], decimal: str) -> pl.Series:
     """A column of typed cells as a person would read them; of a number all digits. Empty cells are null.
 
@@ -173,7 +231,9 @@ def _texts_of(cells: tuple[Any, ...], decimal: str) -> pl.Series:
     if kinds <= {str, float, int}:
         texts = pl.Series([cell if type(cell) is str else None for cell in cells], dtype=pl.String)
     else:
-        texts = pl.Series([cell if type(cell) is str else _shown(cell) for cell in cells], dtype=pl.String)
+        # Numbers, of which there may be many, are written below.
+        shown = [cell if type(cell) is str else None if type(cell) is float else _shown(cell) for cell in cells]
+        texts = pl.Series(shown, dtype=pl.String)
     if not kinds & {float, int}:
         return texts
     numbers = pl.Series(

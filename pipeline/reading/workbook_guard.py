@@ -10,7 +10,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.sheets import MOST_CELLS, MOST_COLUMNS, Cell
+from pipeline.reading.workbook_short import MOST_SHORTENED, ShortSheet, short_workbook, shortened
 from schemas.profile import column_letters, column_number
 
 MOST_BYTES = 512 * 1024 * 1024
@@ -28,20 +29,21 @@ _MOST_OF_INDEX = 4 * 1024 * 1024
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
                OSError, struct.error, zlib.error, ElementTree.ParseError)  # fmt: skip
 
-_ROW = re.compile(rb'<row [^>]*?\br="(\d{1,9})"')
-_ROW_OF_SPACE = re.compile(rb'<(?:\w+:)?row [^>]*?\br="(\d{1,9})"')
+# No tag reaches beyond the next: where one is never closed, each would be looked through to the end of the text.
+_ROW = re.compile(rb'<row [^<>]*?\br="(\d{1,9})"')
+_ROW_OF_SPACE = re.compile(rb'<(?:\w+:)?row [^<>]*?\br="(\d{1,9})"')
 """Four times slower, for texts whose tags name their namespace."""
-_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row (?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d{1,9})"')
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row (?=[^<>]*\bhidden="(?:1|true)")[^<>]*?\br="(\d{1,9})"')
 _ERROR = re.compile(
-    rb'<(?:\w+:)?c (?=[^>]*\bt="e")[^>]*?\br="([A-Z]{1,3})(\d{1,9})"[^>]*>(?:(?!</?(?:\w+:)?c[ >]).)*?'
+    rb'<(?:\w+:)?c (?=[^<>]*\bt="e")[^<>]*?\br="([A-Z]{1,3})(\d{1,9})"[^<>]*>(?:(?!</?(?:\w+:)?c[ >]).)*?'
     rb"<(?:\w+:)?v>([^<]{0,20})", re.DOTALL,
 )  # fmt: skip
 _NOT_COMPUTED = re.compile(
-    rb'<(?:\w+:)?c (?=[^>]*\br="([A-Z]{1,3})(\d{1,9})")[^>]*><(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)'
+    rb'<(?:\w+:)?c (?=[^<>]*\br="([A-Z]{1,3})(\d{1,9})")[^<>]*><(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)'
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?</(?:\w+:)?c>"
 )
-_ODS_ROW = re.compile(rb"<table:table-row\b([^>]*)>")
-_ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^>]*)>")
+_ODS_ROW = re.compile(rb"<table:table-row\b([^<>]*)>")
+_ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^<>]*)>")
 _REPEATED = re.compile(rb'number-(?:rows|columns)-repeated="(\d{1,9})"')
 
 
@@ -51,14 +53,24 @@ class SheetPart(NamedTuple):
     Attributes:
         problems: cells that hold an error, or a formula that was never computed.
         hidden_rows: numbers of the rows a person does not see.
+        short: its short form, where it has one.
     """
 
     problems: tuple[Cell, ...]
     hidden_rows: list[int]
+    short: ShortSheet | None = None
 
 
-WorkbookParts = dict[str, SheetPart]
-"""The parts of an XLSX workbook by the names of their sheets; empty for another format."""
+class WorkbookParts(NamedTuple):
+    """What the text of a workbook says.
+
+    Attributes:
+        sheets: the parts of an XLSX workbook by the names of their sheets; empty for another format.
+        short: a workbook of the sheets in their short forms; empty where there are none.
+    """
+
+    sheets: dict[str, SheetPart]
+    short: bytes = b""
 
 
 def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
@@ -77,7 +89,7 @@ def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
             names = set(archive.namelist())
             if "content.xml" in names:
                 _require_few_repeats(archive.read("content.xml"), refused)
-                return {}
+                return WorkbookParts({})
             if "xl/workbook.bin" in names:
                 raise refused("a binary workbook (XLSB)")
             texts = {
@@ -85,21 +97,52 @@ def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
                 for name in sorted(names)
                 if name.startswith("xl/worksheets/") and name.endswith(".xml")
             }
-            for text in texts.values():
-                _require_near_cells(text, refused)
-            return {
-                sheet: SheetPart(_problems(texts[part]), _hidden_rows(texts[part]))
+            is_short = sum(map(len, texts.values())) <= MOST_SHORTENED and len(names) == len(archive.namelist())
+            shorts = {name: _near_and_short(text, refused, is_short=is_short) for name, text in texts.items()}
+            sheets = {
+                sheet: _sheet_part(texts[part], shorts[part])
                 for sheet, part in _sheet_parts(archive).items()
                 if part in texts
             }
+            return WorkbookParts(sheets, _short_workbook(archive, shorts))
     except _BROKEN_ZIP as error:
         raise refused(f"the workbook is broken ({error})") from error
 
 
-def _require_near_cells(text: bytes, refused: Callable[[str], DeliveryError]) -> None:
+def _near_and_short(text: bytes, refused: Callable[[str], DeliveryError], *, is_short: bool) -> ShortSheet | None:
+    """The short form of a sheet, where it is wanted and has one. Raises where the sheet reaches too far."""
+    short = shortened(text) if is_short else None
+    if (
+        short is None
+        or (int(short.columns.max()) + 1) * short.last_row > MOST_CELLS
+        or short.columns.max() >= MOST_COLUMNS
+    ):
+        _require_near_cells(text, refused)
+        return None
+    _require_near_cells(short.text, refused, short.last_row)
+    return short
+
+
+def _short_workbook(archive: zipfile.ZipFile, shorts: Mapping[str, ShortSheet | None]) -> bytes:
+    texts = {part: short.text for part, short in shorts.items() if short is not None}
+    try:
+        return short_workbook(archive, texts) if texts else b""
+    except _BROKEN_ZIP:
+        return b""  # a part is damaged that the reader may never look at
+
+
+def _sheet_part(text: bytes, short: ShortSheet | None) -> SheetPart:
+    # The short form holds every distinct cell: what does not stand in it, stands nowhere.
+    looked_through = text if short is None else short.text
+    problems = _problems(text) if b't="e"' in looked_through or _has_formula(looked_through) else ()
+    return SheetPart(problems, _hidden_rows(text) if short is None or short.has_hidden else [], short)
+
+
+def _require_near_cells(text: bytes, refused: Callable[[str], DeliveryError], last_row: int | None = None) -> None:
     """Raises where a sheet reaches so far that laid out whole it would not fit into memory."""
-    rows = (_ROW_OF_SPACE if b":row " in text else _ROW).findall(text)
-    last_row = max(map(int, rows), default=1)
+    if last_row is None:
+        rows = (_ROW_OF_SPACE if b":row " in text else _ROW).findall(text)
+        last_row = max(map(int, rows), default=1)
     most_columns = min(MOST_CELLS // max(last_row, 1), MOST_COLUMNS)
     beyond = re.search(
         rb' r="(?:(' + _columns_beyond(most_columns) + rb"\d{1,9})|([A-Z]{1,3}" + _numbers_beyond(last_row) + rb'))"',
@@ -171,8 +214,6 @@ def _hidden_rows(text: bytes) -> list[int]:
 
 
 def _problems(text: bytes) -> tuple[Cell, ...]:
-    if b't="e"' not in text and not _has_formula(text):
-        return ()
     errors = [
         Cell(int(row), column_number(column.decode()), "cell_error", value.decode("utf-8", "replace"))
         for column, row, value in _ERROR.findall(text)
