@@ -613,21 +613,14 @@ def sites_report(most: MostOption = 50, workspace: WorkspaceOption = None) -> No
     shown = ["site_id", "numbers", "names"]
     for title, mark in (("Renumbered", "is_renumbered"), ("Relabelled", "is_relabelled"), ("Not in the last edition",
                         "is_gone")):  # fmt: skip
-        rows = names.filter(mark).select(shown)
-        if rows.height:
-            _print_table(f"\n{title}{_first(rows, most)}", rows.head(most or rows.height))
-    if found.reused.height:
-        _print_table(f"\nNumbers given to another place{_first(found.reused, most)}",
-                     found.reused.head(most or found.reused.height))  # fmt: skip
+        _print_first(title, names.filter(mark).select(shown), most)
+    _print_first("Numbers given to another place", found.reused, most)
     for table, rows in found.restated.group_by("table_name", maintain_order=True):
         changed = rows.filter("is_restated")
         typer.echo(f"\n{table[0]}: {rows.height} values were stated again, {changed.height} of them otherwise")
         if changed.height:
             _print_table("", changed.head(most or changed.height).drop("table_name", "is_restated", "is_of_one_moment"))
-    gone = found.no_longer_stated
-    if gone.height:
-        _print_table(f"\nStated by an earlier edition, and no longer by the last{_first(gone, most)}",
-                     gone.head(most or gone.height))  # fmt: skip
+    _print_first("Stated by an earlier edition, and no longer by the last", found.no_longer_stated, most)
 
 
 def main() -> None:
@@ -702,8 +695,11 @@ def _questions(folder: Path | None) -> "tuple[Questions, Workspace]":
         _fail(str(error))
 
 
-def _first(rows: "pl.DataFrame", most: int) -> str:
-    return f" (the first {most} of {rows.height})" if most and rows.height > most else f" ({rows.height})"
+def _print_first(title: str, rows: "pl.DataFrame", most: int) -> None:
+    """The first rows of a table and how many there are; nothing where there are none."""
+    if rows.height:
+        counted = f"the first {most} of {rows.height}" if most and rows.height > most else f"{rows.height}"
+        _print_table(f"\n{title} ({counted})", rows.head(most or rows.height))
 
 
 def _print_data(rows: "pl.DataFrame", form: Format) -> None:

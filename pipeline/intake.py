@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -155,7 +155,7 @@ def read_and_judge(
             clocks = clocks.with_sites(passed)
             sites = None if sites is None else sites | set(passed["site_id"])
     if profile.numbering and profile.numbering.release and profile.numbering.release_of(file_name) is None:
-        notes.append(Finding("no_edition", file_name, value=PurePosixPath(file_name).name))
+        notes.append(Finding("no_edition", file_name))
     held_rows = pl.concat(quarantine)
     n_accepted = sum(frame.height for frame in accepted.values())
     record = _record(
@@ -693,6 +693,7 @@ def _take_again(
     rows.sort(
         key=lambda row: (_turn(candidates[row["delivery_id"]].file, profiles), row["file_name"], row["delivery_id"])
     )
+    register = site_register(warehouse)  # what files call their sites stays as it is
     again = []
     for row in rows:
         content = _content(candidates[row["delivery_id"]], row["delivery_id"], tell)
@@ -700,7 +701,7 @@ def _take_again(
             continue
         delivery = read_and_judge(
             content, row["file_name"], profiles=profiles, known_sites=_sites(warehouse), received_at=row["received_at"],
-            profile_name=row["profile"], register=site_register(warehouse), clocks=site_clocks(warehouse, workspace),
+            profile_name=row["profile"], register=register, clocks=site_clocks(warehouse, workspace),
         )  # fmt: skip
         before = warehouse.query("select * from quarantine where delivery_id = $id", {"id": row["delivery_id"]})
         if not is_sure and before.sort(pl.all()).equals(delivery.quarantine.sort(pl.all())):

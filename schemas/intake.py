@@ -50,6 +50,15 @@ class _Delivered(_Table):
     is_simulated: bool = column("is_simulated")
 
 
+class _Lasting(_Delivered):
+    """What holds from a day, `valid_from`, to a day, `valid_to`."""
+
+    @pa.dataframe_check(error="validity_ends_before_it_starts")
+    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A figure or a decision holds for a day at least."""
+        return data.lazyframe.select((pl.col("valid_from") <= pl.col("valid_to")).fill_null(value=True))
+
+
 class Deliveries(_Table):
     """One file a laboratory or plant sent."""
 
@@ -185,7 +194,7 @@ class FlowReadings(_Delivered):
         unique = ["delivery_id", "site_id", "read_at", "read_utc"]  # noqa: RUF012
 
 
-class Populations(_Delivered):
+class Populations(_Lasting):
     """The inhabitants of a site by one method, with validity."""
 
     site_id: str = column("site_id")
@@ -194,11 +203,6 @@ class Populations(_Delivered):
     population_rsd: float = column("population_rsd", nullable=True, ge=0)
     valid_from: pl.Date = column("valid_from", nullable=True)
     valid_to: pl.Date = column("valid_to", nullable=True)
-
-    @pa.dataframe_check(error="validity_ends_before_it_starts")
-    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """A figure holds for a day at least."""
-        return data.lazyframe.select((pl.col("valid_from") <= pl.col("valid_to")).fill_null(value=True))
 
     class Config:
         strict = True
@@ -284,7 +288,7 @@ class Corrections(_Delivered):
         unique = ["delivery_id", "site_id", "sampled_on", "residue", "corrected", "value_from"]  # noqa: RUF012
 
 
-class SiteDecisions(_Delivered):
+class SiteDecisions(_Lasting):
     """One decision of a person which site a sender's number stands for, in a release, for a time."""
 
     numbering: str = column("numbering", nullable=True)
@@ -297,11 +301,6 @@ class SiteDecisions(_Delivered):
     justification: str = column("justification", str_length={"min_value": 3})
     author: str = column("author", str_length={"min_value": 1})
     decided_on: pl.Date = column("decided_on", ge=FIRST_DAY)
-
-    @pa.dataframe_check(error="validity_ends_before_it_starts")
-    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """A decision holds for a day at least."""
-        return data.lazyframe.select((pl.col("valid_from") <= pl.col("valid_to")).fill_null(value=True))
 
     class Config:
         strict = True

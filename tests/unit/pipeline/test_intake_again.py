@@ -19,7 +19,7 @@ RESULTS = "site_id,sampled_on,residue,concentration,unit,laboratory,replicate\n"
 COMPOSITES = "site_id,composite_start,composite_end,residue,concentration,unit,laboratory,replicate\n"
 CORRECTIONS = "site_id,sampled_on,residue,what,from,to,why,who,date\n"
 DECISIONS = "numbering,edition,number,name,site_id,valid_from,valid_to,why,who,date\n"
-NUMBERED = """name = "{name}"
+NUMBERED = """name = "lab"
 title = "T"
 sender = "S"
 [numbering]
@@ -44,6 +44,10 @@ flow = "Flow"
 """
 
 
+def profile_of_lab(here, tables):
+    (here.profiles / "lab.toml").write_text(NUMBERED + tables)
+
+
 def run(here):
     return take_in(here, tell=lambda line: None)
 
@@ -62,7 +66,7 @@ def loads(here):
 
 
 def test_three_editions_saved_backwards_are_in_the_order_of_their_editions(workspace):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + LIST + OF_FLOW)
+    profile_of_lab(workspace, LIST + OF_FLOW)
     for edition, saved in (("2023", "2026-01-10"), ("2024", "2026-01-05"), ("2025", "2026-01-02")):
         lay(workspace, f"lab-{edition}.csv", f"No,Place,Day,Flow\n1,Ort,2022-03-01,{edition}\n", at(saved))
     run(workspace)
@@ -72,14 +76,14 @@ def test_three_editions_saved_backwards_are_in_the_order_of_their_editions(works
 
 @pytest.mark.parametrize("name", ["2031/lab-2025.csv", "lab-2025.csv"])
 def test_the_edition_is_told_by_the_name_and_not_by_a_folder(workspace, name):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + LIST)
+    profile_of_lab(workspace, LIST)
     lay(workspace, name, "No,Place\n1,Ort\n")
     run(workspace)
     assert read(workspace, "deliveries")["release"].to_list() == ["2025"]
 
 
 def test_a_file_without_an_edition_is_told_and_one_that_is_given_it_keeps_it(workspace):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + LIST)
+    profile_of_lab(workspace, LIST)
     file = lay(workspace, "download.csv", "No,Place\n1,Ort\n")
     (delivery,) = run(workspace).taken
     assert "does not tell which edition" in delivery.messages[0]
@@ -144,7 +148,7 @@ def test_two_corrections_of_the_same_value_count_once_and_what_was_not_measured_
 
 
 def test_a_decision_that_supersedes_another_holds_at_once_as_after_a_rebuild(workspace):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + OF_FLOW)
+    profile_of_lab(workspace, OF_FLOW)
     lay(workspace, "sites.csv", "site_id,site_name\nX,Ix\nY,Ypsilon\n")
     lay(workspace, "lab-2021.csv", "No,Place,Day,Flow\n1,,2021-03-01,5\n")
     first = "lab,,1,,X,,,as it was,me,2024-01-01\nlab,,1,,Y,2020-01-01,,moved,me,2024-01-02\n"
@@ -162,7 +166,7 @@ def test_a_decision_that_supersedes_another_holds_at_once_as_after_a_rebuild(wor
 
 @pytest.mark.parametrize(("one", "other"), [("Ort", "ort"), ("ort", "Ort")])
 def test_of_two_decisions_of_one_day_the_later_delivered_holds(workspace, one, other):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + OF_FLOW)
+    profile_of_lab(workspace, OF_FLOW)
     lay(workspace, "sites.csv", "site_id,site_name\nX,Ix\nY,Ypsilon\n")
     lay(workspace, "lab-2021.csv", "No,Place,Day,Flow\n1,Ort,2021-03-01,5\n")
     lay(workspace, "d1.csv", DECISIONS + f"lab,,1,{one},Y,,,so it is,me,2024-01-01\n")
@@ -172,7 +176,7 @@ def test_of_two_decisions_of_one_day_the_later_delivered_holds(workspace, one, o
 
 
 def test_a_decision_with_a_mistyped_name_or_edition_is_told(workspace):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + OF_FLOW)
+    profile_of_lab(workspace, OF_FLOW)
     lay(workspace, "sites.csv", "site_id,site_name\nX,Ix\n")
     lay(workspace, "lab-2021.csv", "No,Place,Day,Flow\n1,Ort,2021-03-01,5\n")
     made = "lab,,1,Otr,X,,,mistyped,me,2024-01-01\nlab,2O21,1,,X,,,mistyped,me,2024-01-01\n"
@@ -183,7 +187,7 @@ def test_a_decision_with_a_mistyped_name_or_edition_is_told(workspace):
 
 
 def test_a_number_that_a_spreadsheet_would_run_comes_back_as_it_was(workspace):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + OF_FLOW)
+    profile_of_lab(workspace, OF_FLOW)
     lay(workspace, "sites.csv", "site_id,site_name\nX,Ix\n")
     lay(workspace, "lab-2021.csv", "No,Place,Day,Flow\n-1,=Süd,2021-03-01,5\n")
     lay(workspace, "d1.csv", DECISIONS + "lab,,'-1,'=Süd,X,,,so it is,me,2024-01-01\n")
@@ -204,7 +208,7 @@ def test_two_copies_of_a_file_do_not_come_and_go(workspace):
 
 
 def test_rows_of_a_site_that_falls_into_doubt_are_held_as_a_rebuild_would(workspace):
-    (workspace.profiles / "lab.toml").write_text(NUMBERED.format(name="lab") + LIST)
+    profile_of_lab(workspace, LIST)
     lay(workspace, "lab-2025.csv", "No,Place\n1,Ort B\n", at("2025-06-01"))
     lay(workspace, "flows.csv", "site_id,date,flow_m3_per_day\nort-b,2025-03-01,1000\n")
     run(workspace)
@@ -247,11 +251,12 @@ def test_a_composite_with_one_offset_is_held_to_its_length_and_its_day(workspace
 
 
 def test_a_composite_at_the_edge_of_a_decision_goes_by_the_day_it_mostly_covers(workspace):
-    (workspace.profiles / "lab.toml").write_text(
-        NUMBERED.format(name="lab") + '[[tables]]\ntable = "results"\nunit = "ng/L"\n[tables.columns]\nsite_id = "No"\n'
+    profile_of_lab(
+        workspace,
+        '[[tables]]\ntable = "results"\nunit = "ng/L"\n[tables.columns]\nsite_id = "No"\n'
         'composite_start_at = "From"\n'
         'composite_end_at = "To"\nconcentration = "C"\n[tables.constants]\nresidue = "ketamine"\n'
-        '[tables.qualifiers]\n"0" = "quarantine"\n"" = "quarantine"\n'
+        '[tables.qualifiers]\n"0" = "quarantine"\n"" = "quarantine"\n',
     )
     lay(workspace, "sites.csv", "site_id,site_name\nX,Ix\nY,Ypsilon\n")
     lay(workspace, "lab-2020.csv", "No,From,To,C\n1,2019-12-31 20:00,2020-01-01 20:00,5\n")
