@@ -141,7 +141,7 @@ def run(workspace: WorkspaceOption = None) -> None:
 
     Example: permille run --workspace city
     """
-    from pipeline.intake import list_inbox
+    from pipeline.inbox import list_inbox
 
     here = _open(workspace)
     if not list_inbox(here.inbox):
@@ -375,7 +375,7 @@ def profile_test(
     """
     from datetime import UTC, datetime
 
-    from pipeline.intake import read_and_judge
+    from pipeline.deliveries import read_and_judge
     from schemas.profile import ProfileError, load_profile
 
     try:
@@ -671,8 +671,8 @@ def _day(text: str) -> "date":
 
 
 def _archive(here: "Workspace") -> "Archive":
+    from pipeline.deliveries import all_profiles
     from pipeline.explain import Archive
-    from pipeline.intake import all_profiles
     from schemas.profile import ProfileError
 
     try:
@@ -682,7 +682,7 @@ def _archive(here: "Workspace") -> "Archive":
 
 
 def _questions(folder: Path | None) -> "tuple[Questions, Workspace]":
-    from pipeline.intake import all_profiles
+    from pipeline.deliveries import all_profiles
     from pipeline.places import questions
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.profile import ProfileError

@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.describe import describe, materialized
 from assets.resources import WorkspaceResource
+from pipeline import deliveries
 from pipeline import intake as pipeline_intake
 from schemas.tables import TABLES
 
@@ -19,7 +20,7 @@ INTAKE = [table for table, entry in TABLES.items() if entry.group == "intake"]
         dg.AssetSpec(
             table,
             kinds={"python", "pandera", "duckdb"},
-            code_version=pipeline_intake.READER_VERSION,
+            code_version=deliveries.READER_VERSION,
             deps=[] if table == "deliveries" else ["deliveries"],
             **describe(table),
         )

@@ -6,7 +6,7 @@ import time
 import dagster as dg
 
 from assets.resources import WorkspaceResource
-from pipeline.intake import list_inbox
+from pipeline.inbox import list_inbox
 from pipeline.settings import SettingsError
 
 SETTLED_SECONDS = 10

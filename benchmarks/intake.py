@@ -51,7 +51,7 @@ def write_xlsx(path: Path, n_rows: int) -> None:
 
 def take_in(path: Path) -> int:
     """Permille: reads and judges the file; returns the rows accepted."""
-    from pipeline.intake import all_profiles, read_and_judge
+    from pipeline.deliveries import all_profiles, read_and_judge
 
     delivery = read_and_judge(
         path.read_bytes(), path.name, profiles=all_profiles(), known_sites={f"S{n}" for n in range(100)},

@@ -21,7 +21,8 @@ from urllib.parse import unquote
 
 import httpx
 
-from pipeline.intake import all_profiles, list_archive, list_inbox, read_and_judge, sha256_of
+from pipeline.deliveries import all_profiles, read_and_judge
+from pipeline.inbox import list_archive, list_inbox, sha256_of
 from pipeline.settings import SETTINGS_FILE, Workspace
 from schemas.profile import Profile
 

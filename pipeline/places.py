@@ -11,8 +11,10 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
+from pipeline.deliveries import read_and_judge
 from pipeline.identity import DECISION, SAME_PLACE_KM, Register, distance_km, place_key, resolve
-from pipeline.intake import list_archive, read_and_judge, site_clocks, site_register
+from pipeline.inbox import list_archive
+from pipeline.known import site_clocks, site_register
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, sql
 from schemas.profile import Profile

@@ -1,6 +1,6 @@
 """Do the tables hold what their models promise? Asked by the asset checks, and again before anything is published.
 
-No judging of deliveries (`pipeline/intake.py`).
+No judging of deliveries (`pipeline/deliveries.py`).
 """
 
 from typing import NamedTuple

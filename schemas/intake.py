@@ -1,7 +1,7 @@
 """What an accepted row of a delivery is: one model for each intake table. The rules a row is judged by stand here.
 
-No reading and no judging (`pipeline/intake.py`). Rules that need other tables, such as "the site is known", stand in
-`pipeline/intake.py` too.
+No reading and no judging. Rules that need other tables, such as "the site is known", stand in
+`pipeline/deliveries.py`.
 """
 
 from datetime import date

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline import estimates
-from pipeline.intake import all_profiles, read_and_judge
+from pipeline.deliveries import all_profiles, read_and_judge
 from pipeline.settings import make_workspace
 
 ROOT = Path(__file__).parent.parent

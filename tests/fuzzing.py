@@ -26,8 +26,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.deliveries import all_profiles, read_and_judge
 from pipeline.findings import DeliveryError
-from pipeline.intake import all_profiles, read_and_judge
 from pipeline.reading.delivery import DeliveredFile, choose_profile
 from schemas.profile import Profile
 

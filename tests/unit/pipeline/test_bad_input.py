@@ -7,7 +7,8 @@ import zipfile
 import polars as pl
 import pytest
 
-from pipeline.intake import check_file, read_and_judge, take_in
+from pipeline.deliveries import read_and_judge
+from pipeline.intake import check_file, take_in
 from pipeline.reading.workbook import OLE
 from pipeline.warehouse import Warehouse
 from tests.conftest import RECEIVED, lay

@@ -10,7 +10,7 @@ import pytest
 
 from assets.run import run_monitoring
 from pipeline import explain
-from pipeline.intake import all_profiles
+from pipeline.deliveries import all_profiles
 from pipeline.settings import make_workspace, open_workspace
 from pipeline.warehouse import Warehouse
 from tests.conftest import RECEIVED, lay, shared

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 import permille
 from pipeline import fetch as fetching
 from pipeline.fetch import FetchError, Limits, fetch_euda
-from pipeline.intake import list_inbox, received_at, take_in
+from pipeline.inbox import list_inbox, received_at
+from pipeline.intake import take_in
 from tests.conftest import shared
 
 DATA = (

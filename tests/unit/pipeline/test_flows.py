@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from pipeline import estimates
+from pipeline.deliveries import all_profiles
 from pipeline.explain import Archive, explain_day
-from pipeline.intake import all_profiles, take_in
+from pipeline.intake import take_in
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
 from tests.conftest import lay, shared

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from dashboards.downloads import write_csv
+from pipeline.deliveries import all_profiles
 from pipeline.explain import Archive, ExplainError, explain_period
 from pipeline.findings import RULES
 from pipeline.identity import CLAIM, DECISION, Register, distance_km, empty_register, resolve
-from pipeline.intake import all_profiles, take_in
+from pipeline.intake import take_in
 from pipeline.places import Questions, proposal, questions, report
 from pipeline.settings import make_workspace
 from pipeline.status import status

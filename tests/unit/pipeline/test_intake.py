@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from pipeline.intake import list_inbox, take_in
+from pipeline.inbox import list_inbox
+from pipeline.intake import take_in
 from pipeline.status import status
 from pipeline.warehouse import Warehouse
 from schemas.profile import ProfileError
@@ -231,7 +232,7 @@ def test_a_run_killed_before_it_judged_again_does_so_the_next_time(workspace, mo
     take_in(workspace)
     lay(workspace, "sites.csv", SITES)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.intake._held_without_need", killed)
+        patch.setattr("pipeline.due.held_without_need", killed)
         with pytest.raises(KeyboardInterrupt):
             take_in(workspace)
     take_in(workspace)

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.intake import Delivery, all_profiles, read_and_judge
+from pipeline.deliveries import Delivery, all_profiles, read_and_judge
 from tests.conftest import RECEIVED
 
 PROFILES = all_profiles()

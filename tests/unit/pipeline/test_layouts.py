@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from pipeline.intake import Delivery, read_and_judge
+from pipeline.deliveries import Delivery, read_and_judge
 from schemas.profile import Profile, ProfileError, load_profile
 from tests.conftest import RECEIVED, shared
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from pipeline.intake import Delivery, read_and_judge
+from pipeline.deliveries import Delivery, read_and_judge
 from schemas.profile import Profile, load_profiles
 from tests.conftest import RECEIVED
 

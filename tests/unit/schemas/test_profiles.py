@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.intake import read_and_judge
+from pipeline.deliveries import read_and_judge
 from pipeline.reading.canonical import wanted_headers
 from schemas.profile import FIELDS, SHIPPED, Profile, TableProfile, load_profile, load_profiles
 from schemas.reference_data import load_residues

@@ -1,0 +1,123 @@
+"""Which deliveries are to be taken in: those that are new or changed, and those that what is known by now reads anew.
+
+Nothing is read or stored here; `pipeline/intake.py` does what is found due.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from pipeline.clocks import Clocks
+from pipeline.deliveries import READER_VERSION, digest_of
+from pipeline.findings import DeliveryError
+from pipeline.identity import resolve
+from pipeline.inbox import Candidate, InboxFile
+from pipeline.known import known_sites, site_register
+from pipeline.reading.dates import MOMENTS
+from pipeline.reading.delivery import DeliveredFile, choose_profile
+from pipeline.warehouse import Warehouse
+from schemas.profile import MEASURED, Profile
+from schemas.tables import TABLES
+
+_TURNS = ({"site_decisions"}, {"areas", "sites"})
+"""What other deliveries need is taken in before them."""
+
+
+def is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], found: Candidate) -> bool:
+    """Whether what was delivered is to be taken in, given what the warehouse holds of it: a row of `deliveries`."""
+    if before is None or before["reader_version"] != READER_VERSION or before["received_at"] != found.saved:
+        return True
+    if before["status"] == "refused" and found.is_in_inbox:
+        return True
+    if before["profile"] is None:  # it was refused, and is tried again where there are other profiles by now
+        return bool(before["profile_digest"] != digest_of(profiles))
+    profile = profiles.get(before["profile"])
+    if profile and profile.numbering and profile.numbering.release_of(found.file.name) != before["release"]:
+        return True  # it was given the name of its edition
+    is_same = profile is not None and profile.digest == before["profile_digest"]
+    return not is_same or found.file.profile_name not in (None, before["profile"])
+
+
+def turn(file: InboxFile, profiles: Mapping[str, Profile]) -> int:
+    """When a file is taken: decisions first, then lists of areas and sites, then what needs them."""
+    try:
+        profile = choose_profile(DeliveredFile(file.path.read_bytes(), file.name), profiles, file.profile_name)
+    except (DeliveryError, OSError):
+        return len(_TURNS)
+    tables = {table.table for table in profile.tables}
+    return next((turn for turn, first in enumerate(_TURNS) if tables & first), len(_TURNS))
+
+
+def last_day_in(warehouse: Warehouse, delivery_id: str) -> date | None:
+    """The last day of which a delivery holds anything that was accepted."""
+    found = warehouse.query(
+        "select max(day) as day from ("
+        "select max(sampled_on) as day from results where delivery_id = $id"
+        " union all select max(sampled_on) from reported_loads where delivery_id = $id"
+        " union all select max(sampled_on) from flows where delivery_id = $id"
+        " union all select max(read_at)::date from flow_readings where delivery_id = $id)",
+        {"id": delivery_id},
+    )
+    last: date | None = found["day"].item()
+    return last
+
+
+def held_for_a_day(warehouse: Warehouse) -> set[str]:
+    """The deliveries with rows that wait because their day lies after the file was saved."""
+    rows = warehouse.query("select distinct delivery_id from quarantine where rule like '%date_in_future%'")
+    return set(rows["delivery_id"])
+
+
+def with_other_sites(warehouse: Warehouse) -> set[str]:
+    """The deliveries in which a number stands for another site by now, or is in doubt: a decision was made, or a
+    delivery has come in that is older."""
+    register = site_register(warehouse)
+    types = TABLES["site_aliases"].types
+    now = resolve(register).select([pl.col(name).cast(kind) for name, kind in types.items()]).unique()
+    stored = warehouse.query("select * from site_aliases").cast(types)  # type: ignore[arg-type]
+    keys = list(types)
+    differs = pl.concat(
+        one.join(other, on=keys, how="anti", nulls_equal=True) for one, other in ((now, stored), (stored, now))
+    )["delivery_id"]
+    return set(differs)
+
+
+def with_other_clock(warehouse: Warehouse, clocks: Clocks) -> set[str]:
+    """The deliveries whose moments were read by another clock than their sites are known to go by now."""
+    rows = warehouse.query(
+        " union ".join(f"select distinct delivery_id, site_id, time_zone from {table}" for table in MOMENTS)  # noqa: S608
+    ).filter(pl.col("time_zone").ne_missing(clocks.of(pl.col("site_id"))))
+    return set(rows["delivery_id"])
+
+
+def accepted_in_vain(warehouse: Warehouse) -> set[str]:
+    """The deliveries with rows of sites that no list holds any more, for the list is in doubt by now."""
+    gone = warehouse.query(
+        "select distinct delivery_id, site_id from site_aliases"
+        " where site_id is not null and site_id not in (select site_id from sites)"
+    )
+    if gone.is_empty():
+        return set()
+    tables = [name for name in (*MEASURED, "corrections") if "site_id" in TABLES[name].types]
+    rows = warehouse.query(
+        " union ".join(
+            f"select distinct delivery_id from {table} where site_id in $gone and delivery_id in $ids"  # noqa: S608
+            for table in tables
+        ),
+        {"gone": gone["site_id"].unique().to_list(), "ids": gone["delivery_id"].unique().to_list()},
+    )
+    return set(rows["delivery_id"])
+
+
+def held_without_need(warehouse: Warehouse, clocks: Clocks) -> set[str]:
+    """The deliveries of which rows were quarantined for a site, or the clock of a site, that is known by now."""
+    held = warehouse.query(
+        "select delivery_id, rule, value_as_written from quarantine"
+        " where rule like '%unknown_site%' or rule like '%unknown_time_zone%'"
+    )
+    value = pl.col("value_as_written")
+    is_alone = pl.col("rule").is_in(["unknown_site", "unknown_time_zone"])
+    is_known = pl.when(pl.col("rule") == "unknown_site").then(value.is_in(sorted(known_sites(warehouse))))
+    return set(held.filter(~is_alone | is_known.otherwise(clocks.of(value).is_not_null()))["delivery_id"])
