@@ -480,9 +480,9 @@ def explain(
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             if period is not None:
-                of_period = explaining.explain_period(warehouse, _archive(here), site, drug, period, chosen)
+                of_period = explaining.explain_period(warehouse, _archive(here), site, drug.lower(), period, chosen)
             else:
-                of_day = explaining.explain_day(warehouse, _archive(here), site, drug, _day(day or ""), chosen)
+                of_day = explaining.explain_day(warehouse, _archive(here), site, drug.lower(), _day(day or ""), chosen)
     except (WarehouseError, explaining.ExplainError) as error:
         _fail(str(error))
     if period is not None:
@@ -508,7 +508,7 @@ def history(
     here = _open(workspace)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
-            found = explaining.history(warehouse, _archive(here), site, residue, _day(day))
+            found = explaining.history(warehouse, _archive(here), site, residue.lower(), _day(day))
     except (WarehouseError, explaining.ExplainError) as error:
         _fail(str(error))
     for source in found:

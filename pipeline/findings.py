@@ -30,8 +30,8 @@ RULES: dict[str, Rule] = {
     ),
     "unknown_profile": Rule(
         "no profile fits this file: {detail}",
-        "Write a profile for its sender into the workspace's folder profiles/, or lay the file into a folder of the"
-        " inbox that is named after the right profile.",
+        "Write a profile for its sender into the workspace's folder profiles/ ('permille profile new FILE' drafts one),"
+        " or lay the file into a folder of the inbox that is named after the right profile.",
     ),
     "no_such_profile": Rule(
         "there is no profile {value}; there are {detail}", "Name one of them, or write it into the folder profiles/."
