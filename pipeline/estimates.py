@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import Protocol, load_protocols
-from schemas.reference_data import load_doses, load_factors, load_residues
+from schemas.reference_data import load_doses, load_factors, load_residues, load_uncertainties
 from schemas.tables import TABLES
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -32,6 +32,7 @@ def load_reference(warehouse: Warehouse) -> None:
         warehouse.replace("residues", load_residues())
         warehouse.replace("factors", pl.concat([load_factors(name) for name in sets]))
         warehouse.replace("doses", pl.concat([load_doses(name) for name in sets]))
+        warehouse.replace("uncertainties", load_uncertainties())
         warehouse.replace("protocols", protocol_rows(protocols))
 
 

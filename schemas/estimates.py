@@ -100,6 +100,27 @@ class Consumption(_Estimated):
         unique = ["site_id", "sampling_year", "sampled_on", "weekday", "drug", "protocol"]  # noqa: RUF012
 
 
+class DaySpreads(_Table):
+    """How far the days of one site differ in one year, of one drug by one protocol, and the rhythm of their week."""
+
+    site_id: str = column("site_id")
+    sampling_year: pl.Int32 = column("sampling_year")
+    drug: str = column("drug")
+    protocol: str = column("protocol")
+    between_day_log_sd: float = column("between_day_log_sd", ge=0)
+    between_day_df: float = column("between_day_df", gt=0)
+    has_rhythm: bool = column("has_rhythm")
+    rhythm: pl.List(pl.Float64) = column("rhythm")  # type: ignore[valid-type]
+    n_days: pl.Int64 = column("n_days", ge=1)
+    n_detects: pl.Int64 = column("n_detects", ge=0)
+    n_sites: pl.Int64 = column("n_sites", ge=1)
+    is_simulated: bool = column("is_simulated")
+
+    class Config:
+        strict = True
+        unique = ["site_id", "sampling_year", "drug", "protocol"]  # noqa: RUF012
+
+
 class _Mean(_Estimated):
     """The mean of a period."""
 
@@ -115,9 +136,23 @@ class _Mean(_Estimated):
     mean_mg_per_day_per_1000: float = column("mean_mg_per_day_per_1000", nullable=True, ge=0)
     ci_low_mg_per_day_per_1000: float = column("ci_low_mg_per_day_per_1000", nullable=True, ge=0)
     ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
+    days_log_variance: float = column("days_log_variance", nullable=True, ge=0)
+    days_df: float = column("days_df", nullable=True, gt=0)
+    batch_log_variance: float = column("batch_log_variance", nullable=True, ge=0)
+    laboratory_log_variance: float = column("laboratory_log_variance", nullable=True, ge=0)
+    flow_log_variance: float = column("flow_log_variance", nullable=True, ge=0)
+    population_log_variance: float = column("population_log_variance", nullable=True, ge=0)
+    factor_log_variance: float = column("factor_log_variance", nullable=True, ge=0)
     flags: str = column("flags", nullable=True)
     is_provisional: bool = column("is_provisional")
     is_simulated: bool = column("is_simulated")
+
+    @pa.dataframe_check(error="interval_without_its_mean")
+    def interval_holds_mean(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """An interval holds the mean it is of."""
+        low, mean = pl.col("ci_low_mg_per_day_per_1000"), pl.col("mean_mg_per_day_per_1000")
+        high = pl.col("ci_high_mg_per_day_per_1000")
+        return data.lazyframe.select((low.is_null() & high.is_null()) | ((low <= mean) & (mean <= high)))
 
     @pa.dataframe_check(error="estimate_without_mean")
     def estimated_has_mean(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
@@ -137,6 +172,10 @@ class SitePeriods(_Mean):
     )
     by_weekday_n_days: pl.List(pl.Int64) = column("by_weekday_n_days")  # type: ignore[valid-type]
     by_weekday_n_censored: pl.List(pl.Int64) = column("by_weekday_n_censored")  # type: ignore[valid-type]
+    laboratories: pl.List(pl.String) = column("laboratories")  # type: ignore[valid-type]
+    batches: pl.List(pl.String) = column("batches")  # type: ignore[valid-type]
+    batch_shares: pl.List(pl.Float64) = column("batch_shares")  # type: ignore[valid-type]
+    expected_detects: float = column("expected_detects", nullable=True, ge=0)
     weekday_mean_mg_per_day_per_1000: float = column("weekday_mean_mg_per_day_per_1000", nullable=True, ge=0)
     weekend_mean_mg_per_day_per_1000: float = column("weekend_mean_mg_per_day_per_1000", nullable=True, ge=0)
     population: float = column("population", nullable=True, gt=0)

@@ -18,7 +18,8 @@ class Protocol(BaseModel):
     title: str
     basis: Literal["consumption", "residue load"]
     factor_set: str
-    below_limit: Literal["zero", "half_limit"]
+    below_limit: Literal["zero", "half_limit", "likelihood"]
+    interval: Literal["none", "t_of_days", "pooled_spread"]
     max_censored_share: float = Field(ge=0, le=1)
     min_detects: int = Field(ge=0)
     weekday_rule: Literal["weekday_means", "plain"]

@@ -12,6 +12,7 @@ from schemas.intake import _Table
 
 STATUS = ["approved", "provisional", "experimental"]
 BASIS = ["consumption", "residue load"]
+COMPONENTS = ["sampling", "analysis", "batch", "laboratory", "flow", "population", "factor"]
 
 
 class Residues(_Table):
@@ -71,6 +72,21 @@ class Doses(_Table):
         unique = ["factor_set", "drug"]  # noqa: RUF012
 
 
+class Uncertainties(_Table):
+    """The relative standard deviation of one component of a figure."""
+
+    component: str = column("component", isin=COMPONENTS)
+    applies_to: str = column("applies_to", nullable=True)
+    rsd: float = column("rsd", ge=0, le=1)
+    shared_over: str = column("shared_over")
+    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    source: str = column("source")
+
+    class Config:
+        strict = True
+        unique = ["component", "applies_to"]  # noqa: RUF012
+
+
 class Protocols(_Table):
     """One set of choices by which all figures can be computed."""
 
@@ -78,7 +94,8 @@ class Protocols(_Table):
     title: str = column("title")
     basis: str = column("basis", isin=BASIS)
     factor_set: str = column("factor_set")
-    below_limit: str = column("below_limit", isin=["zero", "half_limit"])
+    below_limit: str = column("below_limit", isin=["zero", "half_limit", "likelihood"])
+    interval: str = column("interval", isin=["none", "t_of_days", "pooled_spread"])
     max_censored_share: float = column("max_censored_share", in_range={"min_value": 0, "max_value": 1})
     min_detects: pl.Int64 = column("min_detects", ge=0)
     weekday_rule: str = column("weekday_rule", isin=["weekday_means", "plain"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from schemas.reference import Doses, Factors, Residues
+from schemas.reference import Doses, Factors, Residues, Uncertainties
 
 _HERE = Path(__file__).parent
 
@@ -105,6 +105,27 @@ def load_doses(factor_set: str = "2026") -> pl.DataFrame:
     [30.0]
     """
     return _of_set(factor_set, f"doses-{factor_set}.csv", Doses)
+
+
+def load_uncertainties(name: str = "2026") -> pl.DataFrame:
+    """The relative standard deviations of one set.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `Uncertainties`, one row a component and what it applies to.
+
+    Raises
+    ------
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_uncertainties().filter(pl.col("component") == "flow").select("rsd", "shared_over").rows()
+    [(0.1, 'one site')]
+    """
+    return _load(_HERE / "uncertainty" / f"{name}.csv", Uncertainties)
 
 
 @cache

@@ -3,12 +3,70 @@
 -- Grain: level, unit_id, period, drug, protocol.
 with
 
-estimated as (
-    select a.level, a.unit_id, a.unit_name, s.*, p.area_weights
+available as (
+    select
+        a.level, a.unit_id, a.unit_name, s.*, p.area_weights,
+        if(p.area_weights = 'population', s.population, 1) as weight
     from site_periods s
     join area_of_site a using (site_id)
     join protocols p using (protocol)
     where s.sampling_year = $year
+),
+
+-- Of each site its share of the area's inhabitants and of its amount, by which its errors count.
+estimated as (
+    select
+        *,
+        state = 'estimated' and weight is not null as is_in,
+        if(is_in, weight / sum(weight) filter (where is_in) over unit, null) as inhabitants_share,
+        if(
+            is_in,
+            weight * mean_mg_per_day_per_1000
+            / nullif(sum(weight * mean_mg_per_day_per_1000) filter (where is_in) over unit, 0),
+            null
+        ) as amount_share
+    from available
+    window unit as (
+        partition by level, unit_id, period_kind, period, drug, protocol order by site_id
+        rows between unbounded preceding and unbounded following
+    )
+),
+
+-- One error for all days of a batch, however many sites have some; likewise for a laboratory.
+by_batch as (
+    select
+        level, unit_id, period_kind, period, drug, protocol, laboratory, batch,
+        sum(amount_share * batch_share order by site_id) as share
+    from (
+        select
+            *, unnest(laboratories) as laboratory, unnest(batches) as batch, unnest(batch_shares) as batch_share
+        from estimated
+        where amount_share is not null
+    )
+    group by all
+),
+
+by_laboratory as (
+    select level, unit_id, period_kind, period, drug, protocol, laboratory, sum(share order by batch) as share
+    from by_batch
+    group by all
+),
+
+shared_errors as (
+    select
+        level, unit_id, period_kind, period, drug, protocol,
+        (select rsd from uncertainties where component = 'batch') ^ 2 * b.squares as batch_log_variance,
+        (select rsd from uncertainties where component = 'laboratory') ^ 2 * l.squares as laboratory_log_variance
+    from (
+        select level, unit_id, period_kind, period, drug, protocol, sum(share ^ 2 order by laboratory, batch) as squares
+        from by_batch
+        group by all
+    ) b
+    join (
+        select level, unit_id, period_kind, period, drug, protocol, sum(share ^ 2 order by laboratory) as squares
+        from by_laboratory
+        group by all
+    ) l using (level, unit_id, period_kind, period, drug, protocol)
 ),
 
 means as (
@@ -34,6 +92,17 @@ means as (
             null
         ) as population,
         sum(mean_mg_per_day_per_1000 * population / 1000 order by site_id) filter (where state = 'estimated') as mass,
+        sum(amount_share ^ 2 * days_log_variance order by site_id) as days_log_variance,
+        -- Satterthwaite's: many sites whose spread is little known make a sum that is known well.
+        sum(amount_share ^ 2 * days_log_variance order by site_id) ^ 2
+            / nullif(sum((amount_share ^ 2 * days_log_variance) ^ 2 / days_df order by site_id), 0) as days_df,
+        sum(amount_share ^ 2 * flow_log_variance order by site_id) as flow_log_variance,
+        -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum.
+        sum(
+            if(area_weights = 'population', inhabitants_share, amount_share) ^ 2 * population_log_variance
+            order by site_id
+        ) as population_log_variance,
+        max(factor_log_variance) filter (where is_in) as factor_log_variance,
         joined_flags(list(flags) filter (where state = 'estimated')) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
@@ -56,8 +125,13 @@ select
     n_days,
     n_censored,
     mean as mean_mg_per_day_per_1000,
-    null::double as ci_low_mg_per_day_per_1000,
-    null::double as ci_high_mg_per_day_per_1000,
+    days_log_variance,
+    days_df,
+    batch_log_variance,
+    laboratory_log_variance,
+    flow_log_variance,
+    population_log_variance,
+    factor_log_variance,
     population,
     if(population is null, null, mass) as mass_mg_per_day,
     if(mean is null, 'not estimable', 'estimated') as state,
@@ -65,4 +139,4 @@ select
     flags,
     is_provisional,
     is_simulated
-from means
+from means left join shared_errors using (level, unit_id, period_kind, period, drug, protocol)

@@ -1,5 +1,7 @@
 -- One row is the mean of one drug at one site over one period of $year, by one protocol.
 -- Grain: site_id, period, drug, protocol. Sums run in a fixed order, so that the same days give the same last digit.
+-- Where a protocol learns what lies below limits from the days themselves, pipeline/periods.py puts its means in place
+-- of those that stand here, and intervals beside all.
 with
 
 days as (
@@ -26,12 +28,38 @@ by_weekday as (
         count_if(reason = 'limit_unknown') as n_limit_unknown,
         count_if(reason = 'above_upper_limit') as n_above_range,
         list(population order by sampled_on, origin) as populations,
+        max(population_rsd) as population_rsd,
+        any_value(correction_factor_log_sd) as correction_factor_log_sd,
         joined_flags(list(flags)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from days
     where span.period is not null -- a reported load without a date belongs to its year only
     group by site_id, drug, protocol, span, weekday
+),
+
+-- Of which laboratories and batches the days are. Where nobody says: a laboratory of the site's own, a batch a month.
+by_batch as (
+    select
+        site_id, drug, protocol, span,
+        coalesce(laboratory, 'of ' || site_id) as laboratory,
+        coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as batch,
+        count(*) as n_days
+    from days
+    where span.period is not null
+    group by all
+),
+
+batches as (
+    select
+        site_id, drug, protocol, span,
+        list(laboratory order by laboratory, batch) as laboratories,
+        list(batch order by laboratory, batch) as batches,
+        list(n_days / n_in_period order by laboratory, batch) as batch_shares
+    from (
+        select *, sum(n_days) over (partition by site_id, drug, protocol, span) as n_in_period from by_batch
+    )
+    group by site_id, drug, protocol, span
 ),
 
 means as (
@@ -53,6 +81,9 @@ means as (
         list(n_days order by weekday) as weekday_n_days,
         list(n_censored order by weekday) as weekday_n_censored,
         list_avg(flatten(list(populations order by weekday))) as population,
+        max(population_rsd) as population_rsd,
+        any_value(correction_factor_log_sd) as correction_factor_log_sd,
+        list_aggregate(flatten(list(amounts order by weekday)), 'stddev_samp') as sd,
         joined_flags(list(flags)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
@@ -66,6 +97,7 @@ judged as (
         case
             when n_above_range > 0 then 'above_upper_limit' -- without its highest days a mean is too low
             when n_limit_unknown > 0 then 'limit_unknown'
+            when p.below_limit = 'likelihood' then null -- judged by the whole year: pipeline/periods.py
             when n_censored > p.max_censored_share * n_days then 'mostly_below_limit'
             when n_days - n_censored < p.min_detects then 'too_few_detects'
         end as reason_not
@@ -89,8 +121,21 @@ select
         when weekday_rule = 'weekday_means' and n_weekdays = 7 then list_avg(weekday_means)
         else plain_mean
     end as mean_mg_per_day_per_1000,
-    null::double as ci_low_mg_per_day_per_1000,
-    null::double as ci_high_mg_per_day_per_1000,
+    sd as sd_mg_per_day_per_1000,
+    laboratories,
+    batches,
+    batch_shares,
+    (select rsd from uncertainties where component = 'batch') ^ 2
+        * list_sum([share ^ 2 for share in batch_shares]) as batch_log_variance,
+    (select rsd from uncertainties where component = 'laboratory') ^ 2
+        * list_sum([
+            list_sum([
+                batch_shares[i] for i in range(1, len(laboratories) + 1) if laboratories[i] = laboratory
+            ]) ^ 2 for laboratory in list_distinct(laboratories)
+        ]) as laboratory_log_variance,
+    (select rsd from uncertainties where component = 'flow') ^ 2 as flow_log_variance,
+    population_rsd ^ 2 as population_log_variance,
+    correction_factor_log_sd ^ 2 as factor_log_variance,
     [weekday_means[list_position(weekdays, day)] for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_mg_per_day_per_1000,
     [coalesce(weekday_n_days[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_n_days,
     [coalesce(weekday_n_censored[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]]
@@ -103,4 +148,4 @@ select
     flags,
     is_provisional,
     is_simulated
-from judged
+from judged join batches using (site_id, drug, protocol, span)

@@ -1,0 +1,244 @@
+"""Means of periods with their intervals: what is counted by SQL, what has to be inferred by `pipeline/statistics`.
+
+No formulas of a day (`sql/macros.sql`) and no statistics (`pipeline/statistics`): days come in as frames and leave as
+arrays, results go back as rows.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pipeline.statistics.intervals import log_interval, t_interval
+from pipeline.statistics.levels import period_levels
+from pipeline.statistics.spread import FEWEST_DETECTS_A_LEVEL, pooled_spread
+from pipeline.warehouse import Warehouse, sql
+from schemas.tables import TABLES
+
+SHARED = (
+    "batch_log_variance", "laboratory_log_variance", "flow_log_variance", "population_log_variance",
+    "factor_log_variance",
+)  # fmt: skip
+"""What the days of a period share: the parts of the variance of its mean that do not come from days."""
+_POOL = ["protocol", "drug"]
+_SERIES = ["protocol", "drug", "site_id"]
+_DAY = pl.col("sampled_on")
+_PERIODS = {
+    "year": pl.col("sampling_year").cast(pl.String),
+    "quarter": pl.format("{}-Q{}", _DAY.dt.year(), _DAY.dt.quarter()),
+    "month": _DAY.dt.strftime("%Y-%m"),
+}
+_HARD = ["above_upper_limit", "limit_unknown"]
+"""Reasons for no figure that no likelihood helps against."""
+_NO_FIGURE = [*_HARD, "mostly_below_limit", "too_few_detects"]
+_NO_WEEK = pl.lit([None] * 7, pl.List(pl.Float64))
+
+
+def spreads(days: pl.DataFrame) -> pl.DataFrame:
+    """How far the days of each site differ, learnt from all sites of a drug together.
+
+    Parameters
+    ----------
+    days : polars.DataFrame
+        Days of one year: `protocol`, `drug`, `site_id`, `sampled_on`, `sampling_year`, `weekday`, `is_censored`, `value`
+        (the amount above 0, or the limit it lies below), `is_simulated`.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of the table `day_spreads`, one row a protocol, drug and site.
+    """
+    numbered = _with_levels(days.sort(*_SERIES, "sampled_on", "weekday", "value"))
+    rows = [_of_pool(pool) for pool in numbered.partition_by(_POOL, maintain_order=True)]
+    types = TABLES["day_spreads"].types
+    empty = pl.DataFrame(schema=types)
+    return pl.concat([empty, *(frame.select(pl.col(name).cast(kind) for name, kind in types.items()) for frame in rows)])
+
+
+def _with_levels(days: pl.DataFrame) -> pl.DataFrame:
+    """Numbers what has a level of its own: a site's month; where too few of its days were measured, quarter or year."""
+    month = pl.col("sampled_on").dt.month().fill_null(0)
+    quarter = pl.col("sampled_on").dt.quarter().fill_null(0)
+    n_detects = (~pl.col("is_censored")).sum().over(_SERIES)
+    is_fine = {
+        part: (n_detects >= FEWEST_DETECTS_A_LEVEL * of.n_unique().over(_SERIES))
+        for part, of in (("month", month), ("quarter", quarter))
+    }
+    level = (
+        pl.when(~pl.col("is_censored").any().over(_SERIES) | is_fine["month"])
+        .then(100 + month)
+        .when(is_fine["quarter"])
+        .then(10 + quarter)
+        .otherwise(0)
+    )
+    return days.with_columns(level.alias("part_of_year"))
+
+
+def _of_pool(pool: pl.DataFrame) -> pl.DataFrame:
+    """The spreads of the sites of one protocol and drug."""
+    site = pool["site_id"].rank("dense").to_numpy() - 1
+    level = pool.select(pl.struct("site_id", "part_of_year").rank("dense")).to_series().to_numpy() - 1
+    sites = pool.group_by("site_id", maintain_order=True).agg(
+        pl.col("protocol", "drug", "sampling_year").first(),
+        pl.len().alias("n_days"),
+        (~pl.col("is_censored")).sum().alias("n_detects"),
+        pl.col("is_simulated").any(),
+    )
+    found = pooled_spread(
+        np.log(pool["value"].to_numpy()), pool["is_censored"].to_numpy(), level.astype(np.int64), site.astype(np.int64),
+        pool["weekday"].to_numpy().astype(np.int64), sites.height,
+    )  # fmt: skip
+    return sites.with_columns(
+        pl.Series("between_day_log_sd", found.log_sd),
+        pl.Series("between_day_df", found.df),
+        pl.lit(found.has_rhythm).alias("has_rhythm"),
+        pl.lit(found.rhythm.tolist(), pl.List(pl.Float64)).alias("rhythm"),
+        pl.lit(sites.height, pl.Int64).alias("n_sites"),
+    )
+
+
+def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
+    """The mean of each site over each period, with the variance its days leave.
+
+    Parameters
+    ----------
+    days : polars.DataFrame
+        As for `spreads`.
+    spreads : polars.DataFrame
+        What `spreads` gave of them.
+    period : polars.Expr
+        Name of the period of each day; days where it is null are left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a protocol, drug, site and period: `mean`, `days_log_variance`, `days_df`, `n_detects`, `detected_share` (of
+        the site's days of the year), `expected_detects` (by that share), `by_weekday` (seven means, Monday to Sunday),
+        `midweek`, `weekend`.
+    """
+    known = (
+        days.with_columns(period.alias("period"))
+        .filter(pl.col("period").is_not_null())
+        .join(spreads.select(*_SERIES, "between_day_log_sd", "between_day_df", "rhythm", "n_days", "n_detects"), on=_SERIES)
+        .sort(*_SERIES, "period", "sampled_on", "weekday", "value")
+        .with_columns(number=pl.struct(*_SERIES, "period").rle_id().cast(pl.Int64))
+    )
+    each = known.group_by("number", maintain_order=True).agg(
+        pl.col(*_SERIES, "period", "between_day_log_sd", "between_day_df", "rhythm").first(),
+        (pl.col("n_detects").first() / pl.col("n_days").first()).alias("detected_share"),
+        (pl.len() * pl.col("n_detects").first() / pl.col("n_days").first()).alias("expected_detects"),
+    )
+    if each.is_empty():
+        rhythm = np.zeros((0, 7))
+    else:
+        rhythm = np.stack(each["rhythm"].to_numpy())
+    found = period_levels(
+        known["value"].to_numpy(), known["is_censored"].to_numpy(), known["number"].to_numpy(),
+        known["weekday"].to_numpy().astype(np.int64), each.height,
+        log_sd=each["between_day_log_sd"].to_numpy(), df=each["between_day_df"].to_numpy(), rhythm=rhythm,
+    )  # fmt: skip
+    expected = known.select("number", "weekday", pl.Series("amount", found.expected).fill_nan(None))
+    on = pl.col("weekday")
+    by_weekday = expected.group_by("number").agg(
+        pl.concat_list(pl.col("amount").filter(on == day).mean() for day in range(1, 8)).alias("by_weekday"),
+        pl.col("amount").filter(on.is_in([2, 3, 4])).mean().alias("midweek"),
+        pl.col("amount").filter(on.is_in([5, 6, 7, 1])).mean().alias("weekend"),
+    )
+    return each.with_columns(
+        pl.Series("mean", found.mean).fill_nan(None),
+        pl.Series("days_log_variance", found.log_variance).fill_nan(None),
+        pl.Series("n_detects", found.n_detects),
+        pl.col("between_day_df").alias("days_df"),
+    ).join(by_weekday, on="number", maintain_order="left")
+
+
+def days_of(warehouse: Warehouse, year: int) -> pl.DataFrame:
+    """The days of a year by the protocols that learn what lies below limits from the days themselves."""
+    return warehouse.query(sql("days"), {"year": year})
+
+
+def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
+    """The rows of the table `site_periods` of one year."""
+    counted = warehouse.query(sql("site_periods"), {"year": year})
+    days = days_of(warehouse, year)
+    spread = warehouse.read("day_spreads", year)
+    inferred = pl.concat(levels(days, spread, period) for period in _PERIODS.values())
+    rows = counted.join(
+        inferred, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
+    ).join(warehouse.read("protocols").select("protocol", "interval", "below_limit", "max_censored_share", "min_detects"),
+           on="protocol", maintain_order="left")  # fmt: skip
+    is_inferred = pl.col("below_limit") == "likelihood"
+    rows = rows.with_columns(
+        reason=pl.when(is_inferred & ~pl.col("reason").is_in(_HARD).fill_null(value=False))
+        .then(
+            pl.when(pl.col("detected_share").fill_null(0) < 1 - pl.col("max_censored_share"))
+            .then(pl.lit("mostly_below_limit"))
+            .when((pl.col("expected_detects") < pl.col("min_detects")) | (pl.col("n_detects") == 0))
+            .then(pl.lit("too_few_detects"))
+            .otherwise("reason")
+        )
+        .otherwise("reason")
+    )
+    is_estimated = ~pl.col("reason").is_in(_NO_FIGURE).fill_null(value=False)
+    of_days = pl.col("sd_mg_per_day_per_1000") / pl.col("mean_mg_per_day_per_1000")
+    by_t = pl.col("interval") == "t_of_days"
+    by_spread = pl.col("interval") == "pooled_spread"
+    rows = rows.with_columns(
+        state=pl.when(is_estimated).then(pl.lit("estimated")).otherwise(pl.lit("not estimable")),
+        **{
+            name: pl.when(is_inferred).then(pl.when(is_estimated).then(of)).otherwise(name)
+            for name, of in (
+                ("mean_mg_per_day_per_1000", "mean"), ("weekday_mean_mg_per_day_per_1000", "midweek"),
+                ("weekend_mean_mg_per_day_per_1000", "weekend"),
+            )
+        },
+        by_weekday_mg_per_day_per_1000=pl.when(is_inferred)
+        .then(pl.coalesce("by_weekday", _NO_WEEK))
+        .otherwise("by_weekday_mg_per_day_per_1000"),
+    )  # fmt: skip
+    rows = rows.with_columns(
+        days_log_variance=pl.when(is_estimated & by_spread)
+        .then("days_log_variance")
+        .when(is_estimated & by_t)
+        .then(of_days**2 / pl.col("n_days")),
+        days_df=pl.when(is_estimated & by_spread).then("days_df").when(is_estimated & by_t).then(pl.col("n_days") - 1.0),
+        **{name: pl.when(is_estimated & by_spread).then(name) for name in SHARED},
+    )
+    return _typed("site_periods", _with_interval(rows))
+
+
+def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
+    """The rows of the table `area_periods` of one year."""
+    rows = warehouse.query(sql("area_periods"), {"year": year}).join(
+        warehouse.read("protocols").select("protocol", "interval"), on="protocol", maintain_order="left"
+    )
+    by_spread = pl.col("interval") == "pooled_spread"
+    rows = rows.with_columns(**{name: pl.when(by_spread).then(name) for name in SHARED})
+    return _typed("area_periods", _with_interval(rows))
+
+
+def _with_interval(rows: pl.DataFrame) -> pl.DataFrame:
+    """Intervals by the rule of each row's protocol."""
+    mean = _array(rows, "mean_mg_per_day_per_1000")
+    of_days, df = _array(rows, "days_log_variance"), _array(rows, "days_df")
+    shared = sum((_array(rows, name) for name in SHARED), np.zeros(rows.height))
+    by_spread = log_interval(mean, of_days, df, shared)
+    by_t = t_interval(mean, mean * np.sqrt(of_days), df)
+    rule = pl.col("interval")
+    return rows.with_columns(
+        pl.when(rule == "pooled_spread")
+        .then(pl.Series(spread).fill_nan(None))
+        .when(rule == "t_of_days")
+        .then(pl.Series(t).fill_nan(None))
+        .alias(name)
+        for name, spread, t in zip(
+            ("ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000"), by_spread, by_t, strict=True
+        )
+    )
+
+
+def _array(rows: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _typed(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.col(name).cast(kind) for name, kind in TABLES[table].types.items())
