@@ -756,6 +756,13 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
         )
     for flag, meaning in found.flags.items():
         _say(f"Flag {flag}: {meaning}")
+    if found.populations:
+        said = "; ".join(
+            f"{row['population_method']} ({row['population_basis']}, {row['population']:,.0f} inhabitants)"
+            f" {row['amount_mg_per_day_per_1000']:.6g}"
+            for row in found.populations
+        )
+        _say(f"By other population methods [mg/day/1000]: {said}; here {figure['population_method']}")
     if found.superseded:
         typer.echo("\nSuperseded by a later delivery")
         for source in found.superseded:

@@ -1,4 +1,4 @@
-"""The estimates: loads, consumption, and means of periods. Each table is its SQL file."""
+"""The estimates: populations, loads, consumption, and means of periods. Each table is its SQL file."""
 
 from typing import Any
 
@@ -12,7 +12,24 @@ KINDS = {"sql", "duckdb"}
 
 
 @dg.asset(
-    deps=["deliveries", "results", "flows", "flow_readings", "populations", "quality_controls", "corrections"],
+    deps=[
+        "deliveries", "results", "reported_loads", "flows", "flow_readings", "populations", "sites", "quality_controls",
+        "corrections", "population_markers",
+    ],
+    kinds=KINDS, code_version=sql_version("population_estimates"), pool="warehouse", **describe("population_estimates"),
+)  # fmt: skip
+def population_estimates(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Inhabitants of each sampled day by each method, delivered or by a marker of the sample."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "population_estimates", flow_fill=workspace.get().settings.flow_fill)
+        return materialized(warehouse, "population_estimates")
+
+
+@dg.asset(
+    deps=[
+        "deliveries", "results", "reported_loads", "flows", "flow_readings", "sites", "quality_controls", "corrections",
+        "population_markers", "population_estimates",
+    ],
     kinds=KINDS, code_version=sql_version("loads"), pool="warehouse", **describe("loads"),
 )  # fmt: skip
 def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
@@ -23,7 +40,10 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["deliveries", "loads", "reported_loads", "populations", "factors", "doses", "protocols"],
+    deps=[
+        "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "factors", "doses",
+        "protocols",
+    ],
     kinds=KINDS, code_version=sql_version("consumption"), pool="warehouse", **describe("consumption"),
 )  # fmt: skip
 def consumption(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:

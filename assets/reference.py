@@ -1,4 +1,4 @@
-"""The reference tables: residues, factors, doses and protocols, from the project's own files."""
+"""The reference tables: residues, factors, doses, markers and protocols, from the project's own files."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -8,10 +8,17 @@ import polars as pl
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import Protocol, load_protocols
-from schemas.reference_data import load_doses, load_factors, load_residues, load_uncertainties
+from schemas.reference_data import (
+    load_doses,
+    load_factors,
+    load_population_markers,
+    load_residues,
+    load_uncertainties,
+)
 from schemas.tables import TABLES
 
 SOURCES: dict[str, tuple[str, ...]] = {
+    "population_estimates": ("results", "reported_loads"),
     "loads": ("results",),
     "consumption": ("loads", "reported_loads"),
     "site_periods": ("consumption",),
@@ -25,7 +32,7 @@ class PeriodError(ValueError):
 
 
 def load_reference(warehouse: Warehouse) -> None:
-    """Puts the project's residues, factors, doses and protocols into the warehouse."""
+    """Puts the project's residues, factors, doses, markers and protocols into the warehouse."""
     protocols = load_protocols()
     sets = sorted({protocol.factor_set for protocol in protocols})
     with warehouse.transaction():
@@ -33,6 +40,7 @@ def load_reference(warehouse: Warehouse) -> None:
         warehouse.replace("factors", pl.concat([load_factors(name) for name in sets]))
         warehouse.replace("doses", pl.concat([load_doses(name) for name in sets]))
         warehouse.replace("uncertainties", load_uncertainties())
+        warehouse.replace("population_markers", load_population_markers())
         warehouse.replace("protocols", protocol_rows(protocols))
 
 
@@ -45,9 +53,9 @@ def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:
 def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> None:
     """Computes one table of the estimates anew, every year of sampling in it, in one transaction.
 
-    Parameters: `table` one of `SOURCES`; `flow_fill` the setting, for `loads`.
+    Parameters: `table` one of `SOURCES`; `flow_fill` the setting, for those that need flows.
     """
-    bound = {"flow_fill": flow_fill} if table == "loads" else None
+    bound = {"flow_fill": flow_fill} if table in ("population_estimates", "loads") else None
     with warehouse.transaction():
         for year in warehouse.years(*SOURCES[table], table):
             warehouse.compute(table, year, bound)

@@ -92,7 +92,11 @@ class Step(NamedTuple):
 
 
 class DayExplained(NamedTuple):
-    """One figure of one day and the whole chain behind it."""
+    """One figure of one day and the whole chain behind it.
+
+    Attributes:
+        populations: what the figure would be by the other methods of counting inhabitants.
+    """
 
     figure: dict[str, Any]
     steps: list[Step]
@@ -100,6 +104,7 @@ class DayExplained(NamedTuple):
     sources: list[Source]
     superseded: list[Source]
     flags: dict[str, str]
+    populations: list[dict[str, Any]]
 
     @property
     def agrees(self) -> bool:
@@ -199,15 +204,24 @@ def explain_day(
         load = warehouse.query(
             "select * from loads where site_id = $site and sampled_on = $day and residue = $residue", of_day
         ).row(0, named=True)
-        steps += _load_steps(warehouse, load)
+        population = _population_behind(warehouse, figure)
+        steps += _population_steps(warehouse, figure, population)
+        steps += _load_steps(warehouse, load, figure)
         sources, superseded = _sources(warehouse, archive, "results", of_day)
-        sources += _flow_and_population(warehouse, archive, load)
+        sources += _flow_behind(warehouse, archive, load)
+        sources += _cells_of_population(warehouse, archive, figure, population, load)
         sources += _corrections(warehouse, archive, of_day)
     else:
         sources, superseded = _sources(warehouse, archive, "reported_loads", of_day)
     steps += _amount_steps(warehouse, figure, factor)
     flags = {flag: FLAGS.get(flag, "") for flag in (figure["flags"] or "").split()}
-    return DayExplained(figure, steps, factor, sources, superseded, flags)
+    populations = warehouse.query(
+        "select population_method, population_basis, population, amount_mg_per_day_per_1000 from amounts_by_population"
+        " where site_id = $site and drug = $drug and sampled_on = $day and protocol = $protocol"
+        " order by population_rank(population_method)",
+        asked,
+    ).to_dicts()
+    return DayExplained(figure, steps, factor, sources, superseded, flags, populations)
 
 
 def explain_period(
@@ -426,25 +440,51 @@ order by number
 """
 
 
-def _flow_and_population(warehouse: Warehouse, archive: Archive, load: Mapping[str, Any]) -> list[Source]:
+def _flow_behind(warehouse: Warehouse, archive: Archive, load: Mapping[str, Any]) -> list[Source]:
+    """The flow of a sample, or the readings it was integrated over."""
     readings = load["flow_basis"] in ("window", "readings of the day")
     flow = warehouse.query(
         _READINGS_BEHIND if readings else _FLOWS_BEHIND,
         {"site": load["site_id"], "day": load["sampled_on"], "residue": load["residue"], "basis": load["flow_basis"]},
     )
-    population = warehouse.query(
+    return [_source(row, "flow_readings" if readings else "flows", archive) for row in flow.iter_rows(named=True)]
+
+
+def _population_behind(warehouse: Warehouse, figure: Mapping[str, Any]) -> dict[str, Any]:
+    """The inhabitants a figure was divided by, as they were counted."""
+    return warehouse.query(
+        "select c.*, m.load_mg_per_person_per_day, m.load_mg_per_cigarette,"
+        " if(p.domestic_share_in_population, c.domestic_share, 1) as share_asked"
+        " from counted_populations c left join population_markers m using (population_method, residue), protocols p"
+        " where c.site_id = $site and c.sampled_on = $day and c.sampling_year = year($day)"
+        " and c.population_method = $method and p.protocol = $protocol",
+        {"site": figure["site_id"], "day": figure["sampled_on"], "method": figure["population_method"],
+         "protocol": figure["protocol"]},
+    ).row(0, named=True)  # fmt: skip
+
+
+def _cells_of_population(
+    warehouse: Warehouse, archive: Archive, figure: Mapping[str, Any], population: Mapping[str, Any],
+    load: Mapping[str, Any],
+) -> list[Source]:  # fmt: skip
+    """The cell of a delivered figure; or those of the marker, and of its flow where that is another than the drug's."""
+    if population["population_basis"] == "marker":
+        of_marker = {"site": figure["site_id"], "day": figure["sampled_on"], "residue": population["residue"]}
+        sources, _ = _sources(warehouse, archive, "results", of_marker)
+        of_it = [source for source in _corrections(warehouse, archive, of_marker)
+                 if source.details["corrected"] != "flow"]  # fmt: skip
+        if population["flow_m3_per_day"] != load["flow_m3_per_day"]:
+            sources += _flow_behind(warehouse, archive, population)
+        return [*sources, *of_it]
+    rows = warehouse.query(
         "select p.*, d.file_name, d.received_at, d.place, d.profile"
         " from current_populations p join ordered_deliveries d using (delivery_id)"
-        " where p.site_id = $site and p.population_method = $method and p.population = $population"
-        " and coalesce(p.valid_from <= $day, true) and coalesce(p.valid_to >= $day, true)"
-        " order by p.valid_from desc nulls last limit 1",
-        {"site": load["site_id"], "day": load["sampled_on"], "method": load["population_method"],
-         "population": load["population"]},
+        " where p.delivery_id = $delivery and p.sheet = $sheet and p.row_number = $row and p.site_id = $site"
+        " and p.population_method = $method",
+        {"site": figure["site_id"], "method": figure["population_method"], "delivery": population["delivery_id"],
+         "sheet": population["sheet"], "row": population["row_number"]},
     )  # fmt: skip
-    return [
-        *(_source(row, "flow_readings" if readings else "flows", archive) for row in flow.iter_rows(named=True)),
-        *(_source(row, "populations", archive) for row in population.iter_rows(named=True)),
-    ]
+    return [_source(row, "populations", archive) for row in rows.iter_rows(named=True)]
 
 
 def _corrections(warehouse: Warehouse, archive: Archive, of_day: Mapping[str, Any]) -> list[Source]:
@@ -461,7 +501,22 @@ def _corrections(warehouse: Warehouse, archive: Archive, of_day: Mapping[str, An
     return [_source(row, "corrections", archive) for row in rows.iter_rows(named=True)]
 
 
-def _load_steps(warehouse: Warehouse, load: Mapping[str, Any]) -> list[Step]:
+def _population_steps(warehouse: Warehouse, figure: Mapping[str, Any], population: Mapping[str, Any]) -> list[Step]:
+    """From a marker to the inhabitants; none where their number was delivered."""
+    if population["population_basis"] != "marker":
+        return []
+    given = population["marker_load_mg_per_day_per_1000"]
+    if population["load_mg_per_cigarette"] is None:
+        numbers = [population["load_mg_per_person_per_day"]]
+        first = _step(warehouse, "marker_load_mg_per_day_per_1000", numbers, given)
+    else:
+        numbers = [population["cigarettes_per_person_per_day"], population["load_mg_per_cigarette"]]
+        first = _step(warehouse, "cotinine_load_mg_per_day_per_1000", numbers, given)
+    numbers = [population["concentration_ng_per_l"], population["flow_m3_per_day"], population["share_asked"], given]
+    return [first, _step(warehouse, "population_by_marker", numbers, figure["population"])]
+
+
+def _load_steps(warehouse: Warehouse, load: Mapping[str, Any], figure: Mapping[str, Any]) -> list[Step]:
     """From the concentration, or where it is below its limit from that limit, to the load per 1000."""
     of_limit = load["is_censored"]
     concentration = load["limit_ng_per_l"] if of_limit else load["concentration_ng_per_l"]
@@ -469,8 +524,10 @@ def _load_steps(warehouse: Warehouse, load: Mapping[str, Any]) -> list[Step]:
     mass = _step(warehouse, "load_mg_per_day", [concentration, load["flow_m3_per_day"]], stored)
     if of_limit:  # the table holds the limit per 1000 only
         mass = mass._replace(stored=mass.result)
-    per_1000 = load["load_limit_mg_per_day_per_1000"] if of_limit else load["load_mg_per_day_per_1000"]
-    return [mass, _step(warehouse, "load_mg_per_day_per_1000", [mass.result, load["population"]], per_1000)]
+    # A protocol may divide by other inhabitants than the table of loads does.
+    held = load if load["population"] == figure["population"] else figure
+    per_1000 = held["load_limit_mg_per_day_per_1000"] if of_limit else held["load_mg_per_day_per_1000"]
+    return [mass, _step(warehouse, "load_mg_per_day_per_1000", [mass.result, figure["population"]], per_1000)]
 
 
 def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mapping[str, Any]) -> list[Step]:

@@ -22,7 +22,8 @@ class Status(NamedTuple):
             (runs of days, as 2024-03-01..2024-03-07).
         stale_corrections: corrections that change nothing, for nobody believes the value they name.
         idle_decisions: decisions on numbers that no delivery holds.
-        in_no_figure: `residue`, `n_results`: measured residues from which no default factor leads to a drug.
+        in_no_figure: `residue`, `n_results`: measured residues that lead neither to a drug by a default factor nor
+            to inhabitants.
         disputed: values that two deliveries saved at the very same moment state differently: see `sql/restated.sql`.
     """
 
@@ -60,7 +61,8 @@ def status(warehouse: Warehouse) -> Status:
         warehouse.query("select * from idle_site_decisions order by numbering, site_code, site_label, delivery_id"),
         warehouse.query(
             "select residue, count(*) as n_results from loads where qualifier <> 'not measured'"
-            " and residue not in (select residue from factors where is_default) group by residue order by residue"
+            " and residue not in (select residue from factors where is_default)"
+            " and residue not in (select residue from population_markers) group by residue order by residue"
         ),
         _disputed(warehouse),
     )

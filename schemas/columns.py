@@ -67,6 +67,10 @@ COLUMNS: dict[str, Column] = {
     "parent_area_id": Column(None, "area this area belongs to; empty at the top"),
     "latitude": Column("degree", "latitude of the treatment plant, WGS 84"),
     "longitude": Column("degree", "longitude of the treatment plant, WGS 84"),
+    "cigarettes_per_person_per_day": Column("1/day", "cigarettes smoked, mean of all inhabitants, smokers or not"),
+    "domestic_share": Column("dimensionless", "share of the flow that comes from households"),
+    "sewer_residence_h": Column("hour", "how long sewage takes from the inhabitants to the plant, flow-weighted mean"),
+    "sewage_temperature_celsius": Column("degree_Celsius", "temperature of the sewage in the sewer"),
     "laboratory": Column(None, "laboratory that measured"),
     "batch": Column(None, "analytical batch of the laboratory"),
     "replicate": Column(None, "which of several measurements of one sample, as the laboratory calls it"),
@@ -132,8 +136,20 @@ COLUMNS: dict[str, Column] = {
     "population": Column("count", "inhabitants served"),
     "population_method": Column(None, "how the inhabitants were counted"),
     "population_rsd": Column("dimensionless", "relative standard deviation of the population figure"),
+    "population_basis": Column(
+        None, "delivered: a stated figure; marker: computed from a marker measured in the same sample"
+    ),
+    "population_by_domestic_share": Column(
+        "count",
+        "inhabitants by a marker where the domestic share multiplies the flow; empty where no share is stated",
+    ),
+    "marker_load_mg_per_day_per_1000": Column("mg/day", "mass of the marker that 1000 inhabitants give in a day"),
     # --- reference -----------------------------------------------------------------------------------
     "factor_set": Column(None, "version of the factor file"),
+    "marker_set": Column(None, "version of the file of markers"),
+    "load_mg_per_person_per_day": Column("mg/day", "mass of the marker one inhabitant gives in a day"),
+    "load_mg_per_cigarette": Column("mg", "mass of the marker excreted for one cigarette smoked"),
+    "marker_status": Column(None, "approved, provisional or experimental"),
     "excreted_fraction": Column("dimensionless", "fraction of a dose excreted as the residue"),
     "excreted_fraction_low": Column("dimensionless", "lowest excreted fraction in use"),
     "excreted_fraction_high": Column("dimensionless", "highest excreted fraction in use"),
@@ -163,6 +179,9 @@ COLUMNS: dict[str, Column] = {
     ),
     "area_weights": Column(None, "weights of sites in an area: population or none"),
     "stable_band_percent": Column("percent", "change up to which the protocol calls a drug stable; empty: no class"),
+    "domestic_share_in_population": Column(
+        None, "true where the domestic share multiplies the flow in the population by a marker"
+    ),
     "choices": Column(None, "what the protocol fixes and why, in words"),
     # --- estimated -----------------------------------------------------------------------------------
     "is_censored": Column(None, "true where the value lies below its limit"),
@@ -176,7 +195,7 @@ COLUMNS: dict[str, Column] = {
     "state": Column(None, "estimated or not estimable"),
     "reason": Column(None, "why there is no estimate, or what to know about it; rule identifiers separated by spaces"),
     "correction_factor": Column("dimensionless", "molar mass ratio over excreted fraction; 1 for residue loads"),
-    "is_provisional": Column(None, "true where the figure rests on a factor that is not approved"),
+    "is_provisional": Column(None, "true where the figure rests on a factor, or on a marker, that is not approved"),
     "amount_mg_per_day_per_1000": Column(
         "mg/day", "drug consumed, or residue load, per 1000 inhabitants, as the protocol's basis says"
     ),

@@ -1,4 +1,4 @@
-"""What a row of the estimates is: loads, consumption, and means of periods for sites and areas.
+"""What a row of the estimates is: populations, loads, consumption, and means of periods for sites and areas.
 
 No formulas (`pipeline/sql`), no statistics (`pipeline/statistics`).
 """
@@ -8,13 +8,14 @@ import polars as pl
 from pandera.api.polars.types import PolarsData
 
 from schemas.columns import column
-from schemas.intake import QUALIFIERS, _Table
+from schemas.intake import POPULATION_METHODS, QUALIFIERS, _Table
 from schemas.reference import BASIS
 
 STATES = ["estimated", "not estimable"]
 PERIOD_KINDS = ["year", "quarter", "month"]
 FLOW_BASES = ["window", "day", "days", "readings of the day", "filled"]
 ORIGINS = ["measured", "reported"]
+POPULATION_BASES = ["delivered", "marker"]
 
 
 class _Estimated(_Table):
@@ -27,6 +28,45 @@ class _Estimated(_Table):
     def says_why_not(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
         """What is not estimable says why."""
         return data.lazyframe.select((pl.col("state") == "estimated") | pl.col("reason").is_not_null())
+
+
+class PopulationEstimates(_Table):
+    """The inhabitants of one site on one sampled day by one method, delivered or by a marker of the sample."""
+
+    site_id: str = column("site_id")
+    sampled_on: pl.Date = column("sampled_on", nullable=True)
+    sampling_year: pl.Int32 = column("sampling_year")
+    population_method: str = column("population_method", isin=POPULATION_METHODS)
+    population_basis: str = column("population_basis", isin=POPULATION_BASES)
+    population: float = column("population", gt=0)
+    population_by_domestic_share: float = column("population_by_domestic_share", nullable=True, gt=0)
+    population_rsd: float = column("population_rsd", nullable=True, ge=0)
+    residue: str = column("residue", nullable=True)
+    concentration_ng_per_l: float = column("concentration_ng_per_l", nullable=True, gt=0)
+    flow_m3_per_day: float = column("flow_m3_per_day", nullable=True, gt=0)
+    flow_basis: str = column("flow_basis", nullable=True, isin=FLOW_BASES)
+    domestic_share: float = column("domestic_share", nullable=True, gt=0, le=1)
+    cigarettes_per_person_per_day: float = column("cigarettes_per_person_per_day", nullable=True, gt=0)
+    marker_load_mg_per_day_per_1000: float = column("marker_load_mg_per_day_per_1000", nullable=True, gt=0)
+    delivery_id: str = column("delivery_id")
+    sheet: str = column("sheet")
+    row_number: pl.Int64 = column("row_number", ge=1)
+    source_column: str = column("source_column")
+    source_cell: str = column("source_cell")
+    flags: str = column("flags", nullable=True)
+    is_provisional: bool = column("is_provisional")
+    is_simulated: bool = column("is_simulated")
+
+    @pa.dataframe_check(error="marker_population_without_marker")
+    def says_which_marker(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A population by a marker says by which, a delivered one has none."""
+        return data.lazyframe.select((pl.col("population_basis") == "marker") == pl.col("residue").is_not_null())
+
+    class Config:
+        strict = True
+        unique = [  # noqa: RUF012
+            "site_id", "sampling_year", "sampled_on", "population_method", "population_basis",
+        ]  # fmt: skip
 
 
 class Loads(_Estimated):
@@ -56,6 +96,7 @@ class Loads(_Estimated):
     source_column: str = column("source_column")
     source_cell: str = column("source_cell")
     flags: str = column("flags", nullable=True)
+    is_provisional: bool = column("is_provisional")
     is_simulated: bool = column("is_simulated")
 
     class Config:
@@ -87,6 +128,7 @@ class Consumption(_Estimated):
     ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
     doses_per_day_per_1000: float = column("doses_per_day_per_1000", nullable=True, ge=0)
     population: float = column("population", nullable=True, gt=0)
+    population_method: str = column("population_method", nullable=True)
     delivery_id: str = column("delivery_id")
     sheet: str = column("sheet")
     row_number: pl.Int64 = column("row_number", ge=1)

@@ -218,6 +218,13 @@ class Sites(_Delivered):
     latitude: float = column("latitude", nullable=True, in_range={"min_value": -90, "max_value": 90})
     longitude: float = column("longitude", nullable=True, in_range={"min_value": -180, "max_value": 180})
     time_zone: str = column("time_zone", nullable=True)
+    population_method: str = column("population_method", nullable=True, isin=POPULATION_METHODS)
+    cigarettes_per_person_per_day: float = column("cigarettes_per_person_per_day", nullable=True, gt=0, le=100)
+    domestic_share: float = column("domestic_share", nullable=True, gt=0, le=1)
+    sewer_residence_h: float = column("sewer_residence_h", nullable=True, gt=0, le=240)
+    sewage_temperature_celsius: float = column(
+        "sewage_temperature_celsius", nullable=True, in_range={"min_value": 0, "max_value": 45}
+    )
 
     @pa.check("time_zone", name="time_zone_has_no_such_name")
     def is_time_zone(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805

@@ -25,6 +25,11 @@ class Protocol(BaseModel):
     weekday_rule: Literal["weekday_means", "plain"]
     area_weights: Literal["population", "none"]
     stable_band_percent: float | None = Field(default=None, gt=0)
+    population_method: Literal["census", "served", "mobile", "design", "NH4-N", "cotinine", "COD", "BOD"] | None = None
+    """Whose inhabitants a load is divided by; empty: the primary method of each site."""
+    domestic_share_in_population: bool = False
+    """Whether the domestic share of a site multiplies the flow in the population by a marker. Only there, as in the
+    Guizhou rule: the load of the drug keeps the whole flow, so that use per 1000 grows by 1/share."""
     choices: str
 
 

@@ -1,6 +1,7 @@
-"""What a row of the reference tables is: residues, factors, doses and protocols. The rows are files of the project.
+"""What a row of the reference tables is: residues, factors, doses, markers of population, uncertainties, protocols.
 
-No values here: they stand in `vocabularies/`, `factors/` and `protocols/`.
+The rows are files of the project. No values here: they stand in `vocabularies/`, `factors/`, `population/`,
+`uncertainty/` and `protocols/`.
 """
 
 import pandera.polars as pa
@@ -8,7 +9,7 @@ import polars as pl
 from pandera.api.polars.types import PolarsData
 
 from schemas.columns import column
-from schemas.intake import _Table
+from schemas.intake import POPULATION_METHODS, _Table
 
 STATUS = ["approved", "provisional", "experimental"]
 BASIS = ["consumption", "residue load"]
@@ -87,6 +88,35 @@ class Uncertainties(_Table):
         unique = ["component", "applies_to"]  # noqa: RUF012
 
 
+class PopulationMarkers(_Table):
+    """What one inhabitant gives a day of one marker, from which inhabitants are counted."""
+
+    marker_set: str = column("marker_set")
+    residue: str = column("residue")
+    population_method: str = column("population_method", isin=POPULATION_METHODS)
+    load_mg_per_person_per_day: float = column("load_mg_per_person_per_day", nullable=True, gt=0)
+    load_mg_per_cigarette: float = column("load_mg_per_cigarette", nullable=True, gt=0)
+    population_rsd: float = column("population_rsd", nullable=True, gt=0)
+    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    marker_status: str = column("marker_status", isin=STATUS)
+    source: str = column("source")
+
+    @pa.dataframe_check(error="not_one_load")
+    def has_one_load(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """Either a mass a person and day, or a mass a cigarette."""
+        per_person, per_cigarette = pl.col("load_mg_per_person_per_day"), pl.col("load_mg_per_cigarette")
+        return data.lazyframe.select(per_person.is_null() != per_cigarette.is_null())
+
+    @pa.dataframe_check(error="unverified_marker_approved")
+    def unverified_is_not_approved(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """What nobody has checked against its source (M) is never approved."""
+        return data.lazyframe.select((pl.col("evidence") != "M") | (pl.col("marker_status") != "approved"))
+
+    class Config:
+        strict = True
+        unique = ["population_method"]  # noqa: RUF012
+
+
 class Protocols(_Table):
     """One set of choices by which all figures can be computed."""
 
@@ -101,4 +131,6 @@ class Protocols(_Table):
     weekday_rule: str = column("weekday_rule", isin=["weekday_means", "plain"])
     area_weights: str = column("area_weights", isin=["population", "none"])
     stable_band_percent: float = column("stable_band_percent", nullable=True, gt=0)
+    population_method: str = column("population_method", nullable=True, isin=POPULATION_METHODS)
+    domestic_share_in_population: bool = column("domestic_share_in_population")
     choices: str = column("choices")

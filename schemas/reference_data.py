@@ -1,7 +1,8 @@
-"""The project's reference files as frames: residues, factors, doses. Read with the models' types and validated.
+"""The project's reference files as frames: residues, factors, doses, markers. Read with the models' types and
+validated.
 
-No values here: they stand in `vocabularies/` and `factors/`, each with a README. No correction factors either: the
-formula stands once, beside the other macros. Protocols are read by `protocol.py`, profiles by `profile.py`.
+No values here: they stand in `vocabularies/`, `factors/` and `population/`, each with a README. No correction factors
+either: the formula stands once, beside the other macros. Protocols are read by `protocol.py`, profiles by `profile.py`.
 """
 
 from functools import cache
@@ -10,9 +11,11 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from schemas.reference import Doses, Factors, Residues, Uncertainties
+from schemas.reference import Doses, Factors, PopulationMarkers, Residues, Uncertainties
 
 _HERE = Path(__file__).parent
+MARKER_SET = "2026"
+"""The set of markers in use: populations are of a site and day, not of a protocol, so there is one."""
 
 
 def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
@@ -46,7 +49,8 @@ def load_residues() -> pl.DataFrame:
     Examples
     --------
     >>> load_residues().filter(pl.col("kind") == "marker")["residue"].to_list()
-    ['cotinine', 'hydroxycotinine', 'nicotine', 'anabasine', 'caffeine', 'paraxanthine']
+    ['cotinine', 'hydroxycotinine', 'nicotine', 'anabasine', 'caffeine', 'paraxanthine', 'nh4-n',
+     'chemical-oxygen-demand', 'bod']
     """
     return _load(_HERE / "vocabularies" / "residues.csv", Residues)
 
@@ -105,6 +109,32 @@ def load_doses(factor_set: str = "2026") -> pl.DataFrame:
     [30.0]
     """
     return _of_set(factor_set, f"doses-{factor_set}.csv", Doses)
+
+
+def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:
+    """The markers inhabitants are counted by.
+
+    Parameters
+    ----------
+    marker_set : str
+        Name of the set, that is of its file.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `PopulationMarkers`, one row a method.
+
+    Raises
+    ------
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_population_markers().select("population_method", "load_mg_per_person_per_day").rows()[:2]
+    [('NH4-N', 7000.0), ('COD', 120000.0)]
+    """
+    return _load(_HERE / "population" / f"markers-{marker_set}.csv", PopulationMarkers)
 
 
 def load_uncertainties(name: str = "2026") -> pl.DataFrame:

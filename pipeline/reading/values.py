@@ -11,7 +11,9 @@ from pipeline.reading.context import Context, is_constant, once_each
 from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
 
 OPTIONAL_NUMBERS = {
-    "populations": ("population_rsd",), "sites": ("latitude", "longitude"), "corrections": ("value_from", "value_to"),
+    "populations": ("population_rsd",), "corrections": ("value_from", "value_to"),
+    "sites": ("latitude", "longitude", "cigarettes_per_person_per_day", "domestic_share", "sewer_residence_h",
+              "sewage_temperature_celsius"),
     "quality_controls": ("control_value", "control_limit"),
 }  # fmt: skip
 """Fields of each table that carry a bare number."""

@@ -7,13 +7,17 @@ residue_loads as (
     select
         'measured' as origin,
         site_id, sampled_on, isodow(sampled_on)::integer as weekday, sampling_year, residue, is_censored,
-        coalesce(reason = 'above_upper_limit', false) as is_above_range,
+        coalesce(contains(reason, 'above_upper_limit'), false) as is_above_range,
+        if(is_censored or is_above_range, null, load_mg_per_day) as load_mg_per_day,
+        load_mg_per_day(limit_ng_per_l, flow_m3_per_day) as load_limit_mg_per_day,
         if(is_censored or is_above_range, null, load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
-        load_limit_mg_per_day_per_1000, population,
-        delivery_id, sheet, row_number, source_column, source_cell, flags, is_simulated
+        load_limit_mg_per_day_per_1000, population, population_method, false as is_measured_too,
+        delivery_id, sheet, row_number, source_column, source_cell, flags, is_provisional, is_simulated
     from loads
     -- A value above the range of its method is no missing day: it is kept, so that a mean without it is not taken for one.
-    where sampling_year = $year and (state = 'estimated' or reason = 'above_upper_limit')
+    -- What lacks the primary method's population is kept for protocols that name another one.
+    where sampling_year = $year
+        and (state = 'estimated' or reason in ('above_upper_limit', 'no_population', 'above_upper_limit no_population'))
     union all by name
     select
         'reported' as origin,
@@ -22,18 +26,19 @@ residue_loads as (
         r.qualifier = '>ULOQ' as is_above_range,
         if(is_above_range, null, r.reported_load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
         r.reported_load_limit_mg_per_day_per_1000 as load_limit_mg_per_day_per_1000,
+        -- It keeps the inhabitants it was divided by; these are its weight among sites, those of the year.
         p.population,
-        r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell, r.flags, r.is_simulated
+        p.population_method,
+        exists (
+            select 1 from loads l
+            where l.sampling_year = $year and l.site_id = r.site_id and l.residue = r.residue
+                and (l.state = 'estimated' or l.reason = 'no_population')
+        ) as is_measured_too,
+        r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell, r.flags,
+        coalesce(p.is_provisional, false) as is_provisional, r.is_simulated
     from current_reported_loads r
-    left join (
-        -- As for loads, but of the figures valid on any day of the year: a reported load may have no date.
-        select site_id, population
-        from current_populations
-        where coalesce(year(valid_from) <= $year, true) and coalesce(year(valid_to) >= $year, true)
-        qualify row_number() over (
-            partition by site_id order by population_rank(population_method), valid_from desc nulls last
-        ) = 1
-    ) p on p.site_id = r.site_id
+    left join counted_populations p
+        on p.site_id = r.site_id and p.is_primary and p.sampling_year = $year and p.sampled_on is null
     where r.sampling_year = $year and r.qualifier <> 'not measured'
         and not exists (
             select 1 from loads l
@@ -44,7 +49,9 @@ residue_loads as (
 -- The ways from a residue to a drug: for consumption by the factor, for residue loads as they are.
 ways as (
     select
-        p.protocol, p.basis, p.below_limit, f.drug, f.residue, d.dose_mg,
+        p.protocol, p.basis, p.below_limit,
+        p.population_method is not null or p.domestic_share_in_population as is_population_chosen,
+        f.drug, f.residue, d.dose_mg,
         if(p.basis = 'consumption',
             correction_factor(
                 f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
@@ -56,18 +63,53 @@ ways as (
     left join doses d on d.factor_set = p.factor_set and d.drug = f.drug
 ),
 
+-- The inhabitants of each day by a protocol that does not take the primary method's as they are.
+chosen_populations as (
+    select
+        w.protocol, p.site_id, p.sampled_on, p.population_method, p.flags, p.is_provisional, p.is_simulated,
+        if(w.domestic_share_in_population and p.population_basis = 'marker', p.population_by_domestic_share, p.population)
+            as population
+    from protocols w
+    join counted_populations p
+        on p.population_method = w.population_method or (w.population_method is null and p.is_primary)
+    where (w.population_method is not null or w.domestic_share_in_population)
+        and p.sampling_year = $year and p.sampled_on is not null
+),
+
+inhabited as (
+    select
+        w.is_population_chosen and l.origin = 'measured' as is_chosen,
+        w.* exclude (residue),
+        l.* replace (
+            if(is_chosen, load_mg_per_day_per_1000(l.load_mg_per_day, c.population), l.load_mg_per_day_per_1000)
+                as load_mg_per_day_per_1000,
+            if(is_chosen, load_mg_per_day_per_1000(l.load_limit_mg_per_day, c.population), l.load_limit_mg_per_day_per_1000)
+                as load_limit_mg_per_day_per_1000,
+            if(is_chosen, c.population, l.population) as population,
+            if(is_chosen, c.population_method, l.population_method) as population_method,
+            if(c.flags is null, l.flags, joined_flags([l.flags, c.flags])) as flags,
+            if(is_chosen, coalesce(c.is_provisional, false), l.is_provisional) as is_provisional,
+            l.is_simulated or coalesce(c.is_simulated, false) as is_simulated
+        )
+    from residue_loads l
+    join ways w on w.residue = l.residue
+    left join chosen_populations c
+        on c.protocol = w.protocol and c.site_id = l.site_id and c.sampled_on = l.sampled_on and l.origin = 'measured'
+    where w.correction_factor is not null and not (w.is_population_chosen and l.is_measured_too)
+        and (l.origin = 'reported' or if(is_chosen, c.population, l.population) is not null)
+),
+
 corrected as (
     select
-        w.protocol, w.basis, w.drug, w.dose_mg, w.correction_factor, w.factor_status, l.*,
-        consumption_mg_per_day_per_1000(l.load_mg_per_day_per_1000, w.correction_factor, 0) as measured_amount,
-        consumption_mg_per_day_per_1000(l.load_limit_mg_per_day_per_1000, w.correction_factor, 0) as amount_limit,
+        *,
+        consumption_mg_per_day_per_1000(load_mg_per_day_per_1000, correction_factor, 0) as measured_amount,
+        consumption_mg_per_day_per_1000(load_limit_mg_per_day_per_1000, correction_factor, 0) as amount_limit,
         case
-            when l.is_above_range then null
-            when not l.is_censored then measured_amount
-            else amount_below_limit(amount_limit, w.below_limit)
+            when is_above_range then null
+            when not is_censored then measured_amount
+            else amount_below_limit(amount_limit, below_limit)
         end as amount
-    from residue_loads l join ways w on w.residue = l.residue
-    where w.correction_factor is not null
+    from inhabited
 )
 
 select
@@ -85,13 +127,14 @@ select
     load_limit_mg_per_day_per_1000,
     correction_factor,
     factor_status,
-    coalesce(factor_status <> 'approved', false) as is_provisional,
+    is_provisional or coalesce(factor_status <> 'approved', false) as is_provisional,
     amount as amount_mg_per_day_per_1000,
     if(is_censored, amount_limit, null) as amount_limit_mg_per_day_per_1000,
     null::double as ci_low_mg_per_day_per_1000,
     null::double as ci_high_mg_per_day_per_1000,
     if(basis = 'consumption', doses_per_day_per_1000(amount, dose_mg), null) as doses_per_day_per_1000,
     population,
+    population_method,
     if(amount is null, 'not estimable', 'estimated') as state,
     case when is_above_range then 'above_upper_limit' when amount is null then 'limit_unknown' end as reason,
     delivery_id,

@@ -83,6 +83,25 @@ create or replace temp macro joined_flags(texts) as
 create or replace temp macro change_percent(baseline, current_value) as
     case when baseline > 0 then 100 * (current_value / baseline - 1) end;
 
--- Which of several counts of inhabitants is taken: the lowest rank. Counted people before those inferred from chemistry.
+-- Mass of a marker that 1000 inhabitants give [mg/day/1000], from that of one: schemas/population, where its source stands.
+create or replace temp macro marker_load_mg_per_day_per_1000(load_mg_per_person_per_day) as
+    load_mg_per_person_per_day * 1000;
+
+-- The same of cotinine, by what is smoked [mg/day/1000]: Guizhou laboratory's rule for consumption reports, 2024.
+create or replace temp macro cotinine_load_mg_per_day_per_1000(cigarettes_per_person_per_day, load_mg_per_cigarette) as
+    cigarettes_per_person_per_day * load_mg_per_cigarette * 1000;
+
+-- Inhabitants by a marker of the sample [persons]: what passes over what 1000 of them give. The domestic share multiplies
+-- the flow in the Guizhou rule; 1 where a protocol does not ask for it. Drug and marker share the flow, so it cancels.
+create or replace temp macro population_by_marker(
+    concentration_ng_per_l, flow_m3_per_day, domestic_share, marker_load_mg_per_day_per_1000
+) as
+    load_mg_per_day(concentration_ng_per_l, flow_m3_per_day) * domestic_share / marker_load_mg_per_day_per_1000 * 1000;
+
+-- An amount [mg/day/1000] by another count of inhabitants: the mass stays.
+create or replace temp macro amount_by_other_population(amount_mg_per_day_per_1000, population, other_population) as
+    amount_mg_per_day_per_1000 * population / other_population;
+
+-- Which of several methods of counting inhabitants comes first: counted people before those inferred from chemistry.
 create or replace temp macro population_rank(population_method) as
     list_position(['census', 'served', 'mobile', 'design', 'NH4-N', 'cotinine', 'COD', 'BOD'], population_method);

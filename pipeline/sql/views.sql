@@ -37,6 +37,13 @@ select
     last(s.latitude order by d.place) filter (where s.latitude is not null) as latitude,
     last(s.longitude order by d.place) filter (where s.longitude is not null) as longitude,
     last(s.time_zone order by d.place) filter (where s.time_zone is not null) as time_zone,
+    last(s.population_method order by d.place) filter (where s.population_method is not null) as population_method,
+    last(s.cigarettes_per_person_per_day order by d.place) filter (where s.cigarettes_per_person_per_day is not null)
+        as cigarettes_per_person_per_day,
+    last(s.domestic_share order by d.place) filter (where s.domestic_share is not null) as domestic_share,
+    last(s.sewer_residence_h order by d.place) filter (where s.sewer_residence_h is not null) as sewer_residence_h,
+    last(s.sewage_temperature_celsius order by d.place) filter (where s.sewage_temperature_celsius is not null)
+        as sewage_temperature_celsius,
     bool_or(s.is_simulated) as is_simulated
 from sites s join ordered_deliveries d using (delivery_id)
 group by s.site_id;
@@ -340,3 +347,176 @@ select distinct 'area' as level, b.area_id as unit_id, coalesce(a.area_name, b.a
 from above b left join current_areas a on a.area_id = b.area_id
 union all
 select 'network' as level, 'network' as unit_id, 'All sites' as unit_name, site_id from current_sites;
+
+-- One row is one residue at one site on one day of a year, with the flow of its sample where there is one. For loads, and of
+-- markers only for populations: both divide by the same flow. Parameters: the year, the setting flow_fill, markers only.
+create or replace temp macro results_with_flow(of_year, fill, is_of_markers) as table
+with
+
+measured as (
+    select
+        *,
+        qualifier in ('<LOD', '<LOQ') as is_censored,
+        to_steady > from_steady as has_window,
+        hours_between(from_steady, to_steady) as composite_hours,
+        -- The day itself: of 23 or 25 hours where the clocks are changed on it.
+        steady_of(sampled_on::timestamp, time_zone) as day_from_steady,
+        steady_of(sampled_on::timestamp + interval 1 day, time_zone) as day_to_steady
+    from day_results
+    where sampling_year = of_year and (not is_of_markers or residue in (select residue from population_markers))
+),
+
+-- What is looked for in the readings of flow meters: the window of the composite, and the day itself.
+windows as (
+    select distinct site_id, from_steady, to_steady from measured where has_window
+    union
+    select distinct site_id, day_from_steady, day_to_steady from measured
+),
+
+-- The flow of a window by integrating between readings; where readings lack, there is none.
+flow_of_window as (
+    select
+        w.site_id, w.from_steady, w.to_steady,
+        sum(
+            flowed_m3(
+                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.begins - s.from_steady) / s.seconds),
+                flow_between(s.flow_before_m3_per_day, s.flow_after_m3_per_day, epoch(s.ends - s.from_steady) / s.seconds),
+                epoch(s.ends - s.begins)
+            )
+            order by s.from_steady
+        ) * 86400 / epoch(w.to_steady - w.from_steady) as flow_m3_per_day,
+        bool_or(s.is_simulated) as is_simulated
+    from (
+        select
+            *,
+            unnest(generate_series(from_steady::date, (to_steady + interval 1 hour)::date, interval 1 day))::date as day
+        from windows
+    ) w
+    join (select *, epoch(to_steady - from_steady) as seconds, to_steady::date as day from flow_segments) g
+        on g.site_id = w.site_id and g.day = w.day and g.from_steady < w.to_steady and g.to_steady > w.from_steady,
+    lateral (
+        select g.from_steady, g.seconds, g.flow_before_m3_per_day, g.flow_after_m3_per_day, g.is_simulated,
+            greatest(g.from_steady, w.from_steady) as begins, least(g.to_steady, w.to_steady) as ends
+    ) s
+    group by w.site_id, w.from_steady, w.to_steady
+    having sum(epoch(s.ends - s.begins)) >= 0.999 * epoch(w.to_steady - w.from_steady) and flow_m3_per_day > 0
+),
+
+-- A composite of several days has the mean flow of the days it covers at least half of, if all of them have one.
+flow_of_days as (
+    select
+        w.site_id, w.from_at, w.to_at, avg(f.flow_m3_per_day order by f.sampled_on) as flow_m3_per_day,
+        bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
+    from (select distinct site_id, from_at, to_at from measured where is_multi_day and has_window) w
+    join current_flows f
+        on f.site_id = w.site_id
+        and f.sampled_on between first_day_covered(w.from_at) and last_day_covered(w.to_at)
+    group by w.site_id, w.from_at, w.to_at
+    having count(*) = last_day_covered(w.to_at) - first_day_covered(w.from_at) + 1
+),
+
+-- Where the settings say so, the median of the same weekday in the month, of at least two, stands in.
+flow_filled as (
+    select
+        d.site_id, d.sampled_on, median(f.flow_m3_per_day) as flow_m3_per_day,
+        bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
+    from (select distinct site_id, sampled_on from measured) d
+    join current_flows f
+        on f.site_id = d.site_id and isodow(f.sampled_on) = isodow(d.sampled_on)
+        and date_trunc('month', f.sampled_on) = date_trunc('month', d.sampled_on)
+    where fill = 'weekday-median'
+    group by d.site_id, d.sampled_on
+    having count(*) >= 2
+),
+
+flow_of_sample as (
+    select
+        m.site_id, m.sampled_on, m.residue,
+        case
+            when w.flow_m3_per_day is not null then 'window'
+            when m.is_multi_day and s.flow_m3_per_day is not null then 'days'
+            when not m.is_multi_day and d.flow_m3_per_day is not null then 'day'
+            when not m.is_multi_day and r.flow_m3_per_day is not null then 'readings of the day'
+            when not m.is_multi_day and i.flow_m3_per_day is not null then 'filled'
+        end as flow_basis,
+        case flow_basis
+            when 'window' then {'flow': w.flow_m3_per_day, 'is_corrected': false, 'is_simulated': w.is_simulated}
+            when 'days' then {'flow': s.flow_m3_per_day, 'is_corrected': s.is_corrected, 'is_simulated': s.is_simulated}
+            when 'day' then {'flow': d.flow_m3_per_day, 'is_corrected': d.is_corrected, 'is_simulated': d.is_simulated}
+            when 'readings of the day'
+                then {'flow': r.flow_m3_per_day, 'is_corrected': false, 'is_simulated': r.is_simulated}
+            when 'filled' then {'flow': i.flow_m3_per_day, 'is_corrected': i.is_corrected, 'is_simulated': i.is_simulated}
+        end as chosen
+    from measured m
+    left join flow_of_window w
+        on w.site_id = m.site_id and w.from_steady = m.from_steady and w.to_steady = m.to_steady
+    left join flow_of_days s on s.site_id = m.site_id and s.from_at = m.from_at and s.to_at = m.to_at
+    left join current_flows d on d.site_id = m.site_id and d.sampled_on = m.sampled_on
+    left join flow_of_window r
+        on r.site_id = m.site_id and r.from_steady = m.day_from_steady and r.to_steady = m.day_to_steady
+    left join flow_filled i on i.site_id = m.site_id and i.sampled_on = m.sampled_on
+)
+
+select
+    m.*,
+    f.flow_basis,
+    f.chosen.flow as flow_m3_per_day,
+    f.chosen.is_corrected as is_flow_corrected,
+    f.chosen.is_simulated as is_flow_simulated
+from measured m
+left join flow_of_sample f on f.site_id = m.site_id and f.sampled_on = m.sampled_on and f.residue = m.residue;
+
+-- One row is a site and a method its inhabitants are counted by, with the days of all years on which it has a figure. Where
+-- the method has delivered figures and such by a marker, those that there are for more days count, delivered ones first.
+-- The primary method of a site, one for all its days: the one its list states; else the best by rank of those that have a
+-- figure for more than half of the sampled days; where none has, the one with most days. It never changes from day to day:
+-- a day without it has no population. Of reported loads, which may have no date, each year counts as a day.
+create or replace temp view site_population_methods as
+with sampled as (
+    select site_id, count(*) as n_sampled
+    from (
+        select distinct site_id, sampled_on from results
+        union all
+        select distinct site_id, make_date(sampling_year, 1, 1) from reported_loads
+    )
+    group by site_id
+),
+counted as (
+    select site_id, population_method, population_basis, count(*) as n_days
+    from population_estimates
+    group by site_id, population_method, population_basis
+    qualify row_number() over (
+        partition by site_id, population_method order by n_days desc, population_basis = 'delivered' desc
+    ) = 1
+)
+select
+    c.site_id, c.population_method, c.population_basis, c.n_days, d.n_sampled,
+    case
+        when s.population_method is not null then c.population_method = s.population_method
+        else row_number() over (
+            partition by c.site_id
+            order by
+                2 * c.n_days > d.n_sampled desc, if(2 * c.n_days > d.n_sampled, 0, c.n_days) desc,
+                population_rank(c.population_method)
+        ) = 1
+    end as is_primary
+from counted c
+join sampled d using (site_id)
+left join current_sites s using (site_id);
+
+-- The inhabitants of each sampled day by each method, by the one basis the method has at the site.
+create or replace temp view counted_populations as
+select e.*, m.is_primary
+from population_estimates e join site_population_methods m using (site_id, population_method, population_basis);
+
+-- One row is what an amount would be by another method of counting inhabitants: how far it hangs on that choice.
+create or replace temp view amounts_by_population as
+select
+    c.site_id, c.sampled_on, c.sampling_year, c.drug, c.protocol, p.population_method, p.population_basis, p.population,
+    p.is_primary,
+    amount_by_other_population(c.amount_mg_per_day_per_1000, c.population, p.population) as amount_mg_per_day_per_1000
+from consumption c
+join counted_populations p
+    on p.site_id = c.site_id and p.sampling_year = c.sampling_year and p.sampled_on = c.sampled_on
+    and p.population_method <> c.population_method
+where c.origin = 'measured' and c.amount_mg_per_day_per_1000 is not null;

@@ -152,7 +152,8 @@ def test_two_runs_wait_for_each_other():
 
 def test_lineage_is_what_the_sql_reads():
     """The tables each statement names, views resolved, are the assets the table depends on."""
-    views = dict(re.findall(r"temp view (\w+) as\s(.*?);", sql("views"), re.S))
+    text = re.sub(r"--.*", "", sql("views"))
+    views = dict(re.findall(r"temp (?:view|macro) (\w+)(?:\([\w, ]+\))? as(?: table)?\s(.*?);", text, re.S))
 
     def read_by(text: str) -> set[str]:
         named = set(re.findall(r"\b(?:from|join)\s+(\w+)", re.sub(r"--.*", "", text)))
