@@ -55,6 +55,17 @@ def consumption(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 @dg.asset(
     deps=["consumption", "protocols"],
+    kinds={"python", "duckdb"}, code_version=sql_version("days"), pool="warehouse", **describe("day_spreads"),
+)  # fmt: skip
+def day_spreads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """How far days differ, and the rhythm of the week, learnt from all sites of a drug."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "day_spreads")
+        return materialized(warehouse, "day_spreads")
+
+
+@dg.asset(
+    deps=["consumption", "day_spreads", "uncertainties", "protocols"],
     kinds=KINDS, code_version=sql_version("site_periods"), pool="warehouse", **describe("site_periods"),
 )  # fmt: skip
 def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
@@ -65,7 +76,7 @@ def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["deliveries", "site_periods", "sites", "areas", "protocols"],
+    deps=["deliveries", "site_periods", "sites", "areas", "uncertainties", "protocols"],
     kinds=KINDS, code_version=sql_version("area_periods"), pool="warehouse", **describe("area_periods"),
 )  # fmt: skip
 def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:

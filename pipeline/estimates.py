@@ -5,6 +5,7 @@ No formulas: they stand in `sql/macros.sql`, and each table's statement in `sql/
 
 import polars as pl
 
+from pipeline import periods as means
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import Protocol, load_protocols
@@ -21,10 +22,17 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "population_estimates": ("results", "reported_loads"),
     "loads": ("results",),
     "consumption": ("loads", "reported_loads"),
+    "day_spreads": ("consumption",),
     "site_periods": ("consumption",),
     "area_periods": ("site_periods",),
 }
 """The tables whose years of sampling decide which years of a table there are."""
+_INFERRED = {
+    "day_spreads": means.day_spreads,
+    "site_periods": means.site_periods,
+    "area_periods": means.area_periods,
+}
+"""Tables of which a part is inferred from whole series: their rows of one year."""
 
 
 class PeriodError(ValueError):
@@ -58,7 +66,10 @@ def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> Non
     bound = {"flow_fill": flow_fill} if table in ("population_estimates", "loads") else None
     with warehouse.transaction():
         for year in warehouse.years(*SOURCES[table], table):
-            warehouse.compute(table, year, bound)
+            if table in _INFERRED:
+                warehouse.replace_year(table, year, _INFERRED[table](warehouse, year))
+            else:
+                warehouse.compute(table, year, bound)
 
 
 def periods(warehouse: Warehouse) -> list[str]:

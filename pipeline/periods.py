@@ -51,7 +51,9 @@ def spreads(days: pl.DataFrame) -> pl.DataFrame:
     rows = [_of_pool(pool) for pool in numbered.partition_by(_POOL, maintain_order=True)]
     types = TABLES["day_spreads"].types
     empty = pl.DataFrame(schema=types)
-    return pl.concat([empty, *(frame.select(pl.col(name).cast(kind) for name, kind in types.items()) for frame in rows)])
+    return pl.concat(
+        [empty, *(frame.select(pl.col(name).cast(kind) for name, kind in types.items()) for frame in rows)]
+    )
 
 
 def _with_levels(days: pl.DataFrame) -> pl.DataFrame:
@@ -118,7 +120,10 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
     known = (
         days.with_columns(period.alias("period"))
         .filter(pl.col("period").is_not_null())
-        .join(spreads.select(*_SERIES, "between_day_log_sd", "between_day_df", "rhythm", "n_days", "n_detects"), on=_SERIES)
+        .join(
+            spreads.select(*_SERIES, "between_day_log_sd", "between_day_df", "rhythm", "n_days", "n_detects"),
+            on=_SERIES,
+        )
         .sort(*_SERIES, "period", "sampled_on", "weekday", "value")
         .with_columns(number=pl.struct(*_SERIES, "period").rle_id().cast(pl.Int64))
     )
@@ -154,6 +159,11 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
 def days_of(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The days of a year by the protocols that learn what lies below limits from the days themselves."""
     return warehouse.query(sql("days"), {"year": year})
+
+
+def day_spreads(warehouse: Warehouse, year: int) -> pl.DataFrame:
+    """The rows of the table `day_spreads` of one year."""
+    return spreads(days_of(warehouse, year))
 
 
 def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
@@ -200,7 +210,10 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         .then("days_log_variance")
         .when(is_estimated & by_t)
         .then(of_days**2 / pl.col("n_days")),
-        days_df=pl.when(is_estimated & by_spread).then("days_df").when(is_estimated & by_t).then(pl.col("n_days") - 1.0),
+        days_df=pl.when(is_estimated & by_spread)
+        .then("days_df")
+        .when(is_estimated & by_t)
+        .then(pl.col("n_days") - 1.0),
         **{name: pl.when(is_estimated & by_spread).then(name) for name in SHARED},
     )
     return _typed("site_periods", _with_interval(rows))

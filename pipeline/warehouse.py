@@ -148,6 +148,11 @@ class Warehouse:
             self._do(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
         self._do(f'insert into "{_known(table)}" by name {sql(table)}', bound)
 
+    def replace_year(self, table: str, year: int, frame: pl.DataFrame) -> None:
+        """Puts a frame in place of one year of sampling of a table. Call it inside a transaction."""
+        self._do(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
+        self.insert(table, frame)
+
     def read(self, table: str, year: int | None = None) -> pl.DataFrame:
         """The rows of a table, or of one year of sampling of it, with the types of its model."""
         if year is None:

@@ -135,6 +135,10 @@ COLUMNS: dict[str, Column] = {
     ),
     "population": Column("count", "inhabitants served"),
     "population_method": Column(None, "how the inhabitants were counted"),
+    "flow_rsd": Column(
+        "dimensionless",
+        "relative standard deviation the flow leaves; 0 where the inhabitants are counted by a marker of the same sample",
+    ),
     "population_rsd": Column("dimensionless", "relative standard deviation of the population figure"),
     "population_basis": Column(
         None, "delivered: a stated figure; marker: computed from a marker measured in the same sample"
@@ -171,7 +175,9 @@ COLUMNS: dict[str, Column] = {
     "protocol": Column(None, "set of choices the figure was computed by"),
     "title": Column(None, "name for readers"),
     "basis": Column(None, "consumption (corrected for excretion) or residue load (not corrected)"),
-    "below_limit": Column(None, "what stands for a value below its limit: zero, half_limit, or likelihood: what is expected there"),
+    "below_limit": Column(
+        None, "what stands for a value below its limit: zero, half_limit, or likelihood: what is expected there"
+    ),
     "max_censored_share": Column("dimensionless", "largest share of values below limits that still gives an estimate"),
     "min_detects": Column("count", "fewest measured values that give an estimate"),
     "weekday_rule": Column(
@@ -205,7 +211,9 @@ COLUMNS: dict[str, Column] = {
     "doses_per_day_per_1000": Column("1/day", "doses consumed per 1000 inhabitants; empty for residue loads"),
     "ci_low_mg_per_day_per_1000": Column("mg/day", "lower end of the 95 % interval; empty where none is published"),
     "ci_high_mg_per_day_per_1000": Column("mg/day", "upper end of the 95 % interval; empty where none is published"),
-    "between_day_log_sd": Column("dimensionless", "standard deviation of the logarithm of a day about level and rhythm"),
+    "between_day_log_sd": Column(
+        "dimensionless", "standard deviation of the logarithm of a day about level and rhythm"
+    ),
     "between_day_df": Column("dimensionless", "how well the spread of days is known, as degrees of freedom"),
     "has_rhythm": Column(None, "true where enough weeks were measured to know the rhythm of the week"),
     "rhythm": Column("dimensionless", "effect of each weekday on the logarithm, Monday to Sunday"),
@@ -214,7 +222,9 @@ COLUMNS: dict[str, Column] = {
     "days_log_variance": Column("dimensionless", "variance of the mean's logarithm that its days leave"),
     "days_df": Column("dimensionless", "how well that variance is known, as degrees of freedom"),
     "batch_log_variance": Column("dimensionless", "variance of the mean's logarithm from errors of batches"),
-    "laboratory_log_variance": Column("dimensionless", "variance of the mean's logarithm from lasting errors of laboratories"),
+    "laboratory_log_variance": Column(
+        "dimensionless", "variance of the mean's logarithm from lasting errors of laboratories"
+    ),
     "flow_log_variance": Column("dimensionless", "variance of the mean's logarithm from errors of flow meters"),
     "population_log_variance": Column("dimensionless", "variance of the mean's logarithm from counts of inhabitants"),
     "factor_log_variance": Column("dimensionless", "variance of the mean's logarithm from the correction factor"),

@@ -11,7 +11,9 @@ residue_loads as (
         if(is_censored or is_above_range, null, load_mg_per_day) as load_mg_per_day,
         load_mg_per_day(limit_ng_per_l, flow_m3_per_day) as load_limit_mg_per_day,
         if(is_censored or is_above_range, null, load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
-        load_limit_mg_per_day_per_1000, population, population_method, false as is_measured_too,
+        load_limit_mg_per_day_per_1000, population, population_method, population_rsd,
+        coalesce(population_basis = 'marker', false) as is_flow_cancelled,
+        n_measurements, laboratory, batch, false as is_measured_too,
         delivery_id, sheet, row_number, source_column, source_cell, flags, is_provisional, is_simulated
     from loads
     -- A value above the range of its method is no missing day: it is kept, so that a mean without it is not taken for one.
@@ -29,6 +31,11 @@ residue_loads as (
         -- It keeps the inhabitants it was divided by; these are its weight among sites, those of the year.
         p.population,
         p.population_method,
+        p.population_rsd,
+        false as is_flow_cancelled,
+        1 as n_measurements,
+        null as laboratory,
+        null as batch,
         exists (
             select 1 from loads l
             where l.sampling_year = $year and l.site_id = r.site_id and l.residue = r.residue
@@ -46,10 +53,30 @@ residue_loads as (
         )
 ),
 
+-- Where most days of a site lie below their limits, those that are seen are seen because they were measured high.
+seen as (
+    select *, 2 * count_if(not is_censored) over (partition by site_id, residue) >= count(*) over (
+        partition by site_id, residue
+    ) as is_mostly_seen
+    from residue_loads
+),
+
+rsds as (
+    select
+        max(rsd) filter (where component = 'sampling') as sampling_rsd,
+        max(rsd) filter (where component = 'analysis') as analysis_rsd,
+        max(rsd) filter (where component = 'batch') as batch_rsd,
+        max(rsd) filter (where component = 'laboratory') as laboratory_rsd,
+        max(rsd) filter (where component = 'flow') as flow_rsd,
+        max(rsd) filter (where component = 'factor' and applies_to = 'least') as least_factor_rsd,
+        max(rsd) filter (where component = 'factor' and applies_to = 'without range') as factor_rsd_without_range
+    from uncertainties
+),
+
 -- The ways from a residue to a drug: for consumption by the factor, for residue loads as they are.
 ways as (
     select
-        p.protocol, p.basis, p.below_limit,
+        p.protocol, p.basis, p.below_limit, p.interval,
         p.population_method is not null or p.domestic_share_in_population as is_population_chosen,
         f.drug, f.residue, d.dose_mg,
         if(p.basis = 'consumption',
@@ -57,8 +84,16 @@ ways as (
                 f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
             ),
             1.0) as correction_factor,
+        if(
+            p.basis = 'consumption',
+            correction_factor_log_sd(
+                f.excreted_fraction_low, f.excreted_fraction_high, u.least_factor_rsd, u.factor_rsd_without_range
+            ),
+            0
+        ) as correction_factor_log_sd,
         if(p.basis = 'consumption', f.factor_status, null) as factor_status
     from protocols p
+    cross join rsds u
     join factors f on f.factor_set = p.factor_set and f.is_default
     left join doses d on d.factor_set = p.factor_set and d.drug = f.drug
 ),
@@ -66,7 +101,8 @@ ways as (
 -- The inhabitants of each day by a protocol that does not take the primary method's as they are.
 chosen_populations as (
     select
-        w.protocol, p.site_id, p.sampled_on, p.population_method, p.flags, p.is_provisional, p.is_simulated,
+        w.protocol, p.site_id, p.sampled_on, p.population_method, p.population_rsd,
+        p.population_basis = 'marker' as is_flow_cancelled, p.flags, p.is_provisional, p.is_simulated,
         if(w.domestic_share_in_population and p.population_basis = 'marker', p.population_by_domestic_share, p.population)
             as population
     from protocols w
@@ -87,11 +123,13 @@ inhabited as (
                 as load_limit_mg_per_day_per_1000,
             if(is_chosen, c.population, l.population) as population,
             if(is_chosen, c.population_method, l.population_method) as population_method,
+            if(is_chosen, c.population_rsd, l.population_rsd) as population_rsd,
+            if(is_chosen, c.is_flow_cancelled, l.is_flow_cancelled) as is_flow_cancelled,
             if(c.flags is null, l.flags, joined_flags([l.flags, c.flags])) as flags,
             if(is_chosen, coalesce(c.is_provisional, false), l.is_provisional) as is_provisional,
             l.is_simulated or coalesce(c.is_simulated, false) as is_simulated
         )
-    from residue_loads l
+    from seen l
     join ways w on w.residue = l.residue
     left join chosen_populations c
         on c.protocol = w.protocol and c.site_id = l.site_id and c.sampled_on = l.sampled_on and l.origin = 'measured'
@@ -108,8 +146,19 @@ corrected as (
             when is_above_range then null
             when not is_censored then measured_amount
             else amount_below_limit(amount_limit, below_limit)
-        end as amount
-    from inhabited
+        end as amount,
+        if(is_flow_cancelled, 0, u.flow_rsd) as flow_rsd,
+        if(
+            interval = 'pooled_spread' and is_mostly_seen and not is_censored,
+            interval_ratio(
+                day_log_variance(
+                    u.sampling_rsd, u.analysis_rsd, n_measurements, u.batch_rsd, u.laboratory_rsd,
+                    if(is_flow_cancelled, 0, u.flow_rsd), population_rsd, correction_factor_log_sd
+                )
+            ),
+            null
+        ) as ratio
+    from inhabited cross join rsds u
 )
 
 select
@@ -126,17 +175,27 @@ select
     load_mg_per_day_per_1000,
     load_limit_mg_per_day_per_1000,
     correction_factor,
+    correction_factor_log_sd,
     factor_status,
     is_provisional or coalesce(factor_status <> 'approved', false) as is_provisional,
     amount as amount_mg_per_day_per_1000,
     if(is_censored, amount_limit, null) as amount_limit_mg_per_day_per_1000,
-    null::double as ci_low_mg_per_day_per_1000,
-    null::double as ci_high_mg_per_day_per_1000,
+    amount / ratio as ci_low_mg_per_day_per_1000,
+    amount * ratio as ci_high_mg_per_day_per_1000,
     if(basis = 'consumption', doses_per_day_per_1000(amount, dose_mg), null) as doses_per_day_per_1000,
     population,
     population_method,
+    population_rsd,
+    flow_rsd,
+    greatest(n_measurements, 1) as n_measurements,
+    laboratory,
+    batch,
     if(amount is null, 'not estimable', 'estimated') as state,
-    case when is_above_range then 'above_upper_limit' when amount is null then 'limit_unknown' end as reason,
+    case
+        when is_above_range then 'above_upper_limit'
+        when amount is null and is_censored and amount_limit is not null then 'below_limit'
+        when amount is null then 'limit_unknown'
+    end as reason,
     delivery_id,
     sheet,
     row_number,

@@ -4,7 +4,9 @@
 with
 
 population_of_day as (
-    select site_id, sampled_on, population, population_method, flags, is_provisional, is_simulated
+    select
+        site_id, sampled_on, population, population_method, population_basis, population_rsd, flags,
+        is_provisional, is_simulated
     from counted_populations
     where is_primary and sampling_year = $year and sampled_on is not null
 )
@@ -25,6 +27,10 @@ select
     m.flow_basis,
     p.population,
     p.population_method,
+    p.population_basis,
+    p.population_rsd,
+    m.laboratory,
+    m.batch,
     load_mg_per_day(m.concentration_ng_per_l, m.flow_m3_per_day) as load_mg_per_day,
     load_mg_per_day_per_1000(load_mg_per_day(m.concentration_ng_per_l, m.flow_m3_per_day), p.population)
         as load_mg_per_day_per_1000,

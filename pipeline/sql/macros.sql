@@ -31,6 +31,22 @@ create or replace temp macro amount_below_limit(amount_limit, below_limit) as
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
     consumption_mg_per_day_per_1000 / dose_mg;
 
+-- How far a correction factor may be off [standard deviation of its logarithm]: what may lie anywhere between the excreted
+-- fractions in use, yet never known better than the least that is believed; of one fraction only, what stands for it.
+create or replace temp macro correction_factor_log_sd(excreted_fraction_low, excreted_fraction_high, least, without_range) as
+    coalesce(greatest(least, ln(excreted_fraction_high / excreted_fraction_low) / sqrt(12)), without_range);
+
+-- How far the figure of one day may be off [variance of its logarithm]: errors multiply, so their squares add up.
+create or replace temp macro day_log_variance(
+    sampling_rsd, analysis_rsd, n_measurements, batch_rsd, laboratory_rsd, flow_rsd, population_rsd, factor_log_sd
+) as
+    sampling_rsd ^ 2 + analysis_rsd ^ 2 / greatest(n_measurements, 1) + batch_rsd ^ 2 + laboratory_rsd ^ 2 + flow_rsd ^ 2
+    + population_rsd ^ 2 + factor_log_sd ^ 2;
+
+-- What a figure is divided and multiplied by for its 95 % interval.
+create or replace temp macro interval_ratio(log_variance) as
+    exp(1.959963984540054 * sqrt(log_variance));
+
 -- A moment by a clock that is never changed: UTC, or where the site's time zone is unknown its own clock as it stands.
 create or replace temp macro steady_clock(by_utc, by_site) as
     coalesce(by_utc, by_site);

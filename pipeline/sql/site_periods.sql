@@ -29,6 +29,7 @@ by_weekday as (
         count_if(reason = 'above_upper_limit') as n_above_range,
         list(population order by sampled_on, origin) as populations,
         max(population_rsd) as population_rsd,
+        max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
         joined_flags(list(flags)) as flags,
         bool_or(is_provisional) as is_provisional,
@@ -82,6 +83,7 @@ means as (
         list(n_censored order by weekday) as weekday_n_censored,
         list_avg(flatten(list(populations order by weekday))) as population,
         max(population_rsd) as population_rsd,
+        max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
         list_aggregate(flatten(list(amounts order by weekday)), 'stddev_samp') as sd,
         joined_flags(list(flags)) as flags,
@@ -133,7 +135,7 @@ select
                 batch_shares[i] for i in range(1, len(laboratories) + 1) if laboratories[i] = laboratory
             ]) ^ 2 for laboratory in list_distinct(laboratories)
         ]) as laboratory_log_variance,
-    (select rsd from uncertainties where component = 'flow') ^ 2 as flow_log_variance,
+    flow_rsd ^ 2 as flow_log_variance,
     population_rsd ^ 2 as population_log_variance,
     correction_factor_log_sd ^ 2 as factor_log_variance,
     [weekday_means[list_position(weekdays, day)] for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_mg_per_day_per_1000,

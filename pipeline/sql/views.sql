@@ -276,6 +276,8 @@ together as (
         if(is_one, min(start_steady) filter (where qualifier <> 'not measured'), null) as from_steady,
         if(is_one, max(end_steady) filter (where qualifier <> 'not measured'), null) as to_steady,
         min(time_zone) as time_zone,
+        string_agg(distinct laboratory, ' + ' order by laboratory) filter (where qualifier <> 'not measured') as laboratory,
+        string_agg(distinct batch, ' + ' order by batch) filter (where qualifier <> 'not measured') as batch,
         -- Also where several samples do not cover the same hours: no single day's flow is that of theirs.
         coalesce(bool_or(hours > 30 and qualifier <> 'not measured'), false) as is_multi_day,
         list(flags order by flags) as all_flags,
@@ -321,6 +323,8 @@ select
     to_steady,
     time_zone,
     is_multi_day,
+    laboratory,
+    batch,
     joined_flags(list_concat(all_flags, [day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)]))
         as flags,
     origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,
@@ -506,8 +510,12 @@ left join current_sites s using (site_id);
 
 -- The inhabitants of each sampled day by each method, by the one basis the method has at the site.
 create or replace temp view counted_populations as
-select e.*, m.is_primary
-from population_estimates e join site_population_methods m using (site_id, population_method, population_basis);
+select
+    e.* replace (coalesce(e.population_rsd, u.rsd) as population_rsd),
+    m.is_primary
+from population_estimates e
+join site_population_methods m using (site_id, population_method, population_basis)
+left join uncertainties u on u.component = 'population' and u.applies_to = e.population_method;
 
 -- One row is what an amount would be by another method of counting inhabitants: how far it hangs on that choice.
 create or replace temp view amounts_by_population as

@@ -8,7 +8,9 @@ Floats = npt.NDArray[np.float64]
 _UPPER = 0.975
 
 
-def log_interval(mean: Floats, days_log_variance: Floats, days_df: Floats, other_log_variance: Floats) -> tuple[Floats, Floats]:
+def log_interval(
+    mean: Floats, days_log_variance: Floats, days_df: Floats, other_log_variance: Floats
+) -> tuple[Floats, Floats]:
     """The 95 % interval of a level whose errors multiply.
 
     Parameters
