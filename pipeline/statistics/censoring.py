@@ -112,10 +112,11 @@ def lognormal_mle(values: ArrayLike, is_censored: ArrayLike) -> LognormalFit:
     Needs two detects that differ. With one, or with several that are equal, the likelihood either grows without bound
     as sigma shrinks or has a maximum that only says where the limits happen to lie: NaN in both cases. With two that
     differ there is exactly one maximum, whatever the limits: in 1/sigma and mu/sigma the logarithm of the likelihood is
-    concave (section 2 of [1]_), so Newton's steps, shortened where they would not rise, find it.
+    concave [1]_, so Newton's steps, shortened where they would not rise, find it.
 
-    sigma is the maximum of the likelihood, which in small series is too small on average; so is the mean's spread.
-    mean is NaN where it exceeds the largest number.
+    sigma is too small on average in small series, as is the root of squares divided by n without censoring: in
+    simulated series of which 40 % is censored by 2 % with 30 values, by 7 % with 10. mean is NaN where it exceeds the
+    largest number.
 
     References
     ----------
@@ -270,7 +271,7 @@ def expected_below(mu: ArrayLike, sigma: ArrayLike, limit: ArrayLike) -> Numbers
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # sigma 0, and forms that are not chosen
         z = np.where(mean == log_top, 0.0, (log_top - mean) / spread)
         lag = spread - z
-        in_tail = top * special.erfcx(lag / np.sqrt(2)) / special.erfcx(-z / np.sqrt(2))
+        in_tail = top * (special.erfcx(lag / np.sqrt(2)) / special.erfcx(-z / np.sqrt(2)))
         between = top * special.erfcx(lag / np.sqrt(2)) / 2 * np.exp(-(z**2) / 2) / special.ndtr(z)
         # z > sigma: the exponent is below log(limit), so nothing overflows.
         above = np.exp(mean + spread**2 / 2) * special.ndtr(-lag) / special.ndtr(z)
@@ -304,8 +305,9 @@ def kaplan_meier(values: ArrayLike, is_censored: ArrayLike) -> KaplanMeier:
     x counts among the r: "<5" lies below a measured 5.
 
     What lies below the smallest detect is not known. Where the lowest values are censored, as NADA's `cenfit` does
-    [2]_, their share is put at the smallest detect, so the mean is too high by an unknown amount. Limits
-    above the largest detect have no influence on mean and median.
+    [2]_, their share is put at the smallest detect, so the mean is too high by an unknown amount: in simulated series
+    of 30 values by 2 % with 40 % censored and 23 % with 80 %. Limits above the largest detect have no influence on mean
+    and median.
 
     se is Greenwood's, times √(D / (D - 1)) with D detects; without censoring it is s / √n. The median is the largest
     detect with less than half of the distribution below it: of an even number of values the lower one of the middle
@@ -327,9 +329,7 @@ def kaplan_meier(values: ArrayLike, is_censored: ArrayLike) -> KaplanMeier:
     rows = _in_order(numbers, censored)
     scaled, scale = _scaled(rows.values)
     ordinal = np.arange(1, scaled.shape[1] + 1)
-    n_before = rows.n_detects_to - rows.is_detect
-    first = rows.start
-    at_once = rows.n_detects_to - np.take_along_axis(n_before, first, axis=1)
+    at_once = _detects_of_group(rows)
     is_event = (rows.next_start == ordinal) & (at_once > 0) & ~np.isnan(scaled)
     share = np.where(is_event, at_once / ordinal, 0.0)
     below = _product_from(1 - share)  # P(X < x) at an event, and one place more for the end
@@ -340,8 +340,8 @@ def kaplan_meier(values: ArrayLike, is_censored: ArrayLike) -> KaplanMeier:
 
     mean = np.sum(level * mass, axis=1)
     variance = np.sum((level - mean[:, None]) ** 2 * mass, axis=1)
-    lower = np.maximum.accumulate(level, axis=1)
-    lower = np.concatenate([np.zeros((len(level), 1)), lower[:, :-1]], axis=1) if level.size else level
+    lower = np.zeros(level.shape)  # the next smaller detect
+    lower[:, 1:] = np.maximum.accumulate(level, axis=1)[:, :-1]
     is_later = is_event & ~is_lowest
     area = np.cumsum(np.where(is_later, (level - lower) * below[:, :-1], 0.0), axis=1)
     left = np.where(is_later, ordinal - at_once, 1)
@@ -529,7 +529,9 @@ def profile_interval_of_mean(values: ArrayLike, is_censored: ArrayLike, level: f
     of freedom) of the maximum. NaN where `lognormal_mle` gives none. An end of NaN beside one that is given exceeds the
     largest number: the series does not bound its mean on that side.
 
-    In small series the interval covers less often than its level says.
+    Covers somewhat less often than its level says: at 0.95, in simulated series of which 40 % is censored, 93 % with
+    10 values and 94 % with 30. Where the likelihood has a second ridge, as with few and nearly equal detects among many
+    limits, only that of the maximum is followed.
 
     References
     ----------
