@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench fuzz lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench fuzz calibration lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: $(STAMP) ## how long reading takes, as a ratio to polars, in one run
 
 fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
 	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py
+
+calibration: $(STAMP) ## do the intervals cover? 2,000 simulated cities a scenario, for docs/calibration.md (about an hour)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/calibration.py
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -32,6 +32,7 @@ REASONS: dict[str, Reason] = {
         Reason("above_upper_limit", "above range", "The value lies above the range the method can quantify."),
         Reason("no_flow", "no flow", "The flow of the sampled day was not delivered, so there is no load."),
         Reason("no_population", "no population", "The population of a site was not delivered."),
+        Reason("below_limit", "below its limit", "The value lies below its limit."),
         Reason("limit_unknown", "limit unknown", "A value lies below a limit that was not delivered."),
         # --- of a period -----------------------------------------------------------------------------
         Reason("mostly_below_limit", "below limits", "More days lie below their limits than the protocol allows."),
@@ -63,7 +64,16 @@ EVIDENCE: dict[str, str] = {
 }
 """What the letters in the column `evidence` mean."""
 
-BELOW_LIMIT: dict[str, str] = {"zero": "zero", "half_limit": "half the day's limit"}
+BELOW_LIMIT: dict[str, str] = {
+    "zero": "zero",
+    "half_limit": "half the day's limit",
+    "likelihood": "what is expected below the day's limit, by the site's other days",
+}
+INTERVAL: dict[str, str] = {
+    "none": "none",
+    "t_of_days": "mean ± t(0.975, n-1) · SE of the days",
+    "pooled_spread": "from the spread of days, learnt from all sites, and from what days share",
+}
 WEEKDAY_RULE: dict[str, str] = {
     "weekday_means": "mean of the weekdays' means where all seven occur, else of the days",
     "plain": "mean of the days",

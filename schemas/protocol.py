@@ -39,7 +39,7 @@ def load_protocols(folder: Path = SHIPPED) -> list[Protocol]:
     Raises pydantic's `ValidationError` where a file does not hold what a protocol needs.
 
     >>> [p.protocol for p in load_protocols()]
-    ['euda', 'permille']
+    ['euda', 'guizhou', 'half-loq', 'permille', 'statcan']
     """
     files = sorted(folder.glob("*.toml"))
     return [Protocol.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))) for file in files]

@@ -34,7 +34,11 @@ create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1
 -- How far a correction factor may be off [standard deviation of its logarithm]: what may lie anywhere between the excreted
 -- fractions in use, yet never known better than the least that is believed; of one fraction only, what stands for it.
 create or replace temp macro correction_factor_log_sd(excreted_fraction_low, excreted_fraction_high, least, without_range) as
-    coalesce(greatest(least, ln(excreted_fraction_high / excreted_fraction_low) / sqrt(12)), without_range);
+    if(
+        excreted_fraction_low is null or excreted_fraction_high is null,
+        without_range,
+        greatest(least, ln(excreted_fraction_high / excreted_fraction_low) / sqrt(12))
+    );
 
 -- How far the figure of one day may be off [variance of its logarithm]: errors multiply, so their squares add up.
 create or replace temp macro day_log_variance(

@@ -9,7 +9,15 @@ from markupsafe import Markup
 from dashboards import labels, theme
 
 SQL = Path(__file__).parents[3] / "pipeline" / "sql"
-OTHER_WORDS = {"half_limit", "weekday_means", "flow_filled", "is_corrected", "is_simulated"}
+OTHER_WORDS = {
+    "half_limit",
+    "weekday_means",
+    "flow_filled",
+    "is_corrected",
+    "is_simulated",
+    "stddev_samp",
+    "pooled_spread",
+}
 """What stands in quotes in the SQL and is no reason: settings of protocols, flags, fields of a struct."""
 
 
