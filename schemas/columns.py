@@ -134,10 +134,17 @@ COLUMNS: dict[str, Column] = {
     "population_rsd": Column("dimensionless", "relative standard deviation of the population figure"),
     # --- reference -----------------------------------------------------------------------------------
     "factor_set": Column(None, "version of the factor file"),
+    "substance": Column(None, "a drug or a residue"),
+    "molar_mass_g_per_mol": Column("g/mol", "molar mass of the substance, free base or acid"),
+    "temperature_celsius": Column("degree_Celsius", "temperature of the wastewater"),
+    "half_life_h": Column("hour", "time after which half of the residue is left in wastewater"),
     "excreted_fraction": Column("dimensionless", "fraction of a dose excreted as the residue"),
     "excreted_fraction_low": Column("dimensionless", "lowest excreted fraction in use"),
     "excreted_fraction_high": Column("dimensionless", "highest excreted fraction in use"),
     "excretion_basis": Column(None, "molar or mass: what the excreted fraction is a fraction of"),
+    "residue_mg_per_cigarette": Column(
+        "mg", "mass of the residue that one cigarette leaves, where that is known instead of a fraction"
+    ),
     "molar_mass_parent_g_per_mol": Column("g/mol", "molar mass of the drug, free base"),
     "molar_mass_residue_g_per_mol": Column("g/mol", "molar mass of the residue, free base"),
     "stability_class": Column(None, "behaviour in the sewer: stable, unstable, formed or unknown"),

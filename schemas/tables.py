@@ -49,6 +49,8 @@ TABLES: dict[str, Table] = {
     "residues": Table("reference", reference.Residues),
     "factors": Table("reference", reference.Factors),
     "doses": Table("reference", reference.Doses),
+    "half_lives": Table("reference", reference.HalfLives),
+    "molar_masses": Table("reference", reference.MolarMasses),
     "protocols": Table("reference", reference.Protocols),
     "loads": Table("estimates", estimates.Loads, is_by_year=True),
     "consumption": Table("estimates", estimates.Consumption, is_by_year=True),
