@@ -210,7 +210,7 @@ def test_each_factor_set_is_described():
         assert f"| `{name}` |" in readme, "say in schemas/factors/README.md what the set is for"
 
 
-# Fifteen Korean plants, as published: load of the residue and consumption [mg/day/1000]. Of the two that lie below limits
+# Fifteen Korean plants, as published: load of the residue and consumption [mg/day/1000]. Of the two below their limits
 # B-9 follows below, B-10 contradicts itself in the table.
 KOREAN = {
     "methamphetamine": [
