@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
     from typing import Any
 
     import polars as pl
 
     from pipeline.explain import Archive, DayExplained, PeriodExplained, Source
+    from pipeline.factors import Now
     from pipeline.places import Questions
     from pipeline.settings import Workspace
 
@@ -89,7 +90,7 @@ def common(
 
 @app.command()
 def init(workspace: WorkspaceOption = None) -> None:
-    """Make a workspace: a folder with permille.toml and an inbox.
+    """Make a workspace: a folder with permille.toml, an inbox, and folders for what is your own.
 
     Example: permille init --workspace city
     """
@@ -166,17 +167,14 @@ def check(
 
     Example: permille check may.csv
     """
-    from assets.resources import workspace_folder
     from pipeline.intake import check_file
-    from pipeline.settings import SETTINGS_FILE, SettingsError, open_workspace
     from pipeline.warehouse import WarehouseError
     from schemas.profile import ProfileError
 
-    folder = workspace_folder(_named(workspace))
+    here = _open_if_there(workspace)
     try:
-        here = open_workspace(folder) if workspace or (folder / SETTINGS_FILE).is_file() else None
         delivery = check_file(file, here, profile)
-    except (SettingsError, ProfileError, WarehouseError) as error:
+    except (ProfileError, WarehouseError) as error:
         _fail(str(error))
     _print_messages(delivery.messages, most)
     row = delivery.record.row(0, named=True)
@@ -292,8 +290,10 @@ def change(
     import polars as pl
 
     from pipeline import estimates
-    from pipeline.settings import SettingsError, is_period
+    from pipeline.factors import with_factor_status
+    from pipeline.settings import SettingsError, all_protocols, is_period
     from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.protocol import ProtocolError
 
     for period in (baseline, current):
         if period and not is_period(period):
@@ -304,6 +304,8 @@ def change(
             known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
             wanted = protocol or here.settings.protocol
             if wanted not in (*known, "all"):
+                if wanted in [protocol.protocol for protocol in all_protocols(here)]:
+                    _fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
                 _fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
             chosen = estimates.chosen_periods(warehouse, here.settings) if not (baseline and current) else None
             if chosen is None and not (baseline and current):
@@ -311,8 +313,8 @@ def change(
             if not estimates.periods(warehouse):
                 _fail("there is no estimate yet: see 'permille status' for what is missing.")
             from_, to = chosen or ("", "")
-            rows = estimates.changes_between(warehouse, baseline or from_, current or to)
-    except (WarehouseError, SettingsError, estimates.PeriodError) as error:
+            rows = with_factor_status(warehouse, estimates.changes_between(warehouse, baseline or from_, current or to))
+    except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
         _fail(str(error))
     rows = rows.filter(
         (pl.col("level") == level.value) & pl.col("protocol").is_in(known if wanted == "all" else [wanted])
@@ -517,6 +519,80 @@ def history(
         _print_source(source)
 
 
+factors_app = typer.Typer(no_args_is_help=True, help="Factor sets: what leads from a residue back to a drug.")
+app.add_typer(factors_app, name="factors")
+
+
+@factors_app.command("list")
+def factors_list(
+    factor_set: Annotated[
+        str | None, typer.Option("--set", help="Name of the set; that of the settings' protocol if left out.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """The factors of a set: excreted fraction, correction factor, dose, status, evidence and source.
+
+    Works without a workspace, on the shipped sets.
+
+    Example: permille factors list --set older
+    """
+    from pipeline import factors
+    from pipeline.settings import Settings, all_protocols
+    from schemas.protocol import ProtocolError
+    from schemas.reference_data import FactorError, factor_sets
+
+    here = _open_if_there(workspace)
+    own = here.factors if here else None
+    try:
+        wanted = factor_set
+        if wanted is None:
+            protocol = here.settings.protocol if here else Settings.model_fields["protocol"].default
+            wanted = next(known.factor_set for known in all_protocols(here) if known.protocol == protocol)
+        sets = list(factor_sets(own))
+        rows = factors.factor_set(wanted, own)
+    except (FactorError, ProtocolError) as error:
+        _fail(str(error))
+    if form is not Format.table:
+        _print_data(rows, form)
+        return
+    _print_factors(rows)
+    _say(f"Set {wanted}; there are {', '.join(sets)}. To compare two: permille factors diff {sets[0]} {sets[-1]}")
+
+
+@factors_app.command("diff")
+def factors_diff(
+    a: Annotated[str, typer.Argument(help="Name of a set.")],
+    b: Annotated[str, typer.Argument(help="Name of another.")],
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """What do two factor sets say otherwise, and what would each make of the current figures?
+
+    The figures are the network's means of the current period by the protocol of the settings, where some are published.
+
+    Example: permille factors diff 2026 older
+    """
+    from pipeline import factors
+    from pipeline.estimates import PeriodError
+    from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.reference_data import FactorError
+
+    here = _open_if_there(workspace)
+    try:
+        now = None
+        if here is not None and here.published.is_file():
+            with Warehouse.open(here.published, read_only=True) as warehouse:
+                now = factors.published_now(warehouse, here.settings)
+        rows = factors.compared(a, b, here.factors if here else None, now)
+    except (FactorError, WarehouseError, PeriodError) as error:
+        _fail(str(error))
+    if form is not Format.table:
+        _print_data(rows, form)
+    else:
+        _print_comparison(a, b, rows, now)
+
+
 sites_app = typer.Typer(no_args_is_help=True, help="Sites: which of ours a sender's number stands for.")
 app.add_typer(sites_app, name="sites")
 
@@ -661,6 +737,15 @@ def _open(folder: Path | None) -> "Workspace":
         _fail(str(error))
 
 
+def _open_if_there(folder: Path | None) -> "Workspace | None":
+    """The workspace that was named, or the usual one if it is there: some commands work without."""
+    from assets.resources import workspace_folder
+    from pipeline.settings import SETTINGS_FILE
+
+    is_there = (workspace_folder(_named(folder)) / SETTINGS_FILE).is_file()
+    return _open(folder) if folder or is_there else None
+
+
 def _day(text: str) -> "date":
     from datetime import date
 
@@ -738,6 +823,7 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
     said = f"{amount:.6g} mg/day/1000" if amount is not None else f"not estimable ({figure['reason']})"
     if figure["is_censored"] and amount is not None:
         said += " in place of a value below its limit"
+    said += _resting_on(figure, factor)
     _say(f"{label}{figure['drug']} at {figure['site_id']} on {figure['sampled_on']}, protocol {figure['protocol']}:"
          f" {said} ({figure['basis']})")  # fmt: skip
     typer.echo("\nFrom these cells")
@@ -769,6 +855,10 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
             _print_source(source)
 
 
+def _resting_on(figure: "Mapping[str, Any]", factor: "Mapping[str, Any]") -> str:
+    return f", resting on a factor that is {factor['factor_status']}" if figure["is_provisional"] else ""
+
+
 def _print_source(source: "Source") -> None:
     sheet = f", sheet '{source.sheet}'" if source.sheet else ""
     cell = f", cell {source.cell}" if source.cell else f", row {source.row_number}"
@@ -789,6 +879,7 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
 
         parts = {
             "figure": found.figure,
+            "factor": found.factor,
             "rule": found.rule,
             "days": found.days.to_dicts(),
             "agrees": found.agrees,
@@ -800,6 +891,7 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     figure = found.figure
     mean = figure["mean_mg_per_day_per_1000"]
     said = f"{mean:.6g} mg/day/1000" if mean is not None else f"not estimable ({figure['reason']})"
+    said += _resting_on(figure, found.factor)
     label = "SIMULATED DATA. " if figure["is_simulated"] else ""
     _say(f"{label}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol {figure['protocol']}: {said}")
     verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
@@ -834,12 +926,14 @@ def _run(here: "Workspace") -> bool:
 def _print_headline(here: "Workspace") -> None:
     import polars as pl
 
+    from pipeline.factors import with_factor_status
     from pipeline.warehouse import Warehouse
 
     with Warehouse.open(here.published, read_only=True) as warehouse:
         rows = warehouse.read("changes").filter(
             (pl.col("level") == "network") & (pl.col("protocol") == here.settings.protocol)
         )
+        rows = with_factor_status(warehouse, rows)
         missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
             "n"
         ].item()
@@ -886,7 +980,7 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         .alias("change"),
         pl.col("n_sites").alias("sites"),
         pl.col("basis"),
-        pl.when(pl.col("is_provisional")).then(pl.lit("provisional")).otherwise(pl.lit("")).alias("factor"),
+        pl.when(pl.col("is_provisional")).then("factor_status").otherwise(pl.lit("")).alias("factor"),
         *(
             [pl.col("flags").fill_null("").str.replace_all(" ", ", ")]
             if rows["flags"].null_count() < rows.height
@@ -896,6 +990,106 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
     _print_table("", shown)
     for flag, meaning in labels.flags(rows["flags"]).items():
         typer.echo(f"{flag}: {meaning}")
+
+
+def _print_factors(rows: "pl.DataFrame") -> None:
+    """One line a drug and residue; the sources, which are long, numbered below."""
+    import polars as pl
+
+    from dashboards import labels
+
+    sources = rows["source"].unique(maintain_order=True).to_list()
+    shown = []
+    for row in rows.iter_rows(named=True):
+        low, high = row["excreted_fraction_low"], row["excreted_fraction_high"]
+        span = f" ({labels.reference(low)} to {labels.reference(high)})" if low is not None or high is not None else ""
+        fraction = f"{labels.reference(row['excreted_fraction'])}{span}"
+        if row["excreted_fraction"] is None:
+            each = row["residue_mg_per_cigarette"]
+            fraction = "none" if each is None else f"{labels.reference(each)} mg a cigarette"
+        shown.append(
+            {
+                "drug": row["drug"],
+                "residue": f"{row['residue']}{'' if row['is_default'] else ' (not the default)'}",
+                "excreted": fraction,
+                "basis": row["excretion_basis"],
+                "factor": labels.amount(row["correction_factor"]),
+                "in sewers": row["stability_class"],
+                "dose mg": labels.reference(row["dose_mg"]),
+                "status": row["factor_status"],
+                "evidence": f"{row['evidence']} [{sources.index(row['source']) + 1}]",
+            }
+        )
+    _print_table("", pl.DataFrame(shown))
+    for number, source in enumerate(sources, start=1):
+        _say(f"[{number}] {source}")
+    typer.echo("".join(f"{letter} {words}; " for letter, words in labels.EVIDENCE.items()).removesuffix("; "))
+
+
+def _print_comparison(a: str, b: str, rows: "pl.DataFrame", now: "Now | None") -> None:
+    """What two sets say, line by line, then what each would make of the figures."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if now is not None:
+        _print_effect(a, b, rows, now)
+        typer.echo("")
+
+    def worded(name: str, words: "Callable[[Any], str]" = labels.reference) -> pl.Expr:
+        return pl.col(name).map_elements(words, return_dtype=pl.String).fill_null("–")
+
+    _print_table(
+        "",
+        rows.select(
+            "drug",
+            "residue",
+            worded("excreted_fraction_a").alias(f"fraction {a}"),
+            worded("excreted_fraction_b").alias(f"fraction {b}"),
+            worded("correction_factor_a", labels.amount).alias(f"factor {a}"),
+            worded("correction_factor_b", labels.amount).alias(f"factor {b}"),
+            worded("ratio", labels.amount).alias("ratio"),
+            "differs",
+        ),
+    )
+    for row in rows.filter(pl.col("source_a") != pl.col("source_b")).iter_rows(named=True):
+        said = [f"{name}: {row[f'source_{x}']} ({row[f'evidence_{x}']}, {row[f'factor_status_{x}']})"
+                for x, name in (("a", a), ("b", b))]  # fmt: skip
+        _say(f"{row['drug']} from {row['residue']}: {'; '.join(said)}")
+    if now is None:
+        typer.echo("No figures are published here, so what each would make of them is not shown.")
+
+
+def _print_effect(a: str, b: str, rows: "pl.DataFrame", now: "Now") -> None:
+    import polars as pl
+
+    from dashboards import labels
+
+    if now.basis != "consumption":
+        typer.echo(f"Protocol {now.protocol} gives residue loads: no factor changes them.")
+        return
+    found = rows.drop_nulls("mean_mg_per_day_per_1000")
+    shown = found.select(
+        "drug",
+        *(
+            pl.col(f"mean{which}_mg_per_day_per_1000")
+            .map_elements(labels.amount, return_dtype=pl.String)
+            .fill_null("–")
+            .alias(name)
+            for which, name in (("", "now"), ("_a", f"by {a}"), ("_b", f"by {b}"))
+        ),
+    )
+    _print_table(f"\nNetwork mean in {now.period}, mg/day/1000, protocol {now.protocol}", shown)
+    if now.baseline is not None:
+        typer.echo(
+            f"The change from {now.baseline} to {now.period} is the same by each: one factor in both periods cancels."
+        )
+    unknown = found.filter(pl.col("does_change_alter").is_null())["drug"].to_list()
+    if unknown:
+        _say(
+            f"Not so of {', '.join(unknown)}: a set does not compute it from the residue it rests on here, so only"
+            " computing by that set, in a protocol of your own, would tell."
+        )
 
 
 def _print_table(title: str, frame: "pl.DataFrame") -> None:

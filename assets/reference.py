@@ -1,4 +1,4 @@
-"""The reference tables: residues, factors, doses, markers and protocols, from the project's own files."""
+"""The reference tables: residues, factors, doses, protocols and the like, the project's and an office's own."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,8 +19,8 @@ REFERENCE = [table for table, entry in TABLES.items() if entry.group == "referen
     pool="warehouse",
 )
 def reference(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
-    """Puts the project's versioned reference files into the warehouse."""
+    """Puts the versioned reference files, and the office's own protocols and factor sets, into the warehouse."""
     with workspace.warehouse() as warehouse:
-        estimates.load_reference(warehouse)
+        estimates.load_reference(warehouse, workspace.get())
         for table in REFERENCE:
             yield materialized(warehouse, table)

@@ -16,9 +16,14 @@ from pipeline.quality import BrokenTableError
 from pipeline.settings import SettingsError, Workspace
 from pipeline.warehouse import Warehouse, WarehouseError
 from schemas.profile import ProfileError
+from schemas.protocol import ProtocolError
+from schemas.reference_data import FactorError
 
 _INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-_SPOKEN = (SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, NotOursError, OSError)
+_SPOKEN = (
+    SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, ProtocolError, FactorError,
+    NotOursError, OSError,
+)  # fmt: skip
 
 
 class RunFailedError(RuntimeError):

@@ -162,7 +162,7 @@ def _shift(month: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
-    """One row a protocol and figure: how many there could be, are published, hold the truth, and how far they are off."""
+    """One row a protocol and figure: how many there could be, are published, hold the truth, and how far off they are."""
     n = len(city.day)
     number, site, month, day = (index.ravel() for index in np.indices(city.day.shape))
     fraction = EXCRETED[0]
@@ -183,8 +183,8 @@ def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
         "a site's week": (
             "site_periods",
             pl.DataFrame(
-                {"drug": np.repeat(numbers.to_numpy(), N_SITES), "site_id": np.tile([str(k) for k in range(N_SITES)], n),
-                 "truth": weeks.ravel()}
+                {"drug": np.repeat(numbers.to_numpy(), N_SITES),
+                 "site_id": np.tile([str(k) for k in range(N_SITES)], n), "truth": weeks.ravel()}
             ), ["drug", "site_id"],
         ),
         "an area's quarter": ("area_periods", pl.DataFrame({"drug": numbers, "truth": network}), ["drug"]),
@@ -269,7 +269,8 @@ def main() -> None:
         bias = "" if row["bias"] is None or np.isnan(row["bias"]) else f"{100 * row['bias']:+.1f} %"
         print(
             f"| {row['protocol']} | {row['figure']} | {100 * row['censored']:.0f} % |"
-            f" {'yes' if row['has_batch_error'] else 'no'} | {row['n']:,} | {100 * row['refused']:.1f} % | {coverage} | {bias} |"
+            f" {'yes' if row['has_batch_error'] else 'no'} | {row['n']:,} | {100 * row['refused']:.1f} % | {coverage} |"
+            f" {bias} |"
         )
 
 

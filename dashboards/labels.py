@@ -134,6 +134,16 @@ def flags(of: Iterable[str | None]) -> dict[str, str]:
     return {name: FLAGS.get(name, name) for name in names}
 
 
+def factor_mark(*, is_provisional: bool, factor_status: str | None) -> str | None:
+    """What a figure says of a factor that is not approved; None where there is nothing to say.
+
+    >>> [factor_mark(is_provisional=yes, factor_status=status)
+    ...  for yes, status in ((True, "experimental"), (True, None), (False, "approved"))]
+    ['experimental', 'provisional', None]
+    """
+    return (factor_status or "provisional") if is_provisional else None
+
+
 def percent(change: float) -> str:
     """A change with its sign, and as many digits as say something.
 

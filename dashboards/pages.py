@@ -176,7 +176,7 @@ def _context(
         "headline": headline,
         "is_population_weighted": any(row["area_weights"] == "population" for row in headline),
         "has_intervals": any(row["ci_low_percent"] is not None for row in headline),
-        "has_provisional": any(row["is_provisional"] for row in headline),
+        "factor_marks": sorted({row["factor_mark"] for row in headline} - {None}),
         "undrawn": _undrawn(data, headline),
         "trends": _trends(data, names, order, baseline, current, is_simulated=simulated["any_simulated"]),
         "places": places,
@@ -214,6 +214,7 @@ def _headline(data: Mapping[str, pl.DataFrame]) -> list[_Row]:
         {
             **row,
             "name": labels.capital(row["drug_name"]),
+            "factor_mark": _factor_mark(row),
             "because": _because(row),
             "doubts": list(labels.flags([row["flags"]]).values()),
             "others": [other for other in others if other["drug"] == row["drug"]],
@@ -222,16 +223,20 @@ def _headline(data: Mapping[str, pl.DataFrame]) -> list[_Row]:
     ]
 
 
+def _factor_mark(row: _Row) -> str | None:
+    return labels.factor_mark(is_provisional=row["is_provisional"], factor_status=row["factor_status"])
+
+
 def _because(change: _Row) -> str:
     return labels.because(change["reason"], change["n_sites"] + change["n_sites_left_out"])
 
 
 def _lead(headline: list[_Row], baseline: str | None, current: str | None) -> str:
     """The overview in a sentence or two."""
-    changes = [(row["change_percent"], row["name"]) for row in headline if row["change_percent"] is not None]
-    said = [(labels.change_in_words(change), name) for change, name in changes]
-    down = sum(words.startswith("down") for words, _ in said)
-    up = sum(words.startswith("up") for words, _ in said)
+    changes = [row for row in headline if row["change_percent"] is not None]
+    said = [labels.change_in_words(row["change_percent"]) for row in changes]
+    down = sum(words.startswith("down") for words in said)
+    up = sum(words.startswith("up") for words in said)
     groups = (
         (down, "down"),
         (up, "up"),
@@ -240,7 +245,14 @@ def _lead(headline: list[_Row], baseline: str | None, current: str | None) -> st
     )
     counts = ", ".join(f"{number} {word}" for number, word in groups if number)
     drugs = labels.things(len(headline), "drug", "drugs")
-    first = f" Largest fall: {said[0][1]}, {said[0][0]}." if down else ""
+    # An experimental factor is not for headlines.
+    fallen = [(row, words) for row, words in zip(changes, said, strict=True) if words.startswith("down")]
+    named = [(row, words) for row, words in fallen if row["factor_mark"] != "experimental"]
+    first = ""
+    if named:
+        row, words = named[0]
+        resting = f" ({row['factor_mark']} factor)" if row["factor_mark"] else ""
+        first = f" Largest fall: {row['name']}, {words}{resting}."
     return f"{drugs} from {baseline} to {current}: {counts}.{first}"
 
 
@@ -296,7 +308,7 @@ def _not_estimable(places: pl.DataFrame) -> list[str | None]:
 
 def _places(places: pl.DataFrame, headline: list[_Row]) -> tuple[list[_Row], list[_Row], list[_Row]]:
     """The rows of the network and areas, the rows of sites, and the drugs that are their columns."""
-    drugs = [{"drug": row["drug"], "name": row["name"], "is_provisional": row["is_provisional"]} for row in headline]
+    drugs = [{"drug": row["drug"], "name": row["name"], "factor_mark": row["factor_mark"]} for row in headline]
     rows: dict[tuple[str, str], _Row] = {}
     for place in places.iter_rows(named=True):
         key = (place["level"], place["unit_id"])
@@ -331,10 +343,15 @@ def _trends(
         name = labels.capital(names.get(drug, drug))
         kind = {"quarter": "quarterly", "year": "yearly"}[periods["period_kind"][0]]
         basis = periods["basis"][0]
+        statuses = periods["factor_status"].drop_nulls().to_list()
+        mark = labels.factor_mark(
+            is_provisional=bool(periods["is_provisional"].any()), factor_status=statuses[0] if statuses else None
+        )
+        resting = f", {mark} factor" if mark else ""
         figure_data = TrendData(
             drug=drug,
             title=f"{name}: {labels.change_in_words(change['change_percent'])}" if change else name,
-            subtitle=f"{basis}, {kind} means",
+            subtitle=f"{basis}, {kind} means{resting}",
             periods=periods,
             baseline_period=baseline,
             current_period=current,
@@ -346,10 +363,10 @@ def _trends(
             {
                 "slug": slugs[drug],
                 "name": name,
-                "is_provisional": periods["is_provisional"].any(),
+                "factor_mark": mark,
                 "finding": _finding(name, change, baseline, current),
                 "key": _key(figure_data),
-                "caption": f"{kind.capitalize()} means [{labels.UNIT}], {basis}, over all available sites.",
+                "caption": f"{kind.capitalize()} means [{labels.UNIT}], {basis}{resting}, over all available sites.",
                 "island": json_island(trend(figure_data, labels.TrendLabels())),
                 **_trend_table(periods),
             }

@@ -3,15 +3,20 @@
 No formulas: they stand in `sql/macros.sql`, and each table's statement in `sql/<table>.sql`.
 """
 
+from collections.abc import Collection
+
 import polars as pl
 
 from pipeline import periods as means
-from pipeline.settings import Settings
+from pipeline.settings import Settings, Workspace, all_protocols
 from pipeline.warehouse import Warehouse, sql
-from schemas.protocol import Protocol, load_protocols
+from schemas.protocol import SHIPPED, Protocol, ProtocolError, protocol_files
 from schemas.reference_data import (
+    factor_sets,
     load_doses,
     load_factors,
+    load_half_lives,
+    load_molar_masses,
     load_population_markers,
     load_residues,
     load_uncertainties,
@@ -39,17 +44,36 @@ class PeriodError(ValueError):
     """A period without data; the message lists those that have some."""
 
 
-def load_reference(warehouse: Warehouse) -> None:
-    """Puts the project's residues, factors, doses, markers and protocols into the warehouse."""
-    protocols = load_protocols()
+def load_reference(warehouse: Warehouse, workspace: Workspace | None = None) -> None:
+    """Puts residues, protocols, the factor sets these name, and what else is known into the warehouse.
+
+    From the project's own files, and of a workspace from its folders `protocols` and `factors` as well.
+    Raises `ProtocolError` and `FactorError` where a file cannot be used.
+    """
+    protocols = all_protocols(workspace)
+    own = workspace.factors if workspace else None
+    _require_factor_sets(workspace, factor_sets(own))
     sets = sorted({protocol.factor_set for protocol in protocols})
     with warehouse.transaction():
         warehouse.replace("residues", load_residues())
-        warehouse.replace("factors", pl.concat([load_factors(name) for name in sets]))
-        warehouse.replace("doses", pl.concat([load_doses(name) for name in sets]))
+        warehouse.replace("factors", pl.concat([load_factors(name, own) for name in sets]))
+        warehouse.replace("doses", pl.concat([load_doses(name, own) for name in sets]))
+        warehouse.replace("half_lives", load_half_lives())
+        warehouse.replace("molar_masses", load_molar_masses())
         warehouse.replace("uncertainties", load_uncertainties())
         warehouse.replace("population_markers", load_population_markers())
         warehouse.replace("protocols", protocol_rows(protocols))
+
+
+def _require_factor_sets(workspace: Workspace | None, sets: Collection[str]) -> None:
+    folders = [SHIPPED, *([workspace.protocols] if workspace else [])]
+    for file, protocol in protocol_files(folders).values():
+        if protocol.factor_set not in sets:
+            yours = f", or lay yours into {workspace.factors}" if workspace else ""
+            raise ProtocolError(
+                f"{file}: field 'factor_set': there is no factor set {protocol.factor_set!r}: write one of"
+                f" {', '.join(sets)}{yours}."
+            )
 
 
 def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:

@@ -121,6 +121,7 @@ class PeriodExplained(NamedTuple):
     """
 
     figure: dict[str, Any]
+    factor: dict[str, Any]
     rule: str
     days: pl.DataFrame
     result: float | None
@@ -193,11 +194,7 @@ def explain_day(
     if found.is_empty():
         _refuse(warehouse, asked)
     figure = found.row(0, named=True)
-    factor = warehouse.query(
-        "select f.* from factors f join protocols p using (factor_set)"
-        " where p.protocol = $protocol and f.drug = $drug and f.residue = $residue",
-        {"protocol": protocol, "drug": drug, "residue": figure["residue"]},
-    ).row(0, named=True)
+    factor = _factor(warehouse, figure)
     steps: list[Step] = []
     of_day = {"site": site_id, "day": sampled_on, "residue": figure["residue"]}
     if figure["origin"] == "measured":
@@ -222,6 +219,15 @@ def explain_day(
         asked,
     ).to_dicts()
     return DayExplained(figure, steps, factor, sources, superseded, flags, populations)
+
+
+def _factor(warehouse: Warehouse, figure: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of the factors that a figure rests on; of a residue load the one that it would."""
+    return warehouse.query(
+        "select f.* from factors f join protocols p using (factor_set)"
+        " where p.protocol = $protocol and f.drug = $drug and f.residue = $residue",
+        {name: figure[name] for name in ("protocol", "drug", "residue")},
+    ).row(0, named=True)
 
 
 def explain_period(
@@ -266,7 +272,9 @@ def explain_period(
     ]
     held = [(now, then) for now, then in again if now is not None]
     days = days.drop("delivery_id", "profile")
-    return PeriodExplained(figure, rule, days, result, len(held), sum(now == then for now, then in held))
+    return PeriodExplained(
+        figure, _factor(warehouse, figure), rule, days, result, len(held), sum(now == then for now, then in held)
+    )
 
 
 def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, sampled_on: date) -> list[Source]:

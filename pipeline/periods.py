@@ -39,8 +39,8 @@ def spreads(days: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     days : polars.DataFrame
-        Days of one year: `protocol`, `drug`, `site_id`, `sampled_on`, `sampling_year`, `weekday`, `is_censored`, `value`
-        (the amount above 0, or the limit it lies below), `is_simulated`.
+        Days of one year: `protocol`, `drug`, `site_id`, `sampled_on`, `sampling_year`, `weekday`, `is_censored`,
+        `value` (the amount above 0, or the limit it lies below), `is_simulated`.
 
     Returns
     -------
@@ -113,9 +113,9 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
     Returns
     -------
     polars.DataFrame
-        One row a protocol, drug, site and period: `mean`, `days_log_variance`, `days_df`, `n_detects`, `detected_share` (of
-        the site's days of the year), `expected_detects` (by that share), `by_weekday` (seven means, Monday to Sunday),
-        `midweek`, `weekend`.
+        One row a protocol, drug, site and period: `mean`, `days_log_variance`, `days_df`, `n_detects`,
+        `detected_share` (of the site's days of the year), `expected_detects` (by that share), `by_weekday` (seven
+        means, Monday to Sunday), `midweek`, `weekend`.
     """
     known = (
         days.with_columns(period.alias("period"))
@@ -132,10 +132,7 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
         (pl.col("n_detects").first() / pl.col("n_days").first()).alias("detected_share"),
         (pl.len() * pl.col("n_detects").first() / pl.col("n_days").first()).alias("expected_detects"),
     )
-    if each.is_empty():
-        rhythm = np.zeros((0, 7))
-    else:
-        rhythm = np.stack(each["rhythm"].to_numpy())
+    rhythm = np.array(each["rhythm"].to_list(), dtype=np.float64).reshape(-1, 7)
     found = period_levels(
         known["value"].to_numpy(), known["is_censored"].to_numpy(), known["number"].to_numpy(),
         known["weekday"].to_numpy().astype(np.int64), each.height,
@@ -172,10 +169,12 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     days = days_of(warehouse, year)
     spread = warehouse.read("day_spreads", year)
     inferred = pl.concat(levels(days, spread, period) for period in _PERIODS.values())
+    rules = warehouse.read("protocols").select(
+        "protocol", "interval", "below_limit", "max_censored_share", "min_detects"
+    )
     rows = counted.join(
         inferred, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
-    ).join(warehouse.read("protocols").select("protocol", "interval", "below_limit", "max_censored_share", "min_detects"),
-           on="protocol", maintain_order="left")  # fmt: skip
+    ).join(rules, on="protocol", maintain_order="left")  # fmt: skip
     is_inferred = pl.col("below_limit") == "likelihood"
     rows = rows.with_columns(
         reason=pl.when(is_inferred & ~pl.col("reason").is_in(_HARD).fill_null(value=False))

@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from schemas.protocol import load_protocols
+from schemas.protocol import SHIPPED, Protocol, ProtocolError, load_protocols
 from schemas.time_zones import time_zones
 
 SETTINGS_FILE = "permille.toml"
-_PLACES = ("inbox", "warehouse", "published", "site", "profiles", "archive")
+_PLACES = ("inbox", "warehouse", "published", "site", "profiles", "protocols", "factors", "archive")
 _PREFIX = "PERMILLE_"
 _OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
 """Variables that are no settings: where the workspace is, and two of the tests."""
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     title: str = "Drug use by wastewater monitoring"
     """Title of the published pages."""
     protocol: str = "permille"
-    """The protocol of the headline."""
+    """The protocol of the headline: a shipped one, or one of the folder `protocols`."""
     flow_fill: Literal["none", "weekday-median"] = "none"
     """What stands in for a missing flow: nothing, or the median of the same weekday in the month, flagged."""
     time_zone: str = ""
@@ -54,19 +54,13 @@ class Settings(BaseSettings):
     published: Path = Path("published.duckdb")
     site: Path = Path("site")
     profiles: Path = Path("profiles")
+    protocols: Path = Path("protocols")
+    factors: Path = Path("factors")
     archive: Path = Path("archive")
     euda_data_url: str = ""
     """Address of the agency's data file, for `permille fetch euda`. No default: it changes with each yearly release."""
     euda_sites_url: str = ""
     """Address of the agency's site table, likewise."""
-
-    @field_validator("protocol")
-    @classmethod
-    def _is_known(cls, protocol: str) -> str:
-        known = [known.protocol for known in load_protocols()]
-        if protocol not in known:
-            raise ValueError(f"there is no protocol {protocol!r}; there are {', '.join(known)}")
-        return protocol
 
     @field_validator("time_zone")
     @classmethod
@@ -131,6 +125,16 @@ class Workspace(NamedTuple):
         return self._of(self.settings.profiles)
 
     @property
+    def protocols(self) -> Path:
+        """The office's own protocols."""
+        return self._of(self.settings.protocols)
+
+    @property
+    def factors(self) -> Path:
+        """The office's own factor sets."""
+        return self._of(self.settings.factors)
+
+    @property
     def archive(self) -> Path:
         """A copy of each delivered file, in a folder named by its content."""
         return self._of(self.settings.archive)
@@ -178,7 +182,33 @@ def open_workspace(folder: Path) -> Workspace:
             f" Mend it there, or in the variable PERMILLE_{name.upper()}."
         ) from error
     _require_apart(file, settings)
-    return Workspace(folder, settings)
+    here = Workspace(folder, settings)
+    _require_protocol(file, here)
+    return here
+
+
+def all_protocols(workspace: Workspace | None = None) -> list[Protocol]:
+    """The shipped protocols and the office's own, which win where the names are the same, sorted by name.
+
+    Raises `ProtocolError` where one cannot be used.
+    """
+    return load_protocols([SHIPPED, *([workspace.protocols] if workspace else [])])
+
+
+def _require_protocol(file: Path, here: Workspace) -> None:
+    # Own files are read only where it is not a shipped one: one that is broken stops no command without use for it.
+    wanted = here.settings.protocol
+    if wanted in [protocol.protocol for protocol in all_protocols()]:
+        return
+    try:
+        known = [protocol.protocol for protocol in all_protocols(here)]
+    except ProtocolError as error:
+        raise SettingsError(str(error)) from error
+    if wanted not in known:
+        raise SettingsError(
+            f"{file}: setting 'protocol': there is no protocol {wanted!r}; there are {', '.join(known)}. Mend it there,"
+            f" or in the variable PERMILLE_PROTOCOL; one of your own is a file in {here.protocols}."
+        )
 
 
 def _require_apart(file: Path, settings: Settings) -> None:
@@ -210,5 +240,6 @@ def make_workspace(folder: Path, settings: dict[str, str] | None = None) -> Work
         file.write_text(text, encoding="utf-8")
     workspace = open_workspace(folder)
     workspace.inbox.mkdir(parents=True, exist_ok=True)
-    workspace.profiles.mkdir(parents=True, exist_ok=True)
+    for folder in (workspace.profiles, workspace.protocols, workspace.factors):
+        folder.mkdir(parents=True, exist_ok=True)
     return workspace

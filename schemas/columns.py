@@ -137,7 +137,7 @@ COLUMNS: dict[str, Column] = {
     "population_method": Column(None, "how the inhabitants were counted"),
     "flow_rsd": Column(
         "dimensionless",
-        "relative standard deviation the flow leaves; 0 where the inhabitants are counted by a marker of the same sample",
+        "relative standard deviation the flow leaves; 0 where a marker of the same sample counts the inhabitants",
     ),
     "population_rsd": Column("dimensionless", "relative standard deviation of the population figure"),
     "population_basis": Column(
@@ -154,10 +154,17 @@ COLUMNS: dict[str, Column] = {
     "load_mg_per_person_per_day": Column("mg/day", "mass of the marker one inhabitant gives in a day"),
     "load_mg_per_cigarette": Column("mg", "mass of the marker excreted for one cigarette smoked"),
     "marker_status": Column(None, "approved, provisional or experimental"),
+    "substance": Column(None, "a drug or a residue"),
+    "molar_mass_g_per_mol": Column("g/mol", "molar mass of the substance, free base or acid"),
+    "temperature_celsius": Column("degree_Celsius", "temperature of the wastewater"),
+    "half_life_h": Column("hour", "time after which half of the residue is left in wastewater"),
     "excreted_fraction": Column("dimensionless", "fraction of a dose excreted as the residue"),
     "excreted_fraction_low": Column("dimensionless", "lowest excreted fraction in use"),
     "excreted_fraction_high": Column("dimensionless", "highest excreted fraction in use"),
     "excretion_basis": Column(None, "molar or mass: what the excreted fraction is a fraction of"),
+    "residue_mg_per_cigarette": Column(
+        "mg", "mass of the residue that one cigarette leaves, where that is known instead of a fraction"
+    ),
     "molar_mass_parent_g_per_mol": Column("g/mol", "molar mass of the drug, free base"),
     "molar_mass_residue_g_per_mol": Column("g/mol", "molar mass of the residue, free base"),
     "stability_class": Column(None, "behaviour in the sewer: stable, unstable, formed or unknown"),

@@ -1,12 +1,17 @@
 """What a protocol file says: every choice between a result and a published figure. No choice is made here."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SHIPPED = Path(__file__).parent / "protocols"
+
+
+class ProtocolError(ValueError):
+    """A protocol file that cannot be used; the message names the file, the field and what to do."""
 
 
 class Protocol(BaseModel):
@@ -19,7 +24,7 @@ class Protocol(BaseModel):
     basis: Literal["consumption", "residue load"]
     factor_set: str
     below_limit: Literal["zero", "half_limit", "likelihood"]
-    interval: Literal["none", "t_of_days", "pooled_spread"]
+    interval: Literal["none", "t_of_days", "pooled_spread"] = "none"
     max_censored_share: float = Field(ge=0, le=1)
     min_detects: int = Field(ge=0)
     weekday_rule: Literal["weekday_means", "plain"]
@@ -33,13 +38,74 @@ class Protocol(BaseModel):
     choices: str
 
 
-def load_protocols(folder: Path = SHIPPED) -> list[Protocol]:
-    """All protocols of a folder, sorted by name.
+def load_protocols(folders: Iterable[Path] = (SHIPPED,)) -> list[Protocol]:
+    """All protocols of the folders, sorted by name; a later folder's protocol replaces an earlier one of the same name.
 
-    Raises pydantic's `ValidationError` where a file does not hold what a protocol needs.
+    Raises `ProtocolError` where a file does not hold what a protocol needs, or two of a folder have one name.
 
     >>> [p.protocol for p in load_protocols()]
     ['euda', 'guizhou', 'half-loq', 'permille', 'statcan']
     """
-    files = sorted(folder.glob("*.toml"))
-    return [Protocol.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))) for file in files]
+    return [protocol for _, protocol in protocol_files(folders).values()]
+
+
+def protocol_files(folders: Iterable[Path] = (SHIPPED,)) -> dict[str, tuple[Path, Protocol]]:
+    """What `load_protocols` gives, by name, each with its file."""
+    found: dict[str, tuple[Path, Protocol]] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*.toml")):
+            protocol = _load(file)
+            there = found.get(protocol.protocol)
+            if there and there[0].parent == file.parent:
+                raise ProtocolError(
+                    f"{file}: field 'protocol': {there[0].name} is called {protocol.protocol!r} already: write another"
+                    " name."
+                )
+            found[protocol.protocol] = (file, protocol)
+    return dict(sorted(found.items()))
+
+
+def _load(file: Path) -> Protocol:
+    try:
+        protocol = Protocol.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProtocolError(f"{file}: this is no TOML file in UTF-8: {error}. Mend it there.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        what = _what_to_do(field, first)
+        raise ProtocolError(f"{file}: {f'field {field!r}' if field else 'the file'}: {what}.") from error
+    if protocol.protocol == "all":
+        raise ProtocolError(f"{file}: field 'protocol': 'all' means all protocols: write another name.")
+    return protocol
+
+
+def _what_to_do(field: str, error: Any) -> str:
+    """An error of pydantic as a sentence that says what to write."""
+    kind, given, limits = error["type"], error["input"], error.get("ctx", {})
+    if kind == "missing":
+        return f"it is missing: write {field} = {_example(field)}"
+    if kind == "extra_forbidden":
+        return f"there is no such field: remove it; there are {', '.join(Protocol.model_fields)}"
+    if kind == "literal_error":
+        return f"{given!r} is not allowed: write {limits['expected']}"
+    if kind == "string_type":
+        return f'{given!r} is no text: write it in quotes, {field} = "{given}"'
+    if kind == "string_pattern_mismatch":
+        return f"{given!r} is not allowed: write small letters, digits and hyphens"
+    if kind.startswith(("float_", "int_")):
+        return f"{given!r} is no {'whole ' if kind.startswith('int_') else ''}number: write one, without quotes"
+    if kind.startswith(("greater_than", "less_than")):
+        return f"{given} is not allowed: write a number that is {error['msg'].removeprefix('Input should be ')}"
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{said[:1].lower()}{said[1:]}"
+
+
+def _example(field: str) -> str:
+    """What may stand behind a field's name."""
+    asked = Protocol.model_fields[field].annotation if field in Protocol.model_fields else None
+    if get_origin(asked) is Literal:
+        return " or ".join(f'"{value}"' for value in get_args(asked))
+    return (
+        {str: '"..."', int: "a whole number", float: "a number"}.get(asked, "...") if isinstance(asked, type) else "..."
+    )

@@ -1,7 +1,7 @@
-"""What a row of the reference tables is: residues, factors, doses, markers of population, uncertainties, protocols.
+"""What a row of the reference tables is: factors, doses, markers of population, uncertainties and the like.
 
-The rows are files of the project. No values here: they stand in `vocabularies/`, `factors/`, `population/`,
-`uncertainty/` and `protocols/`.
+No values here: they stand in `vocabularies/`, `factors/`, `population/`, `uncertainty/` and `protocols/`, and in an
+office's own folders.
 """
 
 import pandera.polars as pa
@@ -12,8 +12,10 @@ from schemas.columns import column
 from schemas.intake import POPULATION_METHODS, _Table
 
 STATUS = ["approved", "provisional", "experimental"]
+EVIDENCE = ["V", "C", "D", "M"]
 BASIS = ["consumption", "residue load"]
 COMPONENTS = ["sampling", "analysis", "batch", "laboratory", "flow", "population", "factor"]
+_NAME = r"^[a-z0-9-]+$"
 
 
 class Residues(_Table):
@@ -29,20 +31,21 @@ class Residues(_Table):
 class Factors(_Table):
     """One way from a residue back to the drug consumed."""
 
-    factor_set: str = column("factor_set")
-    drug: str = column("drug")
+    factor_set: str = column("factor_set", str_matches=_NAME)
+    drug: str = column("drug", str_matches=_NAME)
     drug_name: str = column("drug_name")
     drug_name_zh: str = column("drug_name_zh")
     residue: str = column("residue")
     excreted_fraction: float = column("excreted_fraction", nullable=True, gt=0, le=1)
     excreted_fraction_low: float = column("excreted_fraction_low", nullable=True, gt=0, le=1)
     excreted_fraction_high: float = column("excreted_fraction_high", nullable=True, gt=0, le=1)
-    excretion_basis: str = column("excretion_basis", isin=["molar", "mass"])
-    molar_mass_parent_g_per_mol: float = column("molar_mass_parent_g_per_mol", gt=0)
-    molar_mass_residue_g_per_mol: float = column("molar_mass_residue_g_per_mol", gt=0)
+    excretion_basis: str = column("excretion_basis", nullable=True, isin=["molar", "mass"])
+    residue_mg_per_cigarette: float = column("residue_mg_per_cigarette", nullable=True, gt=0)
+    molar_mass_parent_g_per_mol: float = column("molar_mass_parent_g_per_mol", nullable=True, gt=0)
+    molar_mass_residue_g_per_mol: float = column("molar_mass_residue_g_per_mol", nullable=True, gt=0)
     stability_class: str = column("stability_class", isin=["stable", "unstable", "formed", "unknown"])
     is_default: bool = column("is_default")
-    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    evidence: str = column("evidence", isin=EVIDENCE)
     factor_status: str = column("factor_status", isin=STATUS)
     source: str = column("source")
     valid_from: pl.Date = column("valid_from")
@@ -52,6 +55,28 @@ class Factors(_Table):
     def unverified_is_not_approved(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
         """A factor nobody has checked against its source (M) is never approved."""
         return data.lazyframe.select((pl.col("evidence") != "M") | (pl.col("factor_status") != "approved"))
+
+    @pa.dataframe_check(error="fraction_without_basis")
+    def fraction_has_its_basis(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A fraction says of what it is one; a molar one is of no use without both molar masses."""
+        is_known = (pl.col("excretion_basis") == "mass") | (
+            (pl.col("excretion_basis") == "molar")
+            & pl.col("molar_mass_parent_g_per_mol").is_not_null()
+            & pl.col("molar_mass_residue_g_per_mol").is_not_null()
+        )
+        return data.lazyframe.select(pl.col("excreted_fraction").is_null() | is_known.fill_null(value=False))
+
+    @pa.dataframe_check(error="fraction_outside_its_range")
+    def fraction_lies_in_its_range(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """The fraction lies in the range in use, as far as one is stated."""
+        fraction = pl.col("excreted_fraction")
+        low, high = pl.col("excreted_fraction_low"), pl.col("excreted_fraction_high")
+        return data.lazyframe.select((fraction >= low).fill_null(value=True) & (fraction <= high).fill_null(value=True))
+
+    @pa.dataframe_check(error="several_defaults")
+    def has_one_default_at_most(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A drug is computed from one residue, or from none."""
+        return data.lazyframe.select(pl.col("is_default").sum().over("factor_set", "drug") <= 1)
 
     class Config:
         strict = True
@@ -64,9 +89,14 @@ class Doses(_Table):
     factor_set: str = column("factor_set")
     drug: str = column("drug")
     dose_mg: float = column("dose_mg", gt=0)
-    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    evidence: str = column("evidence", isin=EVIDENCE)
     dose_status: str = column("dose_status", isin=STATUS)
     source: str = column("source")
+
+    @pa.dataframe_check(error="unverified_dose_approved")
+    def unverified_is_not_approved(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A dose nobody has checked against its source (M) is never approved."""
+        return data.lazyframe.select((pl.col("evidence") != "M") | (pl.col("dose_status") != "approved"))
 
     class Config:
         strict = True
@@ -80,7 +110,7 @@ class Uncertainties(_Table):
     applies_to: str = column("applies_to", nullable=True)
     rsd: float = column("rsd", ge=0, le=1)
     shared_over: str = column("shared_over")
-    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    evidence: str = column("evidence", isin=EVIDENCE)
     source: str = column("source")
 
     class Config:
@@ -97,7 +127,7 @@ class PopulationMarkers(_Table):
     load_mg_per_person_per_day: float = column("load_mg_per_person_per_day", nullable=True, gt=0)
     load_mg_per_cigarette: float = column("load_mg_per_cigarette", nullable=True, gt=0)
     population_rsd: float = column("population_rsd", nullable=True, gt=0)
-    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    evidence: str = column("evidence", isin=EVIDENCE)
     marker_status: str = column("marker_status", isin=STATUS)
     source: str = column("source")
 
@@ -115,6 +145,29 @@ class PopulationMarkers(_Table):
     class Config:
         strict = True
         unique = ["population_method"]  # noqa: RUF012
+
+
+class HalfLives(_Table):
+    """How long half of a residue lasts in wastewater at one temperature."""
+
+    residue: str = column("residue")
+    temperature_celsius: float = column("temperature_celsius", in_range={"min_value": 0, "max_value": 50})
+    half_life_h: float = column("half_life_h", gt=0)
+    evidence: str = column("evidence", isin=EVIDENCE)
+    source: str = column("source")
+
+    class Config:
+        strict = True
+        unique = ["residue", "temperature_celsius"]  # noqa: RUF012
+
+
+class MolarMasses(_Table):
+    """The molar mass of one substance, as free base or acid, by which the masses in factors are held."""
+
+    substance: str = column("substance", unique=True, str_matches=_NAME)
+    molar_mass_g_per_mol: float = column("molar_mass_g_per_mol", gt=0)
+    evidence: str = column("evidence", isin=EVIDENCE)
+    source: str = column("source")
 
 
 class Protocols(_Table):

@@ -1,36 +1,184 @@
-"""The project's reference files as frames: residues, factors, doses, markers. Read with the models' types and
-validated.
+"""The reference files as frames: residues, factors, doses, markers and the like. Held against their models.
 
-No values here: they stand in `vocabularies/`, `factors/` and `population/`, each with a README. No correction factors
-either: the formula stands once, beside the other macros. Protocols are read by `protocol.py`, profiles by `profile.py`.
+No values here: they stand in `vocabularies/`, `factors/`, `population/` and `uncertainty/`, each with a README, and an
+office's own factor sets in its workspace. No correction factors either: the formula stands once, beside the other
+macros. Protocols are read by `protocol.py`, profiles by `profile.py`.
 """
 
+import csv
+import re
+from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pandera.polars as pa
 import polars as pl
+from pandera.errors import SchemaErrors
 
-from schemas.reference import Doses, Factors, PopulationMarkers, Residues, Uncertainties
+from schemas.reference import (
+    Doses,
+    Factors,
+    HalfLives,
+    MolarMasses,
+    PopulationMarkers,
+    Residues,
+    Uncertainties,
+)
 
 _HERE = Path(__file__).parent
+_SHIPPED = _HERE / "factors"
 MARKER_SET = "2026"
 """The set of markers in use: populations are of a site and day, not of a protocol, so there is one."""
+_NO_SETS = ("doses-", "half-lives-", "molar-masses-")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MOLECULE = {"cannabis": "thc", "alcohol": "ethanol"}
+"""Drugs that are called otherwise than their molecule."""
+_SALT = 0.005
+"""A molar mass further from the known one than this share is another substance's, mostly a salt's."""
+
+# What a rule of the models asks for: the column to mend, and how. pandera's names of checks by how they begin.
+_COLUMN_RULES = {
+    "not_nullable": "it is empty: fill it in",
+    "field_uniqueness": "{value!r} stands twice: remove one of the rows",
+    "isin": "{value!r} is not allowed: write one of {rule}",
+    "str_matches": "{value!r} is not allowed: write small letters, digits and hyphens",
+    "greater_than_or_equal_to": "{value} is not allowed: it must be at least {rule}",
+    "greater_than": "{value} is not allowed: it must be above {rule}",
+    "less_than_or_equal_to": "{value} is not allowed: it must be at most {rule}",
+    "in_range": "{value} is not allowed: it must lie between {rule}",
+}
+_UNVERIFIED = (
+    "a value with evidence M (nobody has read the source) is never approved: write provisional, or V once you read it"
+)
+_ROW_RULES = {
+    "multiple_fields_uniqueness": ("drug", "the row stands twice, with the same key: remove one of them"),
+    "unverified_factor_approved": ("factor_status", _UNVERIFIED),
+    "unverified_dose_approved": ("dose_status", _UNVERIFIED),
+    "fraction_without_basis": ("excretion_basis", "a fraction needs it: write molar, with both molar masses, or mass"),
+    "fraction_outside_its_range": (
+        "excreted_fraction",
+        "it lies outside its range: correct it, or excreted_fraction_low and excreted_fraction_high",
+    ),
+    "several_defaults": ("is_default", "the drug has several default residues: write true in one of its rows only"),
+}
+
+
+class FactorError(ValueError):
+    """A reference file that cannot be used, or is not there; the message names file, row, column and what to do."""
+
+
+def _refuse(file: Path, row: int, column: str, what: str) -> NoReturn:
+    raise FactorError(f"{file}, row {row}, column {column!r}: {what}.")
+
+
+def _cells(file: Path, names: list[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file under its headers, each with its number, counted from 1 as a spreadsheet shows it."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(lines), start=1)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FactorError(f"{file}: this is no CSV file in UTF-8 ({error}): save it as one.") from error
+    header = rows[0][1] if rows else []
+    if missing := [name for name in names if name not in header]:
+        raise FactorError(
+            f"{file}, row 1: column {missing[0]!r} is missing: the first row names the columns, separated by commas:"
+            f" {','.join(names)}."
+        )
+    if unknown := [name for name in header if name not in names or header.count(name) > 1]:
+        raise FactorError(
+            f"{file}, row 1: column {unknown[0]!r} does not belong here: remove it; there are {','.join(names)}."
+        )
+    filled = [(number, row) for number, row in rows[1:] if any(row)]
+    for number, row in filled:
+        if len(row) != len(header):
+            raise FactorError(
+                f"{file}, row {number}: it has {len(row)} cells and the first row {len(header)}: write a number with a"
+                " point, and a text that holds a comma in quotes."
+            )
+    return [(number, dict(zip(header, row, strict=True))) for number, row in filled]
+
+
+def _value(text: str, kind: Any) -> Any:
+    """A cell's text as a value of a column's type. Raises `ValueError`, which says what to write."""
+    if not text:
+        return None
+    if kind == pl.Float64:
+        if not _NUMBER.fullmatch(text):
+            raise ValueError(f"{text!r} is no number: write it like 0.43")
+        return float(text)
+    if kind == pl.Boolean:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"{text!r} is not allowed: write true or false")
+        return text.lower() == "true"
+    if kind == pl.Date:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no day: write it like 2026-01-31") from None
+    return text
 
 
 def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     types = {name: column.dtype.type for name, column in model.to_schema().columns.items()}
-    frame = pl.read_csv(file, schema_overrides=types)
-    model.validate(frame, lazy=True)  # an eager frame: of a lazy one the values would go unchecked
-    return frame
+    cells = _cells(file, list(types))
+    values: dict[str, list[Any]] = {name: [] for name in types}
+    for number, row in cells:
+        for name, kind in types.items():
+            try:
+                values[name].append(_value(row[name], kind))
+            except ValueError as error:
+                _refuse(file, number, name, str(error))
+    frame = pl.DataFrame(values, schema=types)
+    try:
+        model.validate(frame, lazy=True)  # an eager frame: of a lazy one the values would go unchecked
+    except SchemaErrors as error:
+        first = error.failure_cases.sort("index", maintain_order=True).row(0, named=True)
+        check, number = str(first["check"]), cells[first["index"] or 0][0]
+        if check in _ROW_RULES:
+            _refuse(file, number, *_ROW_RULES[check])
+        rule = re.sub(r"^\w+\(\[?|\]?\)$|'", "", check)
+        words = next(
+            (words for name, words in _COLUMN_RULES.items() if check.startswith(name)), "{value!r} breaks {rule}"
+        )
+        _refuse(file, number, str(first["column"]), words.format(value=first["failure_case"], rule=rule))
+    return frame.with_columns(pl.Series("_row", [number for number, _ in cells], dtype=pl.Int64))
 
 
-def _of_set(factor_set: str, file_name: str, model: type[pa.DataFrameModel]) -> pl.DataFrame:
-    file = _HERE / "factors" / file_name
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.csv") if not path.stem.startswith("doses-")))
-        raise FileNotFoundError(f"factor set {factor_set!r} has no file {file_name}; there are {known}")
-    return _load(file, model)
+def factor_sets(own: Path | None = None) -> dict[str, Path]:
+    """The names of all factor sets, sorted, each with its file; `own` is an office's folder of its own.
+
+    Raises `FactorError` where an office calls a set of its own as one that is shipped: figures name the set they rest
+    on, so one name means one set.
+
+    Examples
+    --------
+    >>> ", ".join(factor_sets())
+    '2026, australia, highest-fractions, korea, lowest-fractions, older'
+    """
+    found: dict[str, Path] = {}
+    for folder in (_SHIPPED, *([own] if own else [])):
+        for file in sorted(folder.glob("*.csv")):
+            if file.stem.startswith(_NO_SETS):
+                continue
+            if file.stem in found:
+                raise FactorError(f"{file}: a factor set {file.stem!r} is shipped: give yours a name of its own.")
+            found[file.stem] = file
+    return dict(sorted(found.items()))
+
+
+def _file_of_set(factor_set: str, own: Path | None) -> Path:
+    sets = factor_sets(own)
+    if factor_set not in sets:
+        yours = f"; yours belong into {own}" if own else ""
+        raise FactorError(f"there is no factor set {factor_set!r}; there are {', '.join(sets)}{yours}.")
+    return sets[factor_set]
+
+
+def _require_set(frame: pl.DataFrame, file: Path, factor_set: str) -> None:
+    for row, named in frame.select("_row", "factor_set").iter_rows():
+        if named != factor_set:
+            _refuse(file, row, "factor_set", f"{named!r} is not the set of this file: write {factor_set}")
 
 
 def load_residues() -> pl.DataFrame:
@@ -43,25 +191,26 @@ def load_residues() -> pl.DataFrame:
 
     Raises
     ------
-    pandera.errors.SchemaErrors
+    FactorError
         Where the file breaks the model.
 
     Examples
     --------
-    >>> load_residues().filter(pl.col("kind") == "marker")["residue"].to_list()
-    ['cotinine', 'hydroxycotinine', 'nicotine', 'anabasine', 'caffeine', 'paraxanthine', 'nh4-n',
-     'chemical-oxygen-demand', 'bod']
+    >>> load_residues().filter(pl.col("kind") == "marker")["residue"].to_list()[:4]
+    ['cotinine', 'hydroxycotinine', 'nicotine', 'anabasine']
     """
-    return _load(_HERE / "vocabularies" / "residues.csv", Residues)
+    return _load(_HERE / "vocabularies" / "residues.csv", Residues).drop("_row")
 
 
-def load_factors(factor_set: str = "2026") -> pl.DataFrame:
+def load_factors(factor_set: str = "2026", own: Path | None = None) -> pl.DataFrame:
     """The factors of one set.
 
     Parameters
     ----------
     factor_set : str
         Name of the set, that is of its file.
+    own : pathlib.Path, optional
+        The folder of an office's own sets.
 
     Returns
     -------
@@ -70,26 +219,42 @@ def load_factors(factor_set: str = "2026") -> pl.DataFrame:
 
     Raises
     ------
-    FileNotFoundError
-        Where there is no such set; the message lists those there are.
-    pandera.errors.SchemaErrors
-        Where the file breaks the model.
+    FactorError
+        Where there is no such set (the message lists those there are), where its file breaks the model, names a
+        residue nobody knows, or has a molar mass that is not that of the substance.
 
     Examples
     --------
     >>> load_factors().filter(pl.col("drug") == "heroin").select("residue", "is_default").rows()
     [('6-mam', True), ('morphine', False)]
     """
-    return _of_set(factor_set, f"{factor_set}.csv", Factors)
+    file = _file_of_set(factor_set, own)
+    frame = _load(file, Factors)
+    _require_set(frame, file, factor_set)
+    residues, masses = _known_residues(), _known_masses()
+    for row in frame.iter_rows(named=True):
+        if row["residue"] not in residues:
+            _refuse(
+                file, row["_row"], "residue", f"{row['residue']!r} is no residue: write one of {', '.join(residues)}"
+            )
+        for what, substance in (("parent", _MOLECULE.get(row["drug"], row["drug"])), ("residue", row["residue"])):
+            name = f"molar_mass_{what}_g_per_mol"
+            mass, known = row[name], masses.get(substance)
+            if mass is not None and known is not None and abs(mass / known - 1) > _SALT:
+                remedy = "write that of the free base, not of a salt"
+                _refuse(file, row["_row"], name, f"{mass:g} is not that of {substance}, {known:g}: {remedy}")
+    return frame.drop("_row")
 
 
-def load_doses(factor_set: str = "2026") -> pl.DataFrame:
+def load_doses(factor_set: str = "2026", own: Path | None = None) -> pl.DataFrame:
     """The doses of one set.
 
     Parameters
     ----------
     factor_set : str
         Name of the set, that is of its file.
+    own : pathlib.Path, optional
+        The folder of an office's own sets.
 
     Returns
     -------
@@ -98,17 +263,71 @@ def load_doses(factor_set: str = "2026") -> pl.DataFrame:
 
     Raises
     ------
-    FileNotFoundError
-        Where there is no such set; the message lists those there are.
-    pandera.errors.SchemaErrors
-        Where the file breaks the model.
+    FactorError
+        Where there is no such set (the message lists those there are), or its file of doses is missing, breaks the
+        model, or has a drug that the factors have not.
 
     Examples
     --------
     >>> load_doses().filter(pl.col("drug") == "methamphetamine")["dose_mg"].to_list()
     [30.0]
     """
-    return _of_set(factor_set, f"doses-{factor_set}.csv", Doses)
+    factors = _file_of_set(factor_set, own)
+    file = factors.with_name(f"doses-{factors.name}")
+    if not file.is_file():
+        raise FactorError(
+            f"{file} is missing: a factor set is two files. Write it beside {factors.name}, with the columns"
+            f" {','.join(Doses.to_schema().columns)}; without doses the first row alone."
+        )
+    frame = _load(file, Doses)
+    _require_set(frame, file, factor_set)
+    drugs = set(load_factors(factor_set, own)["drug"])
+    for row, drug in frame.select("_row", "drug").iter_rows():
+        if drug not in drugs:
+            _refuse(file, row, "drug", f"{drug!r} is not in {factors.name}: add it there, or remove the row")
+    return frame.drop("_row")
+
+
+def load_half_lives() -> pl.DataFrame:
+    """How long residues last in wastewater.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `HalfLives`, one row a residue and a temperature.
+
+    Raises
+    ------
+    FactorError
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_half_lives().filter(pl.col("residue") == "cocaine").select("temperature_celsius", "half_life_h").rows()
+    [(20.0, 35.0), (10.0, 173.0)]
+    """
+    return _load(_SHIPPED / "half-lives-2026.csv", HalfLives).drop("_row")
+
+
+def load_molar_masses() -> pl.DataFrame:
+    """The molar masses of drugs and residues.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `MolarMasses`, one row a substance.
+
+    Raises
+    ------
+    FactorError
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_molar_masses().filter(pl.col("substance") == "heroin")["molar_mass_g_per_mol"].item()
+    369.41
+    """
+    return _load(_SHIPPED / "molar-masses-2026.csv", MolarMasses).drop("_row")
 
 
 def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:
@@ -126,7 +345,7 @@ def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:
 
     Raises
     ------
-    pandera.errors.SchemaErrors
+    FactorError
         Where the file breaks the model.
 
     Examples
@@ -134,7 +353,7 @@ def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:
     >>> load_population_markers().select("population_method", "load_mg_per_person_per_day").rows()[:2]
     [('NH4-N', 7000.0), ('COD', 120000.0)]
     """
-    return _load(_HERE / "population" / f"markers-{marker_set}.csv", PopulationMarkers)
+    return _load(_HERE / "population" / f"markers-{marker_set}.csv", PopulationMarkers).drop("_row")
 
 
 def load_uncertainties(name: str = "2026") -> pl.DataFrame:
@@ -147,7 +366,7 @@ def load_uncertainties(name: str = "2026") -> pl.DataFrame:
 
     Raises
     ------
-    pandera.errors.SchemaErrors
+    FactorError
         Where the file breaks the model.
 
     Examples
@@ -155,7 +374,17 @@ def load_uncertainties(name: str = "2026") -> pl.DataFrame:
     >>> load_uncertainties().filter(pl.col("component") == "flow").select("rsd", "shared_over").rows()
     [(0.1, 'one site')]
     """
-    return _load(_HERE / "uncertainty" / f"{name}.csv", Uncertainties)
+    return _load(_HERE / "uncertainty" / f"{name}.csv", Uncertainties).drop("_row")
+
+
+@cache
+def _known_residues() -> tuple[str, ...]:
+    return tuple(load_residues()["residue"])
+
+
+@cache
+def _known_masses() -> dict[str, float]:
+    return dict(load_molar_masses().select("substance", "molar_mass_g_per_mol").iter_rows())
 
 
 @cache

@@ -51,6 +51,8 @@ TABLES: dict[str, Table] = {
     "doses": Table("reference", reference.Doses),
     "uncertainties": Table("reference", reference.Uncertainties),
     "population_markers": Table("reference", reference.PopulationMarkers),
+    "half_lives": Table("reference", reference.HalfLives),
+    "molar_masses": Table("reference", reference.MolarMasses),
     "protocols": Table("reference", reference.Protocols),
     "population_estimates": Table("estimates", estimates.PopulationEstimates, is_by_year=True),
     "loads": Table("estimates", estimates.Loads, is_by_year=True),

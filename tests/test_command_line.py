@@ -41,6 +41,11 @@ def test_every_command_of_profiles_helps_with_an_example(command):
     assert f"Example: permille profile {command}" in " ".join(call("profile", command, "--help").split())
 
 
+@pytest.mark.parametrize("command", ["list", "diff"])
+def test_every_command_of_factors_helps_with_an_example(command):
+    assert f"Example: permille factors {command}" in " ".join(call("factors", command, "--help").split())
+
+
 def test_the_version_is_told():
     assert re.fullmatch(r"permille \d+\.\d+\.\d+\n", call("--version"))
 
@@ -55,7 +60,7 @@ def test_commands_are_those_the_readme_names():
     names = [command.callback.__name__ for command in permille.app.registered_commands]
     assert names == COMMANDS
     readme = (Path(permille.__file__).parent / "README.md").read_text(encoding="utf-8")
-    for command in {*COMMANDS, "fetch euda"} - {"demo"}:
+    for command in {*COMMANDS, "fetch euda", "factors list", "factors diff"} - {"demo"}:
         assert f"permille {command}" in readme, command
 
 
@@ -134,7 +139,7 @@ def test_change_gives_the_columns_of_its_table(simulated_workspace):
     said = call("change", "--workspace", here.folder, "--protocol", "euda", "--level", "area", "--format", "csv",
                 "--baseline", "2023", "--current", "2024")  # fmt: skip
     rows = pl.read_csv(said.encode())
-    assert rows.columns == list(TABLES["changes"].columns)
+    assert rows.columns == [*TABLES["changes"].columns, "factor_status"]
     assert set(rows["protocol"]) == {"euda"}
     assert set(rows["level"]) == {"area"}
     as_json = json.loads(call("change", "--workspace", here.folder, "--format", "json"))
@@ -143,6 +148,78 @@ def test_change_gives_the_columns_of_its_table(simulated_workspace):
     table = call("change", "--workspace", here.folder)
     assert "SIMULATED DATA" in table
     assert "methamphetamine" in table
+
+
+def test_change_and_explain_tell_the_status_of_the_factor(simulated_workspace):
+    _, here = simulated_workspace
+    rows = json.loads(call("change", "--workspace", here.folder, "--protocol", "all", "--format", "json"))
+    status = {(row["protocol"], row["drug"]): row["factor_status"] for row in rows}
+    assert status["permille", "methamphetamine"] == "approved"
+    assert status["permille", "cocaine"] == "provisional"
+    assert status["permille", "etomidate"] == "experimental"
+    assert status["euda", "cocaine"] is None
+    told = {line.split()[0]: line for line in call("change", "--workspace", here.folder).splitlines() if line.strip()}
+    assert "provisional" in told["cocaine"]
+    assert "experimental" in told["etomidate"]
+    assert "provisional" not in told["etomidate"]
+    site = "sim-08"
+    said = call("explain", site, "etomidate", "--period", "2025", "--workspace", here.folder).splitlines()[0]
+    assert "resting on a factor that is experimental" in said
+    of_euda = call("explain", site, "etomidate", "--period", "2025", "--protocol", "euda", "-w", here.folder)
+    assert "resting on" not in of_euda.splitlines()[0]
+    as_data = json.loads(call("explain", site, "cocaine", "--period", "2025", "--json", "--workspace", here.folder))
+    assert as_data["factor"]["factor_status"] == "provisional"
+
+
+def test_factors_lists_a_set_without_a_workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERMILLE_WORKSPACE", raising=False)
+    said = call("factors", "list")
+    (cocaine,) = [line for line in said.splitlines() if line.startswith("cocaine ")]
+    words = "cocaine benzoylecgonine 0.29 (0.29 to 0.45) molar 3.62 formed 100 provisional M [3]"
+    assert cocaine.split() == words.split()
+    assert "[3] Castiglioni et al. 2013" in said
+    assert "Set 2026; there are 2026, australia, highest-fractions, korea, lowest-fractions, older." in said
+    rows = pl.read_csv(call("factors", "list", "--set", "older", "--format", "csv").encode())
+    assert dict(rows.filter(pl.col("is_default")).select("drug", pl.col("correction_factor").round(2)).iter_rows())[
+        "mdma"
+    ] == 1.54  # fmt: skip
+    as_json = json.loads(call("factors", "list", "--format", "json"))
+    assert {row["factor_status"] for row in as_json} == {"approved", "provisional", "experimental"}
+    assert "there is no factor set 'mine'; there are 2026, aus" in call("factors", "list", "--set", "mine", code=1)
+
+
+def test_factors_diff_tells_what_differs_without_a_workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERMILLE_WORKSPACE", raising=False)
+    said = call("factors", "diff", "2026", "older")
+    (codeine,) = [line for line in said.splitlines() if line.startswith("codeine  ")]
+    assert codeine.split()[2:] == ["0.3", "0.635", "3.33", "1.57", "0.472", "fraction,", "status,", "source"]
+    assert "No figures are published here" in said
+    rows = {row["drug"]: row for row in json.loads(call("factors", "diff", "korea", "2026", "--format", "json"))}
+    assert rows["mdma"]["differs"] == "only in 2026"
+    assert rows["codeine"]["ratio"] == pytest.approx(0.638 / 0.30)
+    assert rows["codeine"]["does_change_alter"] is None
+    assert call("factors", "diff", "2026", "older", "--format", "csv").splitlines()[0].startswith("drug,residue,excr")
+
+
+def test_factors_diff_tells_what_each_set_would_make_of_the_figures(simulated_workspace, monkeypatch):
+    _, here = simulated_workspace
+    as_json = json.loads(call("factors", "diff", "2026", "older", "--format", "json", "-w", here.folder))
+    rows = {(row["drug"], row["residue"]): row for row in as_json}
+    cocaine = rows["cocaine", "benzoylecgonine"]
+    assert cocaine["mean_a_mg_per_day_per_1000"] == pytest.approx(cocaine["mean_mg_per_day_per_1000"])
+    assert cocaine["mean_b_mg_per_day_per_1000"] == pytest.approx(cocaine["mean_mg_per_day_per_1000"] * 0.29 / 0.45)
+    assert cocaine["does_change_alter"] is False
+    said = call("factors", "diff", "2026", "older", "-w", here.folder)
+    assert "Network mean in 2025, mg/day/1000, protocol permille" in said
+    assert "The change from 2023 to 2025 is the same by each: one factor in both periods cancels." in said
+    assert "Not so of" not in said
+    said = call("factors", "diff", "2026", "korea", "-w", here.folder)
+    assert "Not so of amphetamine, mdma, cocaine" in said
+    monkeypatch.setenv("PERMILLE_PROTOCOL", "euda")
+    said = call("factors", "diff", "2026", "older", "-w", here.folder)
+    assert "Protocol euda gives residue loads: no factor changes them." in said
 
 
 def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspace):

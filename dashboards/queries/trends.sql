@@ -20,8 +20,12 @@ counted as (
 )
 
 select
-    p.drug, p.level, p.unit_id, p.unit_name, p.period_kind, p.period, p.state, p.reason, p.n_sites, p.n_days,
-    p.n_censored, p.mean_mg_per_day_per_1000, p.basis, p.is_provisional
-from periods p join counted c on c.drug = p.drug
-where p.period_kind = if(c.n_quarters > c.n_years and c.n_years_with_quarters >= c.n_years, 'quarter', 'year')
-order by p.drug, p.level desc, p.unit_name, p.unit_id, p.period
+    m.drug, m.level, m.unit_id, m.unit_name, m.period_kind, m.period, m.state, m.reason, m.n_sites, m.n_days,
+    m.n_censored, m.mean_mg_per_day_per_1000, m.basis, m.is_provisional,
+    if(m.basis = 'consumption', f.factor_status, null) as factor_status
+from periods m
+join counted c on c.drug = m.drug
+left join protocols p on p.protocol = m.protocol
+left join factors f on f.factor_set = p.factor_set and f.drug = m.drug and f.residue = m.residue
+where m.period_kind = if(c.n_quarters > c.n_years and c.n_years_with_quarters >= c.n_years, 'quarter', 'year')
+order by m.drug, m.level desc, m.unit_name, m.unit_id, m.period

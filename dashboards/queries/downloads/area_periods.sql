@@ -1,4 +1,6 @@
--- The table of means of areas and of the network, as it stands. Grain: level, unit_id, period, drug, protocol.
-select *
-from area_periods
-order by level, unit_id, drug, protocol, period_kind, period
+-- The table of means of areas and of the network, as it stands, with the status of the factor each rests on. Grain: level, unit_id, period, drug, protocol.
+select t.*, if(t.basis = 'consumption', f.factor_status, null) as factor_status
+from area_periods t
+left join protocols p on p.protocol = t.protocol
+left join factors f on f.factor_set = p.factor_set and f.drug = t.drug and f.residue = t.residue
+order by t.level, t.unit_id, t.drug, t.protocol, t.period_kind, t.period

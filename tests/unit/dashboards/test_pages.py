@@ -99,6 +99,36 @@ def test_provisional_is_marked_wherever_a_figure_rests_on_it(build):
         assert ("provisional factor" in trend[drug]) == is_provisional
 
 
+def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
+    tables = city()
+    is_meth = pl.col("drug") == "methamphetamine"
+    tables["factors"] = tables["factors"].with_columns(
+        factor_status=pl.when(is_meth).then(pl.lit("experimental")).otherwise("factor_status")
+    )
+    text, before = page(build(tables)), page(build(city(), "before"))
+    assert "experimental factor" in tile(text, "Methamphetamine")
+    assert "provisional factor" not in tile(text, "Methamphetamine")
+    assert "provisional factor" in tile(text, "Ketamine")
+    heading = dict(re.findall(r'<th scope="col" class="number"><bdi>(.*?)</bdi>(.*?)</th>', text))
+    assert ">E</a>" in heading["Methamphetamine"]
+    assert ">P</a>" in heading["Ketamine"]
+    assert 'E: rests on an <a href="#factors">experimental factor</a>.' in text
+    assert "consumption, quarterly means, experimental factor" in text
+    assert "Quarterly means [mg/day/1000], consumption, provisional factor, over all available sites." in text
+    assert "Largest fall: Methamphetamine, down 48 % (provisional factor)." in before
+    assert "Largest fall: Cocaine, down" in text
+
+
+def test_downloads_tell_the_status_of_the_factor(build):
+    folder = build(city())
+    for name in ("changes", "area_periods", "site_periods"):
+        rows = pl.read_csv(folder / "data" / f"{name}.csv").select("protocol", "drug", "factor_status").unique()
+        found = {(protocol, drug): status for protocol, drug, status in rows.iter_rows()}
+        assert found["permille", "methamphetamine"] == "provisional"
+        assert found["permille", "cocaine"] == "approved"
+        assert found["euda", "methamphetamine"] is None, "a residue load rests on no factor"
+
+
 def test_an_area_that_holds_every_site_is_not_shown_beside_the_network(build):
     """It is the network under another name: its line and its row would stand twice."""
     rows = re.findall(r'<tr[^>]*><th scope="row"><bdi>(.*?)</bdi>', page(build(city(n_areas=1))))
@@ -361,7 +391,7 @@ def test_csv_holds_every_row_in_full_precision(build, tmp_path):
             table = connection.table(name).pl()
             rows = rows_in(folder, name)
             assert len(rows) == table.height
-            assert list(rows[0]) == table.columns
+            assert list(rows[0]) == [*table.columns, "factor_status"]
             column = "change_percent" if name == "changes" else "mean_mg_per_day_per_1000"
             assert sorted(float(row[column]) for row in rows if row[column]) == sorted(table[column].drop_nulls())
 
