@@ -162,7 +162,7 @@ def _shift(month: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
-    """One row a protocol and figure: how many there could be, are published, hold the truth, and how far off they are."""
+    """One row a protocol and figure: how many there could be, are published and hold the truth, and how far off."""
     n = len(city.day)
     number, site, month, day = (index.ravel() for index in np.indices(city.day.shape))
     fraction = EXCRETED[0]

@@ -23,8 +23,8 @@ def test_a_folder_that_is_not_there_holds_no_protocols(tmp_path):
     ("written", "instead", "said"),
     [
         ('basis = "consumption"\n', "", 'it is missing: write basis = "consumption" or "residue load".'),
-        ('below_limit = "half_limit"', 'below_limit = "half"', "field 'below_limit': 'half' is not allowed: write 'z"),
-        ("max_censored_share = 0.5", "max_censored_share = 50", "'max_censored_share': 50 is not allowed: write"),
+        ('below_limit = "likelihood"', 'below_limit = "half"', "field 'below_limit': 'half' is not allowed: write 'z"),
+        ("max_censored_share = 0.8", "max_censored_share = 50", "'max_censored_share': 50 is not allowed: write"),
         ("min_detects = 3", 'min_detects = "few"', "field 'min_detects': 'few' is no whole number: write one"),
         ('factor_set = "2026"', "factor_set = 2026", "field 'factor_set': 2026 is no text: write it in quotes"),
         ('"ours"', '"Our own"', "field 'protocol': 'Our own' is not allowed: write small letters, digits and hyphens"),
