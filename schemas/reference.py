@@ -72,6 +72,20 @@ class Doses(_Table):
         unique = ["factor_set", "drug"]  # noqa: RUF012
 
 
+class HalfLives(_Table):
+    """How long half of one residue lasts in wastewater at one temperature."""
+
+    residue: str = column("residue", str_matches=r"^[a-z0-9-]+$")
+    temperature_celsius: float = column("temperature_celsius", in_range={"min_value": 0, "max_value": 45})
+    half_life_h: float = column("half_life_h", gt=0)
+    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    source: str = column("source")
+
+    class Config:
+        strict = True
+        unique = ["residue", "temperature_celsius"]  # noqa: RUF012
+
+
 class PopulationMarkers(_Table):
     """What one inhabitant gives a day of one marker, from which inhabitants are counted."""
 
@@ -116,4 +130,5 @@ class Protocols(_Table):
     stable_band_percent: float = column("stable_band_percent", nullable=True, gt=0)
     population_method: str = column("population_method", nullable=True, isin=POPULATION_METHODS)
     domestic_share_in_population: bool = column("domestic_share_in_population")
+    stability: str = column("stability", isin=["none", "site"])
     choices: str = column("choices")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from schemas.reference import Doses, Factors, PopulationMarkers, Residues
+from schemas.reference import Doses, Factors, HalfLives, PopulationMarkers, Residues
 
 _HERE = Path(__file__).parent
 MARKER_SET = "2026"
@@ -28,7 +28,8 @@ def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
 def _of_set(factor_set: str, file_name: str, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     file = _HERE / "factors" / file_name
     if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.csv") if not path.stem.startswith("doses-")))
+        others = ("doses-", "half-lives-")
+        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.csv") if not path.stem.startswith(others)))
         raise FileNotFoundError(f"factor set {factor_set!r} has no file {file_name}; there are {known}")
     return _load(file, model)
 
@@ -109,6 +110,27 @@ def load_doses(factor_set: str = "2026") -> pl.DataFrame:
     [30.0]
     """
     return _of_set(factor_set, f"doses-{factor_set}.csv", Doses)
+
+
+def load_half_lives() -> pl.DataFrame:
+    """The half-lives of residues in wastewater.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `HalfLives`, one row a residue and temperature.
+
+    Raises
+    ------
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_half_lives().filter(pl.col("residue") == "6-mam").select("temperature_celsius", "half_life_h").rows()
+    [(10.0, 139.0), (20.0, 87.0)]
+    """
+    return _load(_HERE / "factors" / "half-lives-2026.csv", HalfLives)
 
 
 def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:

@@ -49,6 +49,7 @@ TABLES: dict[str, Table] = {
     "residues": Table("reference", reference.Residues),
     "factors": Table("reference", reference.Factors),
     "doses": Table("reference", reference.Doses),
+    "half_lives": Table("reference", reference.HalfLives),
     "population_markers": Table("reference", reference.PopulationMarkers),
     "protocols": Table("reference", reference.Protocols),
     "population_estimates": Table("estimates", estimates.PopulationEstimates, is_by_year=True),

@@ -57,7 +57,9 @@ ways as (
                 f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
             ),
             1.0) as correction_factor,
-        if(p.basis = 'consumption', f.factor_status, null) as factor_status
+        if(p.basis = 'consumption', f.factor_status, null) as factor_status,
+        f.stability_class,
+        p.basis = 'consumption' and p.stability = 'site' as is_loss_asked
     from protocols p
     join factors f on f.factor_set = p.factor_set and f.is_default
     left join doses d on d.factor_set = p.factor_set and d.drug = f.drug
@@ -101,15 +103,24 @@ inhabited as (
 
 corrected as (
     select
-        *,
-        consumption_mg_per_day_per_1000(load_mg_per_day_per_1000, correction_factor, 0) as measured_amount,
-        consumption_mg_per_day_per_1000(load_limit_mg_per_day_per_1000, correction_factor, 0) as amount_limit,
+        i.*,
+        in_sewer_loss(h.sewer_residence_h, h.half_life_h) as in_sewer_loss,
+        consumption_mg_per_day_per_1000(load_mg_per_day_per_1000, correction_factor, coalesce(in_sewer_loss, 0))
+            as measured_amount,
+        consumption_mg_per_day_per_1000(load_limit_mg_per_day_per_1000, correction_factor, coalesce(in_sewer_loss, 0))
+            as amount_limit,
+        case
+            when h.is_outside then 'sewer_loss_corrected half_life_outside_range'
+            when h.half_life_h is not null then 'sewer_loss_corrected'
+            when stability_class = 'unstable' then 'unstable_residue'
+        end as flags_of_stability,
         case
             when is_above_range then null
             when not is_censored then measured_amount
             else amount_below_limit(amount_limit, below_limit)
         end as amount
-    from inhabited
+    from inhabited i
+    left join site_half_lives h on is_loss_asked and h.site_id = i.site_id and h.residue = i.residue
 )
 
 select
@@ -127,6 +138,7 @@ select
     load_limit_mg_per_day_per_1000,
     correction_factor,
     factor_status,
+    in_sewer_loss,
     is_provisional or coalesce(factor_status <> 'approved', false) as is_provisional,
     amount as amount_mg_per_day_per_1000,
     if(is_censored, amount_limit, null) as amount_limit_mg_per_day_per_1000,
@@ -142,6 +154,6 @@ select
     row_number,
     source_column,
     source_cell,
-    flags,
+    if(flags_of_stability is null, flags, joined_flags([flags, flags_of_stability])) as flags,
     is_simulated
 from corrected

@@ -23,6 +23,20 @@ create or replace temp macro correction_factor(
 create or replace temp macro consumption_mg_per_day_per_1000(load_mg_per_day_per_1000, factor, in_sewer_loss) as
     load_mg_per_day_per_1000 * factor / (1 - in_sewer_loss);
 
+-- The share of a residue lost on its way [1]: first order, as Senta et al. 2014 (Science of the Total Environment 487:659)
+-- measured it in wastewater without the films of a sewer's walls.
+create or replace temp macro in_sewer_loss(residence_h, half_life_h) as
+    1 - exp(-ln(2) * residence_h / half_life_h);
+
+-- The half-life at a temperature between two at which it is known [h]: the logarithm of the rate runs straight over the
+-- reciprocal of the absolute temperature (Arrhenius).
+create or replace temp macro half_life_between(half_life_cold_h, cold_celsius, half_life_warm_h, warm_celsius, celsius) as
+    half_life_cold_h * pow(
+        half_life_warm_h / half_life_cold_h,
+        (1 / (cold_celsius + 273.15) - 1 / (celsius + 273.15))
+        / (1 / (cold_celsius + 273.15) - 1 / (warm_celsius + 273.15))
+    );
+
 -- What counts for an amount below its limit [mg/day/1000], by the rule of a protocol.
 create or replace temp macro amount_below_limit(amount_limit, below_limit) as
     case below_limit when 'zero' then 0 when 'half_limit' then amount_limit / 2 end;
