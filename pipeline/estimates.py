@@ -8,7 +8,14 @@ import polars as pl
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import Protocol, load_protocols
-from schemas.reference_data import load_doses, load_factors, load_half_lives, load_population_markers, load_residues
+from schemas.reference_data import (
+    load_doses,
+    load_factors,
+    load_half_lives,
+    load_population_markers,
+    load_residue_ratios,
+    load_residues,
+)
 from schemas.tables import TABLES
 
 SOURCES: dict[str, tuple[str, ...]] = {
@@ -26,7 +33,7 @@ class PeriodError(ValueError):
 
 
 def load_reference(warehouse: Warehouse) -> None:
-    """Puts the project's residues, factors, doses, half-lives, markers and protocols into the warehouse."""
+    """Puts the project's residues, factors, doses, half-lives, ratios, markers and protocols into the warehouse."""
     protocols = load_protocols()
     sets = sorted({protocol.factor_set for protocol in protocols})
     with warehouse.transaction():
@@ -34,6 +41,7 @@ def load_reference(warehouse: Warehouse) -> None:
         warehouse.replace("factors", pl.concat([load_factors(name) for name in sets]))
         warehouse.replace("doses", pl.concat([load_doses(name) for name in sets]))
         warehouse.replace("half_lives", load_half_lives())
+        warehouse.replace("residue_ratios", load_residue_ratios())
         warehouse.replace("population_markers", load_population_markers())
         warehouse.replace("protocols", protocol_rows(protocols))
 

@@ -15,6 +15,7 @@ FLAGS: dict[str, str] = {
     "corrected": "an analyst corrected a value the figure rests on: see the table corrections",
     "derived_differs": "what the sender computed from the value does not follow from it",
     "half_life_outside_range": "no half-life is known at the temperature of the sewage: the nearest one stands in",
+    "residue_ratio": "the ratio to another residue is not one of use: some of the drug may have been poured away",
     "sewer_loss_corrected": "loss in the sewer is corrected by half-lives in wastewater; films on its walls add to it",
     "unstable_residue": "the residue is lost in the sewer, and nothing is corrected for it: the figure is too low",
     "flow_filled": "the day has no flow: the median of the same weekday in the month stands in for it",

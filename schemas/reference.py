@@ -86,6 +86,21 @@ class HalfLives(_Table):
         unique = ["residue", "temperature_celsius"]  # noqa: RUF012
 
 
+class ResidueRatios(_Table):
+    """The range in which the ratio of two residues lies after use; outside it something was poured away."""
+
+    residue: str = column("residue")
+    other_residue: str = column("other_residue")
+    ratio_low: float = column("ratio_low", nullable=True, gt=0)
+    ratio_high: float = column("ratio_high", nullable=True, gt=0)
+    evidence: str = column("evidence", isin=["V", "C", "D", "M"])
+    source: str = column("source")
+
+    class Config:
+        strict = True
+        unique = ["residue", "other_residue"]  # noqa: RUF012
+
+
 class PopulationMarkers(_Table):
     """What one inhabitant gives a day of one marker, from which inhabitants are counted."""
 
@@ -131,4 +146,6 @@ class Protocols(_Table):
     population_method: str = column("population_method", nullable=True, isin=POPULATION_METHODS)
     domestic_share_in_population: bool = column("domestic_share_in_population")
     stability: str = column("stability", isin=["none", "site"])
+    net_of_other_sources: bool = column("net_of_other_sources")
+    amphetamine_per_methamphetamine: float = column("amphetamine_per_methamphetamine", ge=0, lt=0.19)
     choices: str = column("choices")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 
-from schemas.reference import Doses, Factors, HalfLives, PopulationMarkers, Residues
+from schemas.reference import Doses, Factors, HalfLives, PopulationMarkers, ResidueRatios, Residues
 
 _HERE = Path(__file__).parent
 MARKER_SET = "2026"
@@ -28,7 +28,7 @@ def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
 def _of_set(factor_set: str, file_name: str, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     file = _HERE / "factors" / file_name
     if not file.is_file():
-        others = ("doses-", "half-lives-")
+        others = ("doses-", "half-lives-", "ratios-")
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.csv") if not path.stem.startswith(others)))
         raise FileNotFoundError(f"factor set {factor_set!r} has no file {file_name}; there are {known}")
     return _load(file, model)
@@ -131,6 +131,27 @@ def load_half_lives() -> pl.DataFrame:
     [(10.0, 139.0), (20.0, 87.0)]
     """
     return _load(_HERE / "factors" / "half-lives-2026.csv", HalfLives)
+
+
+def load_residue_ratios() -> pl.DataFrame:
+    """The ranges in which ratios of residues lie after use.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `ResidueRatios`, one row a pair of residues.
+
+    Raises
+    ------
+    pandera.errors.SchemaErrors
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_residue_ratios().select("residue", "other_residue", "ratio_high").row(0)
+    ('cocaine', 'benzoylecgonine', 0.75)
+    """
+    return _load(_HERE / "factors" / "ratios-2026.csv", ResidueRatios)
 
 
 def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:

@@ -50,6 +50,7 @@ TABLES: dict[str, Table] = {
     "factors": Table("reference", reference.Factors),
     "doses": Table("reference", reference.Doses),
     "half_lives": Table("reference", reference.HalfLives),
+    "residue_ratios": Table("reference", reference.ResidueRatios),
     "population_markers": Table("reference", reference.PopulationMarkers),
     "protocols": Table("reference", reference.Protocols),
     "population_estimates": Table("estimates", estimates.PopulationEstimates, is_by_year=True),

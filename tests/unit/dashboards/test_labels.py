@@ -24,7 +24,7 @@ def test_each_reason_of_the_sql_has_a_sentence():
 def test_several_reasons_are_several_sentences():
     assert labels.because("no_flow no_population").split(". ") == [
         "The flow of the sampled day was not delivered, so there is no load",
-        "The population of a site was not delivered.",
+        "The population of a site is not known, or not by its primary method.",
     ]
 
 
