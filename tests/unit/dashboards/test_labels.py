@@ -7,9 +7,10 @@ import pytest
 from markupsafe import Markup
 
 from dashboards import labels, theme
+from schemas.flags import FLAGS
 
 SQL = Path(__file__).parents[3] / "pipeline" / "sql"
-OTHER_WORDS = {"half_limit", "weekday_means", "flow_filled", "is_corrected", "is_simulated"}
+OTHER_WORDS = {"half_limit", "weekday_means", "is_corrected", "is_simulated", *FLAGS}
 """What stands in quotes in the SQL and is no reason: settings of protocols, flags, fields of a struct."""
 
 
