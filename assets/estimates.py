@@ -42,7 +42,7 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 @dg.asset(
     deps=[
         "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "factors", "doses",
-        "protocols",
+        "half_lives", "residue_ratios", "protocols",
     ],
     kinds=KINDS, code_version=sql_version("consumption"), pool="warehouse", **describe("consumption"),
 )  # fmt: skip

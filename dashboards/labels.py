@@ -31,10 +31,24 @@ REASONS: dict[str, Reason] = {
         Reason("not_measured", "not measured", "The laboratory did not measure it."),
         Reason("above_upper_limit", "above range", "The value lies above the range the method can quantify."),
         Reason("no_flow", "no flow", "The flow of the sampled day was not delivered, so there is no load."),
-        Reason("no_population", "no population", "The population of a site was not delivered."),
         Reason("below_limit", "below its limit", "The value lies below its limit."),
+        Reason(
+            "no_population",
+            "no population",
+            "The population of a site is not known, or not by its primary method.",
+        ),
         Reason("limit_unknown", "limit unknown", "A value lies below a limit that was not delivered."),
         # --- of a period -----------------------------------------------------------------------------
+        Reason(
+            "amphetamine_from_methamphetamine",
+            "from another drug",
+            "There is no more amphetamine than use of methamphetamine leaves behind.",
+        ),
+        Reason(
+            "methamphetamine_unknown",
+            "other source unknown",
+            "Methamphetamine was not measured beside it, so what that leaves behind cannot be subtracted.",
+        ),
         Reason("mostly_below_limit", "below limits", "More days lie below their limits than the protocol allows."),
         Reason(
             "too_few_detects", "few detects", "Fewer days were measured above the limits than the protocol asks for."

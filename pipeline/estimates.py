@@ -18,6 +18,7 @@ from schemas.reference_data import (
     load_half_lives,
     load_molar_masses,
     load_population_markers,
+    load_residue_ratios,
     load_residues,
     load_uncertainties,
 )
@@ -59,6 +60,7 @@ def load_reference(warehouse: Warehouse, workspace: Workspace | None = None) -> 
         warehouse.replace("factors", pl.concat([load_factors(name, own) for name in sets]))
         warehouse.replace("doses", pl.concat([load_doses(name, own) for name in sets]))
         warehouse.replace("half_lives", load_half_lives())
+        warehouse.replace("residue_ratios", load_residue_ratios())
         warehouse.replace("molar_masses", load_molar_masses())
         warehouse.replace("uncertainties", load_uncertainties())
         warehouse.replace("population_markers", load_population_markers())

@@ -550,7 +550,12 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
             factor["excretion_basis"],
         ]  # fmt: skip
         steps.append(_step(warehouse, "correction_factor", numbers, figure["correction_factor"]))
-    numbers = [load, figure["correction_factor"], 0]
+    if figure["in_sewer_loss"] is not None:
+        steps += _loss_steps(warehouse, figure)
+    if figure["other_sources_mg_per_day_per_1000"] is not None:
+        steps += _net_steps(warehouse, figure)
+        load = steps[-1].result
+    numbers = [load, figure["correction_factor"], figure["in_sewer_loss"] or 0]
     steps.append(_step(warehouse, "consumption_mg_per_day_per_1000", numbers, stored))
     if of_limit:
         below = warehouse.query(
@@ -559,6 +564,39 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
         amount = figure["amount_mg_per_day_per_1000"]
         steps.append(_step(warehouse, "amount_below_limit", [steps[-1].result, below], amount))
     return steps
+
+
+def _net_steps(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Step]:
+    """What methamphetamine leaves behind as amphetamine, and the load less that."""
+    beside = warehouse.query(
+        "select if(c.is_censored, amount_below_limit(c.load_limit_mg_per_day_per_1000, p.below_limit),"
+        " c.load_mg_per_day_per_1000) as load, p.amphetamine_per_methamphetamine as ratio"
+        " from consumption c join protocols p using (protocol)"
+        " where c.drug = 'methamphetamine' and c.protocol = $protocol and c.site_id = $site and c.sampled_on = $day",
+        {"protocol": figure["protocol"], "site": figure["site_id"], "day": figure["sampled_on"]},
+    ).row(0, named=True)
+    other = figure["other_sources_mg_per_day_per_1000"]
+    net = [figure["load_mg_per_day_per_1000"], other]
+    first = _step(
+        warehouse, "amphetamine_from_methamphetamine_mg_per_day_per_1000", [beside["load"], beside["ratio"]], other
+    )
+    second = _step(warehouse, "load_net_of_other_sources_mg_per_day_per_1000", net, None)
+    return [first, second._replace(stored=second.result)]  # the table holds what is subtracted, not what is left
+
+
+def _loss_steps(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Step]:
+    """What is lost in the sewer, and before it the half-life where it lies between two that are known."""
+    half_life = warehouse.query(
+        "select * from site_half_lives where site_id = $site and residue = $residue",
+        {"site": figure["site_id"], "residue": figure["residue"]},
+    ).row(0, named=True)
+    steps = []
+    if half_life["half_life_h"] not in (half_life["half_life_cold_h"], half_life["half_life_warm_h"]):
+        between = ("half_life_cold_h", "cold_celsius", "half_life_warm_h", "warm_celsius", "sewage_temperature_celsius")
+        numbers = [half_life[name] for name in between]
+        steps.append(_step(warehouse, "half_life_between", numbers, half_life["half_life_h"]))
+    numbers = [half_life["sewer_residence_h"], half_life["half_life_h"]]
+    return [*steps, _step(warehouse, "in_sewer_loss", numbers, figure["in_sewer_loss"])]
 
 
 def _step(warehouse: Warehouse, macro: str, numbers: list[Any], stored: float | None) -> Step:

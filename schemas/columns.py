@@ -168,6 +168,11 @@ COLUMNS: dict[str, Column] = {
     "molar_mass_parent_g_per_mol": Column("g/mol", "molar mass of the drug, free base"),
     "molar_mass_residue_g_per_mol": Column("g/mol", "molar mass of the residue, free base"),
     "stability_class": Column(None, "behaviour in the sewer: stable, unstable, formed or unknown"),
+    "temperature_celsius": Column("degree_Celsius", "temperature at which the half-life was measured"),
+    "half_life_h": Column("hour", "time in which half of the residue is lost in wastewater"),
+    "other_residue": Column(None, "residue that is measured beside it"),
+    "ratio_low": Column("dimensionless", "lowest ratio of the two residues after use; empty: none is known"),
+    "ratio_high": Column("dimensionless", "highest ratio of the two residues after use; empty: none is known"),
     "is_default": Column(None, "true for the residue a drug is computed from unless a protocol says otherwise"),
     "source": Column(None, "document the value comes from, with DOI where it has one"),
     "evidence": Column(None, "V read in the source, C computed from published data, D derived, M not yet verified"),
@@ -195,6 +200,13 @@ COLUMNS: dict[str, Column] = {
     "domestic_share_in_population": Column(
         None, "true where the domestic share multiplies the flow in the population by a marker"
     ),
+    "stability": Column(
+        None, "none: no loss in the sewer is corrected; site: where the site list states residence time and temperature"
+    ),
+    "net_of_other_sources": Column(None, "true where what other drugs leave behind as the residue is subtracted"),
+    "amphetamine_per_methamphetamine": Column(
+        "dimensionless", "mass of amphetamine that use of methamphetamine leaves behind beside one of itself"
+    ),
     "choices": Column(None, "what the protocol fixes and why, in words"),
     # --- estimated -----------------------------------------------------------------------------------
     "is_censored": Column(None, "true where the value lies below its limit"),
@@ -208,6 +220,10 @@ COLUMNS: dict[str, Column] = {
     "state": Column(None, "estimated or not estimable"),
     "reason": Column(None, "why there is no estimate, or what to know about it; rule identifiers separated by spaces"),
     "correction_factor": Column("dimensionless", "molar mass ratio over excreted fraction; 1 for residue loads"),
+    "in_sewer_loss": Column("dimensionless", "share of the residue lost in the sewer that is corrected for"),
+    "other_sources_mg_per_day_per_1000": Column(
+        "mg/day", "load of the residue per 1000 inhabitants that other drugs leave behind, subtracted before the factor"
+    ),
     "is_provisional": Column(None, "true where the figure rests on a factor, or on a marker, that is not approved"),
     "amount_mg_per_day_per_1000": Column(
         "mg/day", "drug consumed, or residue load, per 1000 inhabitants, as the protocol's basis says"

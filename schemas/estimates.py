@@ -126,6 +126,8 @@ class Consumption(_Estimated):
     correction_factor: float = column("correction_factor", gt=0)
     correction_factor_log_sd: float = column("correction_factor_log_sd", ge=0)
     factor_status: str = column("factor_status", nullable=True)
+    other_sources_mg_per_day_per_1000: float = column("other_sources_mg_per_day_per_1000", nullable=True, ge=0)
+    in_sewer_loss: float = column("in_sewer_loss", nullable=True, ge=0, lt=1)
     is_provisional: bool = column("is_provisional")
     amount_mg_per_day_per_1000: float = column("amount_mg_per_day_per_1000", nullable=True, ge=0)
     amount_limit_mg_per_day_per_1000: float = column("amount_limit_mg_per_day_per_1000", nullable=True, gt=0)

@@ -35,6 +35,13 @@ class Protocol(BaseModel):
     domestic_share_in_population: bool = False
     """Whether the domestic share of a site multiplies the flow in the population by a marker. Only there, as in the
     Guizhou rule: the load of the drug keeps the whole flow, so that use per 1000 grows by 1/share."""
+    stability: Literal["none", "site"] = "none"
+    """Loss in the sewer: never corrected, or where the list of a site states how long and how warm its sewage is."""
+    net_of_other_sources: bool = False
+    """Whether amphetamine is less what methamphetamine leaves behind."""
+    amphetamine_per_methamphetamine: float = Field(default=0.09, ge=0, lt=0.19)
+    """Median of more than 6,000 Australian samples ("Refining the estimation of amphetamine consumption by
+    wastewater-based epidemiology")."""
     choices: str
 
 

@@ -170,6 +170,21 @@ class MolarMasses(_Table):
     source: str = column("source")
 
 
+class ResidueRatios(_Table):
+    """The range in which the ratio of two residues lies after use; outside it something was poured away."""
+
+    residue: str = column("residue")
+    other_residue: str = column("other_residue")
+    ratio_low: float = column("ratio_low", nullable=True, gt=0)
+    ratio_high: float = column("ratio_high", nullable=True, gt=0)
+    evidence: str = column("evidence", isin=EVIDENCE)
+    source: str = column("source")
+
+    class Config:
+        strict = True
+        unique = ["residue", "other_residue"]  # noqa: RUF012
+
+
 class Protocols(_Table):
     """One set of choices by which all figures can be computed."""
 
@@ -186,4 +201,7 @@ class Protocols(_Table):
     stable_band_percent: float = column("stable_band_percent", nullable=True, gt=0)
     population_method: str = column("population_method", nullable=True, isin=POPULATION_METHODS)
     domestic_share_in_population: bool = column("domestic_share_in_population")
+    stability: str = column("stability", isin=["none", "site"])
+    net_of_other_sources: bool = column("net_of_other_sources")
+    amphetamine_per_methamphetamine: float = column("amphetamine_per_methamphetamine", ge=0, lt=0.19)
     choices: str = column("choices")

@@ -22,6 +22,7 @@ from schemas.reference import (
     HalfLives,
     MolarMasses,
     PopulationMarkers,
+    ResidueRatios,
     Residues,
     Uncertainties,
 )
@@ -30,7 +31,7 @@ _HERE = Path(__file__).parent
 _SHIPPED = _HERE / "factors"
 MARKER_SET = "2026"
 """The set of markers in use: populations are of a site and day, not of a protocol, so there is one."""
-_NO_SETS = ("doses-", "half-lives-", "molar-masses-")
+_NO_SETS = ("doses-", "half-lives-", "molar-masses-", "ratios-")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MOLECULE = {"cannabis": "thc", "alcohol": "ethanol"}
 """Drugs that are called otherwise than their molecule."""
@@ -328,6 +329,27 @@ def load_molar_masses() -> pl.DataFrame:
     369.41
     """
     return _load(_SHIPPED / "molar-masses-2026.csv", MolarMasses).drop("_row")
+
+
+def load_residue_ratios() -> pl.DataFrame:
+    """The ranges in which ratios of residues lie after use.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `ResidueRatios`, one row a pair of residues.
+
+    Raises
+    ------
+    FactorError
+        Where the file breaks the model.
+
+    Examples
+    --------
+    >>> load_residue_ratios().select("residue", "other_residue", "ratio_high").row(0)
+    ('cocaine', 'benzoylecgonine', 0.75)
+    """
+    return _load(_SHIPPED / "ratios-2026.csv", ResidueRatios).drop("_row")
 
 
 def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:

@@ -50,6 +50,7 @@ TABLES: dict[str, Table] = {
     "factors": Table("reference", reference.Factors),
     "doses": Table("reference", reference.Doses),
     "uncertainties": Table("reference", reference.Uncertainties),
+    "residue_ratios": Table("reference", reference.ResidueRatios),
     "population_markers": Table("reference", reference.PopulationMarkers),
     "half_lives": Table("reference", reference.HalfLives),
     "molar_masses": Table("reference", reference.MolarMasses),

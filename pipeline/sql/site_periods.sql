@@ -27,6 +27,8 @@ by_weekday as (
         count_if(is_censored) as n_censored,
         count_if(reason = 'limit_unknown') as n_limit_unknown,
         count_if(reason = 'above_upper_limit') as n_above_range,
+        min(reason) filter (where reason in ('amphetamine_from_methamphetamine', 'methamphetamine_unknown'))
+            as reason_not_net,
         list(population order by sampled_on, origin) as populations,
         max(population_rsd) as population_rsd,
         max(flow_rsd) as flow_rsd,
@@ -73,6 +75,7 @@ means as (
         sum(n_censored)::bigint as n_censored,
         sum(n_limit_unknown)::bigint as n_limit_unknown,
         sum(n_above_range)::bigint as n_above_range,
+        min(reason_not_net) as reason_not_net,
         count(*) as n_weekdays,
         list(list_avg(amounts) order by weekday) as weekday_means,
         list_avg(flatten(list(amounts order by weekday))) as plain_mean,
@@ -99,6 +102,7 @@ judged as (
         case
             when n_above_range > 0 then 'above_upper_limit' -- without its highest days a mean is too low
             when n_limit_unknown > 0 then 'limit_unknown'
+            when reason_not_net is not null then reason_not_net -- the days left out are those with least of the drug
             when p.below_limit = 'likelihood' then null -- judged by the whole year: pipeline/periods.py
             when n_censored > p.max_censored_share * n_days then 'mostly_below_limit'
             when n_days - n_censored < p.min_detects then 'too_few_detects'

@@ -517,6 +517,32 @@ from population_estimates e
 join site_population_methods m using (site_id, population_method, population_basis)
 left join uncertainties u on u.component = 'population' and u.applies_to = e.population_method;
 
+-- One row is a residue at a site whose list states how long and how warm its sewage flows, with the half-life at that
+-- temperature. Colder or warmer than any that is known, the nearest stands in.
+create or replace temp view site_half_lives as
+with around as (
+    select
+        s.site_id, h.residue, s.sewer_residence_h, s.sewage_temperature_celsius,
+        max(h.temperature_celsius) filter (where h.temperature_celsius <= s.sewage_temperature_celsius) as cold_celsius,
+        min(h.temperature_celsius) filter (where h.temperature_celsius >= s.sewage_temperature_celsius) as warm_celsius
+    from current_sites s, half_lives h
+    where s.sewer_residence_h is not null and s.sewage_temperature_celsius is not null
+    group by s.site_id, h.residue, s.sewer_residence_h, s.sewage_temperature_celsius
+)
+select
+    a.*, c.half_life_h as half_life_cold_h, w.half_life_h as half_life_warm_h,
+    case
+        when a.cold_celsius < a.warm_celsius
+            then half_life_between(
+                c.half_life_h, a.cold_celsius, w.half_life_h, a.warm_celsius, a.sewage_temperature_celsius
+            )
+        else coalesce(c.half_life_h, w.half_life_h)
+    end as half_life_h,
+    a.cold_celsius is null or a.warm_celsius is null as is_outside
+from around a
+left join half_lives c on c.residue = a.residue and c.temperature_celsius = a.cold_celsius
+left join half_lives w on w.residue = a.residue and w.temperature_celsius = a.warm_celsius;
+
 -- One row is what an amount would be by another method of counting inhabitants: how far it hangs on that choice.
 create or replace temp view amounts_by_population as
 select

@@ -351,6 +351,11 @@ def protocol(name: str) -> Row:
         "weekday_rule": "weekday_means" if is_default else "plain",
         "area_weights": "population" if is_default else "none",
         "stable_band_percent": None if is_default else 10.0,
+        "population_method": None,
+        "domestic_share_in_population": False,
+        "stability": "site" if is_default else "none",
+        "net_of_other_sources": False,
+        "amphetamine_per_methamphetamine": 0.09,
         "choices": "What stands in the file.",
     }
 
@@ -370,6 +375,7 @@ def without_flows() -> Tables:
             "n_measurements": 1,
             "source_cell": "A1",
             "is_censored": False,
+            "is_provisional": False,
             "state": "not estimable",
             "reason": "no_flow no_population",
             "delivery_id": "a" * 64,

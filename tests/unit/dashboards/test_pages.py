@@ -270,7 +270,7 @@ def test_results_without_flows_say_why_nothing_could_be_compared(build):
     said = Outline(text).text
     assert "Nothing could be compared. 32 results were accepted, but none could be turned into an amount" in said
     assert "9 results: The flow of the sampled day was not delivered" in said
-    assert "9 results: The population of a site was not delivered." in said
+    assert "9 results: The population of a site is not known, or not by its primary method." in said
 
 
 def test_other_periods_say_which_there_are(build):

@@ -44,6 +44,7 @@ def loads(here):
     take_in(here, tell=lambda line: None)
     with Warehouse.open(here.warehouse) as warehouse:
         estimates.load_reference(warehouse)
+        estimates.compute(warehouse, "population_estimates")
         estimates.compute(warehouse, "loads")
         return warehouse.read("loads").sort("sampled_on")
 

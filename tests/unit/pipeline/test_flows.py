@@ -34,6 +34,7 @@ def loads(tmp_path, *, flow_fill="none", **files):
     assert [delivery.messages for delivery in report.taken if delivery.n_quarantined] == []
     with Warehouse.open(here.warehouse) as warehouse:
         estimates.load_reference(warehouse)
+        estimates.compute(warehouse, "population_estimates", flow_fill=flow_fill)
         estimates.compute(warehouse, "loads", flow_fill=flow_fill)
         estimates.compute(warehouse, "consumption")
         rows = warehouse.read("loads").sort("sampled_on")
@@ -127,6 +128,7 @@ def test_a_composite_of_several_days_has_the_mean_flow_of_all_its_days_or_none(t
         lay(here, name, text)
     take_in(here)
     with Warehouse.open(here.warehouse) as warehouse:
+        estimates.compute(warehouse, "population_estimates")
         estimates.compute(warehouse, "loads")
         (row,) = warehouse.read("loads").rows(named=True)
     assert (row["flow_basis"], row["flow_m3_per_day"]) == (basis, flow)
@@ -143,6 +145,7 @@ def test_a_composite_from_noon_to_noon_covers_half_of_its_first_and_of_its_last_
     lay(here, "long.csv", "site,from,to,residue,c\ns1,2025-03-14 12:00,2025-03-16 12:00,ketamine,10\n")
     take_in(here)
     with Warehouse.open(here.warehouse) as warehouse:
+        estimates.compute(warehouse, "population_estimates")
         estimates.compute(warehouse, "loads")
         assert warehouse.read("loads")["flow_m3_per_day"].to_list() == [200.0]
 
@@ -240,6 +243,7 @@ def test_florida_five_minute_flows_give_the_published_volumes_of_eleven_slots(tm
     report = take_in(here)
     assert [delivery.messages for delivery in report.taken if delivery.n_quarantined] == []
     with Warehouse.open(here.warehouse) as warehouse:
+        estimates.compute(warehouse, "population_estimates")
         estimates.compute(warehouse, "loads")
         found = dict(warehouse.query("select residue, flow_m3_per_day from loads").iter_rows())
         n_readings = warehouse.count("flow_readings")

@@ -61,6 +61,7 @@ def loads(here):
     run(here)
     with Warehouse.open(here.warehouse) as warehouse:
         estimates.load_reference(warehouse)
+        estimates.compute(warehouse, "population_estimates")
         estimates.compute(warehouse, "loads")
         return warehouse.read("loads").sort("sampled_on")
 

@@ -1,0 +1,78 @@
+"""Amphetamine net of methamphetamine, morphine of heroin, and ratios of residues that are none of use."""
+
+import pytest
+
+from pipeline import explain
+from pipeline.warehouse import Warehouse
+from tests.unit.pipeline.test_estimates import MONDAY, city, results, site_mean, week
+from tests.unit.pipeline.test_populations import with_protocol
+
+__all__ = ["city"]
+AMPHETAMINE = 1 / 0.363
+
+
+def amphetamine(warehouse: Warehouse) -> list[tuple]:
+    return warehouse.query(
+        "select amount_mg_per_day_per_1000, other_sources_mg_per_day_per_1000, reason from consumption"
+        " where protocol = 'permille' and drug = 'amphetamine' order by sampled_on"
+    ).rows()
+
+
+def test_amphetamine_is_less_what_methamphetamine_leaves_behind(city, workspace):
+    """50 ng/L beside 100: 50 - 0.09 x 100 = 41. Up to 19 methamphetamine alone explains it; just above it does not."""
+    from tests.unit.pipeline.test_explain import archive
+
+    days = results(
+        week(MONDAY, [50, 19, 19.1, 150, 50, 50, "<LOQ"], residue="AMP"),
+        week(MONDAY, [100, 100, 100, 100, "<LOQ", "NA", 100]),
+    )
+    with city(results=days) as warehouse:
+        assert [row[0] for row in amphetamine(warehouse)][:2] == [
+            pytest.approx(50 * AMPHETAMINE), pytest.approx(19 * AMPHETAMINE)
+        ], "not by default"  # fmt: skip
+        with_protocol(warehouse, net_of_other_sources=True)
+        assert amphetamine(warehouse) == [
+            (pytest.approx(41 * AMPHETAMINE), pytest.approx(9), None),
+            (None, None, "amphetamine_from_methamphetamine"),
+            (pytest.approx(10.1 * AMPHETAMINE), pytest.approx(9), None),
+            (pytest.approx(141 * AMPHETAMINE), pytest.approx(9), None),
+            (pytest.approx((50 - 0.09 * 0.5) * AMPHETAMINE), pytest.approx(0.045), None),
+            (None, None, "methamphetamine_unknown"),
+            (pytest.approx(0.5 * AMPHETAMINE), None, None),
+        ]
+        for day in (MONDAY, MONDAY.replace(day=10), MONDAY.replace(day=12)):
+            found = explain.explain_day(warehouse, archive(workspace), "S1", "amphetamine", day, "permille")
+            assert found.agrees, day
+        warehouse.compute("site_periods", 2023)
+        assert site_mean(warehouse, "reason", drug="amphetamine") == "amphetamine_from_methamphetamine"
+        assert site_mean(warehouse, drug="amphetamine") is None, "the days left would give too high a mean"
+
+
+def test_morphine_of_heroin(tmp_path):
+    """100 mg, less 20 mg dispensed of which 0.75 is excreted, 9 from codeine and 60 from poppy straw: 16 mg."""
+    with Warehouse.open(tmp_path / "w.duckdb") as warehouse:
+        found = warehouse.query(
+            "select morphine_from_heroin_mg_per_day_per_1000(100, 20, 0.75, 9, 60) as some,"
+            " morphine_from_heroin_mg_per_day_per_1000(50, 20, 0.75, 9, 60) as none"
+        ).row(0)
+    assert found == (16, 0)
+
+
+@pytest.mark.parametrize(
+    ("residues", "values", "drug", "is_flagged"),
+    [
+        (("cocaine", "BE"), (76, 100), "cocaine", True),
+        (("cocaine", "BE"), (75, 100), "cocaine", False),
+        (("cocaine", "BE"), ("<LOQ", 100), "cocaine", False),
+        (("AMP", "METH"), (3.9, 100), "methamphetamine", True),
+        (("AMP", "METH"), (4.1, 100), "methamphetamine", False),
+        (("AMP", "METH"), (400, 100), "methamphetamine", False),
+    ],
+)
+def test_a_ratio_that_is_none_of_use_is_flagged(city, residues, values, drug, is_flagged):
+    days = results(*(week(MONDAY, [value], residue=name) for name, value in zip(residues, values, strict=True)))
+    with city(results=days) as warehouse:
+        flags = warehouse.query(
+            "select flags from consumption where protocol = 'permille' and drug = $drug", {"drug": drug}
+        )
+        assert flags["flags"].to_list() == ["residue_ratio" if is_flagged else None]
