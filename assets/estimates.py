@@ -55,7 +55,7 @@ def consumption(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 @dg.asset(
     deps=["consumption", "protocols"],
-    kinds={"python", "duckdb"}, code_version=sql_version("days"), pool="warehouse", **describe("day_spreads"),
+    kinds={"python", "duckdb"}, code_version=sql_version("day_spreads"), pool="warehouse", **describe("day_spreads"),
 )  # fmt: skip
 def day_spreads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """How far days differ, and the rhythm of the week, learnt from all sites of a drug."""

@@ -155,7 +155,7 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
 
 def days_of(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The days of a year by the protocols that learn what lies below limits from the days themselves."""
-    return warehouse.query(sql("days"), {"year": year})
+    return warehouse.query(sql("day_spreads"), {"year": year})
 
 
 def day_spreads(warehouse: Warehouse, year: int) -> pl.DataFrame:

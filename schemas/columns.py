@@ -168,8 +168,6 @@ COLUMNS: dict[str, Column] = {
     "molar_mass_parent_g_per_mol": Column("g/mol", "molar mass of the drug, free base"),
     "molar_mass_residue_g_per_mol": Column("g/mol", "molar mass of the residue, free base"),
     "stability_class": Column(None, "behaviour in the sewer: stable, unstable, formed or unknown"),
-    "temperature_celsius": Column("degree_Celsius", "temperature at which the half-life was measured"),
-    "half_life_h": Column("hour", "time in which half of the residue is lost in wastewater"),
     "other_residue": Column(None, "residue that is measured beside it"),
     "ratio_low": Column("dimensionless", "lowest ratio of the two residues after use; empty: none is known"),
     "ratio_high": Column("dimensionless", "highest ratio of the two residues after use; empty: none is known"),

@@ -7,17 +7,12 @@ import pytest
 from markupsafe import Markup
 
 from dashboards import labels, theme
+from schemas.flags import FLAGS
 
 SQL = Path(__file__).parents[3] / "pipeline" / "sql"
 OTHER_WORDS = {
-    "half_limit",
-    "weekday_means",
-    "flow_filled",
-    "is_corrected",
-    "is_simulated",
-    "stddev_samp",
-    "pooled_spread",
-}
+    "half_limit", "weekday_means", "is_corrected", "is_simulated", "stddev_samp", "pooled_spread", *FLAGS
+}  # fmt: skip
 """What stands in quotes in the SQL and is no reason: settings of protocols, flags, fields of a struct."""
 
 
@@ -32,7 +27,7 @@ def test_each_reason_of_the_sql_has_a_sentence():
 def test_several_reasons_are_several_sentences():
     assert labels.because("no_flow no_population").split(". ") == [
         "The flow of the sampled day was not delivered, so there is no load",
-        "The population of a site was not delivered.",
+        "The population of a site is not known, or not by its primary method.",
     ]
 
 
