@@ -49,9 +49,8 @@ def load_residues() -> pl.DataFrame:
 
     Examples
     --------
-    >>> load_residues().filter(pl.col("kind") == "marker")["residue"].to_list()
-    ['cotinine', 'hydroxycotinine', 'nicotine', 'anabasine', 'caffeine', 'paraxanthine', 'nh4-n',
-     'chemical-oxygen-demand', 'bod']
+    >>> load_residues().filter(pl.col("kind") == "marker")["residue"].to_list()[-4:]
+    ['paraxanthine', 'nh4-n', 'chemical-oxygen-demand', 'bod']
     """
     return _load(_HERE / "vocabularies" / "residues.csv", Residues)
 
