@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.explain import Archive, DayExplained, PeriodExplained, Source
+    from pipeline.explain import Archive, DayExplained, Part, PeriodExplained, Source
     from pipeline.factors import Now
     from pipeline.places import Questions
     from pipeline.settings import Workspace
@@ -813,6 +813,7 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
             "steps": [step._asdict() | {"agrees": step.agrees} for step in found.steps],
             "sources": [source._asdict() for source in found.sources],
             "superseded": [source._asdict() for source in found.superseded],
+            "budget": [part._asdict() for part in found.budget],
             "agrees": found.agrees,
         }
         typer.echo(json.dumps(parts, ensure_ascii=False, indent=2, default=str))
@@ -825,7 +826,7 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
         said += " in place of a value below its limit"
     said += _resting_on(figure, factor)
     _say(f"{label}{figure['drug']} at {figure['site_id']} on {figure['sampled_on']}, protocol {figure['protocol']}:"
-         f" {said} ({figure['basis']})")  # fmt: skip
+         f" {said} ({figure['basis']}){_interval(figure)}")  # fmt: skip
     typer.echo("\nFrom these cells")
     for source in found.sources:
         _print_source(source)
@@ -840,6 +841,7 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
             f"Factor set {factor['factor_set']}: {factor['excreted_fraction']:g} of a dose is excreted as"
             f" {factor['residue']} ({factor['excretion_basis']} basis), {factor['factor_status']}: {factor['source']}"
         )
+    _print_budget(found.budget)
     for flag, meaning in found.flags.items():
         _say(f"Flag {flag}: {meaning}")
     if found.populations:
@@ -853,6 +855,21 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
         typer.echo("\nSuperseded by a later delivery")
         for source in found.superseded:
             _print_source(source)
+
+
+def _interval(figure: "Mapping[str, Any]") -> str:
+    low, high = figure["ci_low_mg_per_day_per_1000"], figure["ci_high_mg_per_day_per_1000"]
+    return "; no interval" if low is None else f"; 95 % interval {low:.6g} to {high:.6g}"
+
+
+def _print_budget(budget: "list[Part]") -> None:
+    """What the interval is made of, a line each."""
+    import polars as pl
+
+    if budget:
+        rows = [(p.component, f"{100 * p.rsd:.1f} %", f"{100 * p.share:.0f} %", p.shared_over) for p in budget]
+        schema = ["part of the interval", "relative standard deviation", "of the variance", "shared by all of"]
+        _print_table("", pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 def _resting_on(figure: "Mapping[str, Any]", factor: "Mapping[str, Any]") -> str:
@@ -885,6 +902,7 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
             "agrees": found.agrees,
             "n_read_again": found.n_read_again,
             "n_as_archived": found.n_as_archived,
+            "budget": [part._asdict() for part in found.budget],
         }
         typer.echo(json.dumps(parts, ensure_ascii=False, indent=2, default=str))
         return
@@ -893,13 +911,15 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     said = f"{mean:.6g} mg/day/1000" if mean is not None else f"not estimable ({figure['reason']})"
     said += _resting_on(figure, found.factor)
     label = "SIMULATED DATA. " if figure["is_simulated"] else ""
-    _say(f"{label}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol {figure['protocol']}: {said}")
+    _say(f"{label}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol {figure['protocol']}: {said}"
+         + (_interval(figure) if mean is not None else ""))  # fmt: skip
     verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
     typer.echo(
         f"{found.rule} of {found.days.height} days, {figure['n_censored']} below their limit; {verdict};"
         f" {found.n_as_archived} of {found.n_read_again} cells in the archive still say so"
     )
     _print_table("", found.days)
+    _print_budget(found.budget)
 
 
 def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Workspace":

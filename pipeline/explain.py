@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.findings import DeliveryError
+from pipeline.periods import expected_days
 from pipeline.reading.delivery import DeliveredFile
 from pipeline.warehouse import Warehouse
 from schemas.columns import COLUMNS
@@ -91,11 +92,27 @@ class Step(NamedTuple):
         return abs(self.result - self.stored) <= _NEAR * max(abs(self.result), abs(self.stored))
 
 
+class Part(NamedTuple):
+    """One part of a figure's uncertainty.
+
+    Attributes:
+        rsd: its relative standard deviation, that of the logarithm.
+        share: of the variance of the whole.
+        shared_over: what shares one error of it: averaging over it does not make it smaller.
+    """
+
+    component: str
+    rsd: float
+    share: float
+    shared_over: str
+
+
 class DayExplained(NamedTuple):
     """One figure of one day and the whole chain behind it.
 
     Attributes:
         populations: what the figure would be by the other methods of counting inhabitants.
+        budget: what its interval is made of, the largest part first; nothing where it has none.
     """
 
     figure: dict[str, Any]
@@ -105,6 +122,7 @@ class DayExplained(NamedTuple):
     superseded: list[Source]
     flags: dict[str, str]
     populations: list[dict[str, Any]]
+    budget: list[Part]
 
     @property
     def agrees(self) -> bool:
@@ -116,7 +134,9 @@ class PeriodExplained(NamedTuple):
     """The mean of a period and the days it is made of.
 
     Attributes:
-        days: each with its amount and the cell it comes from; `text` is the cell as it was written.
+        days: each with its amount and the cell it comes from; `text` is the cell as it was written. Where the protocol
+            infers what lies below a limit, that is the amount of such a day.
+        budget: what the interval is made of, the largest part first; nothing where there is none.
         n_read_again, n_as_archived: how many of these cells the archive still holds, and still says the same.
     """
 
@@ -127,6 +147,7 @@ class PeriodExplained(NamedTuple):
     result: float | None
     n_read_again: int
     n_as_archived: int
+    budget: list[Part]
 
     @property
     def agrees(self) -> bool:
@@ -218,7 +239,36 @@ def explain_day(
         " order by population_rank(population_method)",
         asked,
     ).to_dicts()
-    return DayExplained(figure, steps, factor, sources, superseded, flags, populations)
+    budget = _budget_of_day(warehouse, figure)
+    return DayExplained(figure, steps, factor, sources, superseded, flags, populations, budget)
+
+
+def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part]:
+    """The parts of the macro `day_log_variance`, as the figure's interval holds them."""
+    if figure["ci_low_mg_per_day_per_1000"] is None:
+        return []
+    known = {row["component"]: row["rsd"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
+    return _parts(
+        warehouse,
+        {
+            "sampling": known["sampling"] ** 2,
+            "analysis": known["analysis"] ** 2 / figure["n_measurements"],
+            "batch": known["batch"] ** 2,
+            "laboratory": known["laboratory"] ** 2,
+            "flow": figure["flow_rsd"] ** 2,
+            "population": figure["population_rsd"] ** 2,
+            "factor": figure["correction_factor_log_sd"] ** 2,
+        },
+    )
+
+
+def _parts(warehouse: Warehouse, log_variances: Mapping[str, float | None]) -> list[Part]:
+    """Each part with its share, the largest first; what has no error is none."""
+    shared = {row["component"]: row["shared_over"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
+    there = {name: variance for name, variance in log_variances.items() if variance}
+    total = sum(there.values())
+    parts = [Part(name, v**0.5, v / total, shared.get(name, "one day")) for name, v in there.items()]
+    return sorted(parts, key=lambda part: (-part.share, part.component))
 
 
 def _factor(warehouse: Warehouse, figure: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,6 +309,12 @@ def explain_period(
         " strftime(c.sampled_on, '%Y-%m')) order by c.sampled_on, c.weekday, c.origin",
         asked,
     )
+    expected = expected_days(warehouse, figure)
+    if expected.height:
+        days = days.join(expected, on=["sampled_on", "weekday"], how="left", nulls_equal=True, maintain_order="left")
+        days = days.with_columns(amount_mg_per_day_per_1000=pl.coalesce("amount_mg_per_day_per_1000", "expected")).drop(
+            "expected"
+        )
     is_by_weekday = figure["weekday_rule"] == "weekday_means" and days["weekday"].n_unique() == 7
     amounts = days.group_by("weekday").agg(pl.col("amount_mg_per_day_per_1000").mean()).sort("weekday")
     result = None
@@ -272,9 +328,11 @@ def explain_period(
     ]
     held = [(now, then) for now, then in again if now is not None]
     days = days.drop("delivery_id", "profile")
-    return PeriodExplained(
-        figure, _factor(warehouse, figure), rule, days, result, len(held), sum(now == then for now, then in held)
-    )
+    parts = ("days", "batch", "laboratory", "flow", "population", "factor")
+    budget = _parts(warehouse, {name: figure[f"{name}_log_variance"] for name in parts})
+    n_as_archived = sum(now == then for now, then in held)
+    factor = _factor(warehouse, figure)
+    return PeriodExplained(figure, factor, rule, days, result, len(held), n_as_archived, budget)
 
 
 def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, sampled_on: date) -> list[Source]:

@@ -4,12 +4,15 @@ No formulas of a day (`sql/macros.sql`) and no statistics (`pipeline/statistics`
 arrays, results go back as rows.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from pipeline.statistics.intervals import log_interval, t_interval
-from pipeline.statistics.levels import period_levels
+from pipeline.statistics.levels import Levels, period_levels
 from pipeline.statistics.spread import FEWEST_DETECTS_A_LEVEL, pooled_spread
 from pipeline.warehouse import Warehouse, sql
 from schemas.tables import TABLES
@@ -117,6 +120,36 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
         `detected_share` (of the site's days of the year), `expected_detects` (by that share), `by_weekday` (seven
         means, Monday to Sunday), `midweek`, `weekend`.
     """
+    known, each, found = _fitted(days, spreads, period)
+    on = pl.col("weekday")
+    by_weekday = known.group_by("number").agg(
+        pl.concat_list(pl.col("expected").filter(on == day).mean() for day in range(1, 8)).alias("by_weekday"),
+        pl.col("expected").filter(on.is_in([2, 3, 4])).mean().alias("midweek"),
+        pl.col("expected").filter(on.is_in([5, 6, 7, 1])).mean().alias("weekend"),
+    )
+    return each.with_columns(
+        pl.Series("mean", found.mean).fill_nan(None),
+        pl.Series("days_log_variance", found.log_variance).fill_nan(None),
+        pl.Series("n_detects", found.n_detects),
+        pl.col("between_day_df").alias("days_df"),
+    ).join(by_weekday, on="number", maintain_order="left")
+
+
+def expected_days(warehouse: Warehouse, figure: Mapping[str, Any]) -> pl.DataFrame:
+    """Each day of one figure of `site_periods`, and what is expected of those below their limit.
+
+    Returns `sampled_on`, `weekday`, `expected` [mg/day/1000]; nothing for a protocol that does not infer it.
+    """
+    year = figure["sampling_year"]
+    is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in _SERIES)
+    days = days_of(warehouse, year).filter(is_here)
+    spread = warehouse.read("day_spreads", year).filter(is_here)
+    known, _, _ = _fitted(days, spread, _PERIODS[figure["period_kind"]])
+    return known.filter(pl.col("period") == figure["period"]).select("sampled_on", "weekday", "expected")
+
+
+def _fitted(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, Levels]:
+    """The days with what is expected of each, one row a period, and what was found of it, in the same order."""
     known = (
         days.with_columns(period.alias("period"))
         .filter(pl.col("period").is_not_null())
@@ -138,19 +171,7 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
         known["weekday"].to_numpy().astype(np.int64), each.height,
         log_sd=each["between_day_log_sd"].to_numpy(), df=each["between_day_df"].to_numpy(), rhythm=rhythm,
     )  # fmt: skip
-    expected = known.select("number", "weekday", pl.Series("amount", found.expected).fill_nan(None))
-    on = pl.col("weekday")
-    by_weekday = expected.group_by("number").agg(
-        pl.concat_list(pl.col("amount").filter(on == day).mean() for day in range(1, 8)).alias("by_weekday"),
-        pl.col("amount").filter(on.is_in([2, 3, 4])).mean().alias("midweek"),
-        pl.col("amount").filter(on.is_in([5, 6, 7, 1])).mean().alias("weekend"),
-    )
-    return each.with_columns(
-        pl.Series("mean", found.mean).fill_nan(None),
-        pl.Series("days_log_variance", found.log_variance).fill_nan(None),
-        pl.Series("n_detects", found.n_detects),
-        pl.col("between_day_df").alias("days_df"),
-    ).join(by_weekday, on="number", maintain_order="left")
+    return known.with_columns(pl.Series("expected", found.expected).fill_nan(None)), each, found
 
 
 def days_of(warehouse: Warehouse, year: int) -> pl.DataFrame:
