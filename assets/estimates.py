@@ -28,7 +28,7 @@ def population_estimates(workspace: WorkspaceResource) -> dg.MaterializeResult[A
 @dg.asset(
     deps=[
         "deliveries", "results", "reported_loads", "flows", "flow_readings", "sites", "quality_controls", "corrections",
-        "population_markers", "population_estimates",
+        "population_markers", "population_estimates", "uncertainties",
     ],
     kinds=KINDS, code_version=sql_version("loads"), pool="warehouse", **describe("loads"),
 )  # fmt: skip
@@ -42,7 +42,7 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 @dg.asset(
     deps=[
         "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "factors", "doses",
-        "half_lives", "residue_ratios", "protocols",
+        "half_lives", "residue_ratios", "uncertainties", "protocols",
     ],
     kinds=KINDS, code_version=sql_version("consumption"), pool="warehouse", **describe("consumption"),
 )  # fmt: skip

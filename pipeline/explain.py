@@ -627,7 +627,7 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
 def _net_steps(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Step]:
     """What methamphetamine leaves behind as amphetamine, and the load less that."""
     beside = warehouse.query(
-        "select if(c.is_censored, amount_below_limit(c.load_limit_mg_per_day_per_1000, p.below_limit),"
+        "select if(c.is_censored, other_source_below_limit(c.load_limit_mg_per_day_per_1000, p.below_limit),"
         " c.load_mg_per_day_per_1000) as load, p.amphetamine_per_methamphetamine as ratio"
         " from consumption c join protocols p using (protocol)"
         " where c.drug = 'methamphetamine' and c.protocol = $protocol and c.site_id = $site and c.sampled_on = $day",

@@ -226,7 +226,9 @@ def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspa
     _, here = simulated_workspace
     said = call("change", "--workspace", here.folder, "--baseline", "1999", code=1)
     assert "no data in the period 1999; there are in 2023, 2024, 2025" in said
-    assert "there are euda, permille" in call("change", "--workspace", here.folder, "--protocol", "mine", code=2)
+    assert "there are euda, guizhou, half-loq, permille, statcan" in call(
+        "change", "--workspace", here.folder, "--protocol", "mine", code=2
+    )
     assert "'2024-13' is no period" in call("change", "--workspace", here.folder, "--current", "2024-13", code=2)
 
 
@@ -255,7 +257,7 @@ def test_settings_that_would_overwrite_deliveries_are_refused(workspace):
         'site = "inbox"': "lies in",
         'site = "archive/pages"': "setting 'site' lies in 'archive'",
         f'site = "{workspace.folder.parent}"': "'site' is the workspace itself or above it",
-        'protocol = "nope"': "there is no protocol 'nope'; there are euda, permille",
+        'protocol = "nope"': "there is no protocol 'nope'; there are euda, guizhou, half-loq, permille, statcan",
         'baseline = "spring"': "'spring' is no period: write 2023, 2023-Q1, 2023-03 or first",
     }.items():
         (workspace.folder / "permille.toml").write_text(line + "\n")

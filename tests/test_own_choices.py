@@ -49,11 +49,15 @@ def test_an_own_protocol_and_factor_set_are_computed_beside_the_shipped(office):
             " where drug = 'cocaine' and doses_per_day_per_1000 > 0"
         )
     of = {(row["protocol"], row["drug"]): row for row in rows.iter_rows(named=True)}
-    assert {protocol for protocol, _ in of} == {"euda", "ours", "permille"}
+    assert {protocol for protocol, _ in of} == {"euda", "half-loq", "ours", "permille", "statcan"}
     assert of["ours", "cocaine"]["now"] == pytest.approx(of["permille", "cocaine"]["now"] * 0.29 / 0.35)
     assert of["ours", "cocaine"]["change"] == pytest.approx(of["permille", "cocaine"]["change"])
     assert of["ours", "methamphetamine"]["now"] == pytest.approx(of["permille", "methamphetamine"]["now"])
-    assert {protocol: round(dose, 6) for protocol, dose in doses.iter_rows()} == {"ours": 50, "permille": 100}
+    assert {protocol: round(dose, 6) for protocol, dose in doses.iter_rows()} == {
+        "half-loq": 100,
+        "ours": 50,
+        "permille": 100,
+    }
     page = (office.site / "index.html").read_text(encoding="utf-8")
     assert "Our office" in page
     assert "(set <bdi>ours-1</bdi>)" in page
@@ -83,7 +87,10 @@ def test_what_is_wrong_with_an_own_file_is_told_by_the_run(office):
 def test_the_setting_names_an_own_protocol_or_is_told_what_there_is(office):
     (office.folder / "permille.toml").write_text('protocol = "mine"\n')
     said = call("run", "-w", office.folder, code=1)
-    assert "setting 'protocol': there is no protocol 'mine'; there are euda, ours, permille." in said
+    assert (
+        "setting 'protocol': there is no protocol 'mine'; there are euda, guizhou, half-loq, ours, permille, statcan."
+        in said
+    )
     assert str(office.protocols) in said
     (office.protocols / "mine.toml").write_text("protocol = 1\n")
     assert "mine.toml: field 'protocol': 1 is no text" in call("status", "-w", office.folder, code=1)

@@ -43,19 +43,23 @@ def test_hand_computed_figures(warehouse):
     assert row["n_days_baseline"] == row["n_days_current"] == 14
 
 
-def test_values_below_limits_by_both_protocols(warehouse):
+def test_values_below_limits_by_each_protocol(warehouse):
     """S1, benzoylecgonine 2023: two days below 150 ng/L, then 300 to 700 ng/L, flows 20,000 and 40,000 by turns.
 
     Loads per 1000 of the measured days: 300 x 20,000 / 1e5 = 60, 400 x 0.4 = 160, 500 x 0.2 = 100, 600 x 0.4 = 240,
     700 x 0.2 = 140. The two limits: 150 x 0.2 = 30 and 150 x 0.4 = 60; half of them 15 and 30. EUDA takes zeros:
-    700 / 7 = 100. Permille: (15 + 30 + 700) / 7 = 106.4286, times (303.35 / 289.33) / 0.29.
+    700 / 7 = 100. Half the limit: (15 + 30 + 700) / 7 = 106.4286, times (303.35 / 289.33) / 0.29. Permille lies between
+    zeros and limits, (700 + 30 + 60) / 7.
     """
     rows = warehouse.query(
         "select protocol, mean_mg_per_day_per_1000, n_censored from site_periods"
         " where site_id = 'S1' and drug = 'cocaine' and period = '2023' order by protocol"
     ).rows()
     assert rows[0] == ("euda", pytest.approx(100), 2)
-    assert rows[1] == ("permille", pytest.approx(106.428571 * (303.35 / 289.33) / 0.29), 2)
+    factor = (303.35 / 289.33) / 0.29
+    assert rows[1] == ("half-loq", pytest.approx(106.428571 * factor), 2)
+    assert rows[2][0] == "permille"
+    assert 100 < rows[2][1] / factor < 790 / 7
 
 
 @pytest.mark.parametrize("table", ["consumption", "site_periods", "area_periods", "changes"])

@@ -148,7 +148,7 @@ methamphetamine as (
         protocol, origin, site_id, sampled_on, weekday,
         case
             when is_above_range then null
-            when is_censored then amount_below_limit(load_limit_mg_per_day_per_1000, below_limit)
+            when is_censored then other_source_below_limit(load_limit_mg_per_day_per_1000, below_limit)
             else load_mg_per_day_per_1000
         end as methamphetamine
     from inhabited

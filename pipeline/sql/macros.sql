@@ -67,6 +67,11 @@ create or replace temp macro morphine_from_heroin_mg_per_day_per_1000(
 create or replace temp macro amount_below_limit(amount_limit, below_limit) as
     case below_limit when 'zero' then 0 when 'half_limit' then amount_limit / 2 end;
 
+-- What counts below its limit of a substance that is only subtracted from another [mg/day/1000]. What a likelihood expects
+-- there is known of a period, not of a day; of the small part that is subtracted half the limit will do.
+create or replace temp macro other_source_below_limit(amount_limit, below_limit) as
+    amount_below_limit(amount_limit, if(below_limit = 'likelihood', 'half_limit', below_limit));
+
 -- Doses [1/day/1000].
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
     consumption_mg_per_day_per_1000 / dose_mg;

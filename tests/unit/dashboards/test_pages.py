@@ -253,7 +253,7 @@ def test_sources_factors_protocols_and_quarantine_are_told(build):
     assert "Terms of use: CC BY 4.0" in said
     assert "approved by A. Chemist" in said
     assert "Not yet verified:" in said
-    assert "half the day's limit" in said
+    assert "what is expected below the day's limit, by the site's other days" in said
     assert "±10 %" in said
     assert "3 records delivered are in no figure" in said
     assert "negative_value north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero." in said
