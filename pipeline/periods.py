@@ -30,9 +30,8 @@ _PERIODS = {
     "quarter": pl.format("{}-Q{}", _DAY.dt.year(), _DAY.dt.quarter()),
     "month": _DAY.dt.strftime("%Y-%m"),
 }
-_HARD = ["above_upper_limit", "limit_unknown"]
-"""Reasons for no figure that no likelihood helps against."""
-_NO_FIGURE = [*_HARD, "mostly_below_limit", "too_few_detects"]
+_REMARK = "weekdays_incomplete"
+"""A reason that is a remark on a figure; any other says why there is none."""
 _NO_WEEK = pl.lit([None] * 7, pl.List(pl.Float64))
 
 
@@ -197,18 +196,19 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         inferred, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
     ).join(rules, on="protocol", maintain_order="left")  # fmt: skip
     is_inferred = pl.col("below_limit") == "likelihood"
+    detected_share = pl.col("detected_share").fill_null(0)
+    has_figure = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
     rows = rows.with_columns(
-        reason=pl.when(is_inferred & ~pl.col("reason").is_in(_HARD).fill_null(value=False))
-        .then(
-            pl.when(pl.col("detected_share").fill_null(0) < 1 - pl.col("max_censored_share"))
-            .then(pl.lit("mostly_below_limit"))
-            .when((pl.col("expected_detects") < pl.col("min_detects")) | (pl.col("n_detects") == 0))
-            .then(pl.lit("too_few_detects"))
-            .otherwise("reason")
+        reason=pl.when(is_inferred & has_figure & (detected_share < 1 - pl.col("max_censored_share")))
+        .then(pl.lit("mostly_below_limit"))
+        .when(
+            is_inferred & has_figure
+            & ((pl.col("expected_detects") < pl.col("min_detects")) | (pl.col("n_detects") == 0))
         )
+        .then(pl.lit("too_few_detects"))
         .otherwise("reason")
-    )
-    is_estimated = ~pl.col("reason").is_in(_NO_FIGURE).fill_null(value=False)
+    )  # fmt: skip
+    is_estimated = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
     of_days = pl.col("sd_mg_per_day_per_1000") / pl.col("mean_mg_per_day_per_1000")
     by_t = pl.col("interval") == "t_of_days"
     by_spread = pl.col("interval") == "pooled_spread"
