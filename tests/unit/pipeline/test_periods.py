@@ -1,0 +1,177 @@
+"""Intervals of published levels: the parts of their variance by hand; what is shared does not shrink with numbers."""
+
+import math
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline import estimates, explain
+from pipeline.statistics.intervals import log_interval, student_quantile, t_interval
+from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, city, people, results, week
+from tests.unit.pipeline.test_explain import archive
+
+__all__ = ["city"]
+# The relative standard deviations of schemas/uncertainty/2026.csv.
+SAMPLING, ANALYSIS, BATCH, LABORATORY, FLOW, CENSUS = 0.10, 0.08, 0.08, 0.10, 0.10, 0.10
+METHAMPHETAMINE = 0.10  # 0.39 to 0.43 gives 0.028, less than is ever believed
+VALUES = [8.82, 12.87, 12.45, 28.11, 26.8, 10.5, 9.13]
+
+
+def one(warehouse, table, *where):
+    rows = warehouse.read(table).filter(pl.col("protocol") == "permille", *where)
+    assert rows.height == 1
+    return rows.row(0, named=True)
+
+
+def test_published_intervals_of_a_week():
+    """Statistics Canada, table 13-10-0871: mean, SE, low, high; tolerance 0.05 as the figures are rounded."""
+    published = [
+        (1492.36, 146.72, 1133.36, 1851.36), (1345.74, 59.92, 1199.12, 1492.36), (159.94, 5.68, 146.06, 173.80),
+        (825.82, 54.64, 692.12, 959.54), (1364.06, 65.06, 1204.90, 1523.24),
+    ]  # fmt: skip
+    mean, error, low, high = np.array(published).T
+    found = t_interval(mean, error, np.full(len(mean), 6.0))
+    np.testing.assert_allclose(found, (low, high), atol=0.05)
+
+
+def test_published_sums_of_uncertainty():
+    """A template in use: sampling 10 %, analysis 10, flow 5, population 20: 25.0 % for a day, 23.2 % for seven."""
+    for n, total in ((1, 0.250), (7, 0.2322), (28, 0.2299)):
+        shared = 0.10**2 + 0.05**2 + 0.20**2
+        low, high = log_interval(np.array([1.0]), np.array([0.0]), np.array([np.inf]), np.array([0.10**2 / n + shared]))
+        assert math.log(high[0] / low[0]) / 2 / 1.959964 == pytest.approx(total, abs=5e-5)
+
+
+def test_few_days_widen_an_interval_only_as_far_as_it_rests_on_them():
+    alone, _ = log_interval(np.array([1.0]), np.array([0.04]), np.array([6.0]), np.array([0.0]))
+    beside, _ = log_interval(np.array([1.0]), np.array([0.04]), np.array([6.0]), np.array([0.96]))
+    assert -math.log(alone[0]) == pytest.approx(2.44691 * 0.2, rel=1e-5)
+    assert -math.log(beside[0]) == pytest.approx(1.96, abs=0.01)
+    assert np.isnan(student_quantile(np.array([np.nan]))[0])
+
+
+def test_the_interval_of_a_day_is_made_of_its_parts(city, workspace):
+    with city(results=results(week(MONDAY, VALUES))) as warehouse:
+        day = one(warehouse, "consumption", pl.col("sampled_on") == MONDAY)
+        parts = [SAMPLING, ANALYSIS, BATCH, LABORATORY, FLOW, CENSUS, METHAMPHETAMINE]
+        ratio = math.exp(1.959963984540054 * math.sqrt(sum(part**2 for part in parts)))
+        amount = VALUES[0] * FACTOR
+        assert day["ci_low_mg_per_day_per_1000"] == pytest.approx(amount / ratio)
+        assert day["ci_high_mg_per_day_per_1000"] == pytest.approx(amount * ratio)
+        found = explain.explain_day(warehouse, archive(workspace), "S1", "methamphetamine", MONDAY, "permille")
+        assert sum(part.share for part in found.budget) == pytest.approx(1)
+        assert {part.component: part.rsd for part in found.budget} == pytest.approx(
+            {"sampling": 0.10, "analysis": 0.08, "batch": 0.08, "laboratory": 0.10, "flow": 0.10, "population": 0.10,
+             "factor": 0.10}
+        )  # fmt: skip
+        assert {part.component: part.shared_over for part in found.budget}["batch"] == "one batch"
+        residue = explain.explain_day(warehouse, archive(workspace), "S1", "methamphetamine", MONDAY, "euda")
+        assert residue.budget == []
+
+
+def test_days_of_a_series_mostly_below_its_limits_have_no_interval(city):
+    with city(results=results(week(MONDAY, [10, "<LOQ", "<LOQ"]), week(MONDAY, [10, 10, "<LOQ"], "S2"))) as warehouse:
+        rows = warehouse.read("consumption").filter(
+            pl.col("protocol") == "permille", pl.col("amount_mg_per_day_per_1000").is_not_null()
+        )
+    has_interval = dict(rows.group_by("site_id").agg(pl.col("ci_low_mg_per_day_per_1000").is_not_null().all()).rows())
+    assert has_interval == {"S1": False, "S2": True}
+
+
+def test_one_week_alone_keeps_its_rhythm_in_its_interval(city):
+    """Nothing to learn a rhythm from: the week's own spread, Student's quantile, and what days share."""
+    with city(results=results(week(MONDAY, VALUES))) as warehouse:
+        row = one(warehouse, "site_periods", pl.col("period") == "2023")
+        spread = one(warehouse, "day_spreads")
+    assert not spread["has_rhythm"]
+    assert row["mean_mg_per_day_per_1000"] == pytest.approx(np.mean(VALUES) * FACTOR)
+    assert row["days_log_variance"] == pytest.approx(np.expm1(spread["between_day_log_sd"] ** 2) / 7)
+    # A flat prior on seven days: near to the standard deviation of the logarithms and its six degrees of freedom.
+    assert spread["between_day_log_sd"] == pytest.approx(np.std(np.log(VALUES), ddof=1), rel=0.12)
+    assert 3 < spread["between_day_df"] < 9
+    shared = (BATCH, LABORATORY, FLOW, CENSUS, METHAMPHETAMINE)
+    assert [row[f"{n}_log_variance"] for n in ("batch", "laboratory", "flow", "population", "factor")] == pytest.approx(
+        [part**2 for part in shared]
+    )
+    total = row["days_log_variance"] + sum(part**2 for part in shared)
+    df = row["days_df"] * (total / row["days_log_variance"]) ** 2
+    half = student_quantile(np.array([df]))[0] * math.sqrt(total)
+    assert row["ci_low_mg_per_day_per_1000"] == pytest.approx(row["mean_mg_per_day_per_1000"] * math.exp(-half))
+
+
+def test_the_protocol_that_prescribes_it_gets_t_of_its_days(city):
+    with city(results=results(week(MONDAY, VALUES))) as warehouse:
+        row = warehouse.read("site_periods").filter(
+            pl.col("protocol") == "statcan", pl.col("period") == "2023"
+        ).row(0, named=True)  # fmt: skip
+    half = 2.446912 * np.std(VALUES, ddof=1) / math.sqrt(7)
+    assert row["ci_low_mg_per_day_per_1000"] == pytest.approx(np.mean(VALUES) - half, rel=1e-6)
+    assert row["ci_high_mg_per_day_per_1000"] == pytest.approx(np.mean(VALUES) + half, rel=1e-6)
+    assert row["batch_log_variance"] is None
+
+
+def test_what_sites_share_does_not_shrink_with_their_number(city):
+    """Two sites of the same mass, one of 1000 and one of 3000 inhabitants: their laboratory is one, their meters two.
+
+    An amount is a mass: by mass the two weigh alike. The number of inhabitants is their sum.
+    """
+    rows = results(week(MONDAY, [10] * 7), week(MONDAY, [10] * 7, "S2"))
+    two = people("S1 census 1000  ", "S2 census 3000  ")
+    with city(results=rows, populations=two) as warehouse:
+        row = one(warehouse, "area_periods", pl.col("period") == "2023", pl.col("level") == "network")
+    assert row["flow_log_variance"] == pytest.approx((0.5**2 + 0.5**2) * FLOW**2)
+    assert row["population_log_variance"] == pytest.approx((0.25**2 + 0.75**2) * CENSUS**2)
+    assert row["factor_log_variance"] == pytest.approx(METHAMPHETAMINE**2)
+    assert row["laboratory_log_variance"] == pytest.approx(LABORATORY**2)
+    assert row["batch_log_variance"] == pytest.approx(BATCH**2)
+
+
+def test_several_batches_share_the_error_of_each(city):
+    """Two campaigns of seven days, a batch each: half of the squared error of one; the laboratory's stays whole."""
+    days = results(week(MONDAY, VALUES), week(MONDAY + timedelta(days=14), VALUES).replace(",B\n", ",C\n"))
+    with city(results=days) as warehouse:
+        year = one(warehouse, "site_periods", pl.col("period") == "2023")
+        assert year["batch_shares"] == [0.5, 0.5]
+        assert year["batch_log_variance"] == pytest.approx(BATCH**2 / 2)
+        assert year["laboratory_log_variance"] == pytest.approx(LABORATORY**2)
+
+
+def test_what_is_expected_below_limits_is_explained_and_agrees(city, workspace):
+    values = [10, 12, "<LOQ", 9, "<LOQ", 14, 11, 8, "<LOQ", 13, 12, 9, 15, "<LOQ"]
+    with city(results=results(week(MONDAY, values, limits="2,7"))) as warehouse:
+        found = explain.explain_period(warehouse, archive(workspace), "S1", "methamphetamine", "2023", "permille")
+        assert found.agrees
+        below = found.days.filter(pl.col("is_censored"))["amount_mg_per_day_per_1000"]
+        assert below.is_between(0, 7 * FACTOR, closed="none").all()
+        assert below.len() == 4
+        assert {part.component for part in found.budget} >= {"days", "batch", "factor"}
+        half = one(warehouse, "site_periods", pl.col("period") == "2023")["mean_mg_per_day_per_1000"]
+        assert half > 0
+
+
+def test_units_change_nothing_but_the_unit(city):
+    """Ten times the concentration is ten times the level and its interval; limits move along."""
+    values = [10, 12, "<LOQ", 9, 20, 14, 11]
+    tenfold = [value if isinstance(value, str) else 10 * value for value in values]
+    days = results(week(MONDAY, values, limits="2,7"), week(MONDAY, tenfold, "S2", limits="20,70"))
+    with city(results=days) as warehouse:
+        here, there = (
+            one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == site)
+            for site in ("S1", "S2")
+        )
+    for name in ("mean", "ci_low", "ci_high"):
+        column = f"{name}_mg_per_day_per_1000"
+        assert there[column] == pytest.approx(10 * here[column], rel=1e-9)
+
+
+def test_the_same_days_give_the_same_digits(city):
+    values = [10, 12, "<LOQ", 9, 20, 14, 11]
+    tables = ("day_spreads", "site_periods", "area_periods")
+    with city(results=results(week(MONDAY, values, limits="2,7"))) as warehouse:
+        before = [warehouse.query(f"select * from {table} order by all") for table in tables]
+        for table in tables:
+            estimates.compute(warehouse, table)
+        after = [warehouse.query(f"select * from {table} order by all") for table in tables]
+    assert all(a.equals(b) for a, b in zip(before, after, strict=True))
