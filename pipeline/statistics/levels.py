@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_ndtr
 
+from pipeline.statistics.censoring import expected_below
 from pipeline.statistics.spread import Bools, Floats, Ints, hazard, locations
 
 _NUDGE = 1.05
@@ -98,17 +99,6 @@ def period_levels(
     return Levels(
         mean, np.where(partly, np.maximum(variance, plain_variance), plain_variance), n_days, n_detects, expected
     )
-
-
-def expected_below(mu: Floats, sigma: Floats, limit: Floats) -> Floats:
-    """The mean of what lies below a limit, of a lognormal: exact far below the level as well.
-
-    >>> round(float(expected_below(np.array([0.0]), np.array([1.0]), np.array([1.0]))[0]), 4)
-    0.5232
-    """
-    z = (np.log(limit) - mu) / sigma
-    below: Floats = np.exp(mu + sigma**2 / 2 + log_ndtr(z - sigma) - log_ndtr(z))
-    return below
 
 
 def _plain(
