@@ -265,9 +265,10 @@ def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part
 def _parts(warehouse: Warehouse, log_variances: Mapping[str, float | None]) -> list[Part]:
     """Each part with its share, the largest first; what has no error is none."""
     shared = {row["component"]: row["shared_over"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
+    shared |= {"days": "one day", "spread": "one drug"}
     there = {name: variance for name, variance in log_variances.items() if variance}
     total = sum(there.values())
-    parts = [Part(name, v**0.5, v / total, shared.get(name, "one day")) for name, v in there.items()]
+    parts = [Part(name, v**0.5, v / total, shared[name]) for name, v in there.items()]
     return sorted(parts, key=lambda part: (-part.share, part.component))
 
 
@@ -328,7 +329,7 @@ def explain_period(
     ]
     held = [(now, then) for now, then in again if now is not None]
     days = days.drop("delivery_id", "profile")
-    parts = ("days", "batch", "laboratory", "flow", "population", "factor")
+    parts = ("days", "spread", "batch", "laboratory", "flow", "population", "factor")
     budget = _parts(warehouse, {name: figure[f"{name}_log_variance"] for name in parts})
     n_as_archived = sum(now == then for now, then in held)
     factor = _factor(warehouse, figure)

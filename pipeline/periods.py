@@ -18,7 +18,7 @@ from pipeline.warehouse import Warehouse, sql
 from schemas.tables import TABLES
 
 SHARED = (
-    "batch_log_variance", "laboratory_log_variance", "flow_log_variance", "population_log_variance",
+    "spread_log_variance", "batch_log_variance", "laboratory_log_variance", "flow_log_variance", "population_log_variance",
     "factor_log_variance",
 )  # fmt: skip
 """What the days of a period share: the parts of the variance of its mean that do not come from days."""
@@ -115,7 +115,8 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
     Returns
     -------
     polars.DataFrame
-        One row a protocol, drug, site and period: `mean`, `days_log_variance`, `days_df`, `n_detects`,
+        One row a protocol, drug, site and period: `mean`, `days_log_variance`, `days_df`,
+        `spread_log_variance`, `n_detects`,
         `detected_share` (of the site's days of the year), `expected_detects` (by that share), `by_weekday` (seven
         means, Monday to Sunday), `midweek`, `weekend`.
     """
@@ -129,6 +130,7 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
     return each.with_columns(
         pl.Series("mean", found.mean).fill_nan(None),
         pl.Series("days_log_variance", found.log_variance).fill_nan(None),
+        pl.Series("spread_log_variance", found.spread_log_variance),
         pl.Series("n_detects", found.n_detects),
         pl.col("between_day_df").alias("days_df"),
     ).join(by_weekday, on="number", maintain_order="left")

@@ -242,6 +242,9 @@ COLUMNS: dict[str, Column] = {
     "expected_detects": Column("count", "days of the period times the share of the site's days of the year measured"),
     "days_log_variance": Column("dimensionless", "variance of the mean's logarithm that its days leave"),
     "days_df": Column("dimensionless", "how well that variance is known, as degrees of freedom"),
+    "spread_log_variance": Column(
+        "dimensionless", "variance of the mean's logarithm because the spread of days below limits is not known exactly"
+    ),
     "batch_log_variance": Column("dimensionless", "variance of the mean's logarithm from errors of batches"),
     "laboratory_log_variance": Column(
         "dimensionless", "variance of the mean's logarithm from lasting errors of laboratories"

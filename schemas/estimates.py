@@ -192,6 +192,7 @@ class _Mean(_Estimated):
     ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
     days_log_variance: float = column("days_log_variance", nullable=True, ge=0)
     days_df: float = column("days_df", nullable=True, gt=0)
+    spread_log_variance: float = column("spread_log_variance", nullable=True, ge=0)
     batch_log_variance: float = column("batch_log_variance", nullable=True, ge=0)
     laboratory_log_variance: float = column("laboratory_log_variance", nullable=True, ge=0)
     flow_log_variance: float = column("flow_log_variance", nullable=True, ge=0)

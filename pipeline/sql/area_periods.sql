@@ -96,6 +96,8 @@ means as (
         -- Satterthwaite's: many sites whose spread is little known make a sum that is known well.
         sum(amount_share ^ 2 * days_log_variance order by site_id) ^ 2
             / nullif(sum((amount_share ^ 2 * days_log_variance) ^ 2 / days_df order by site_id), 0) as days_df,
+        -- What is not known of spreads that were learnt together is shared by all sites.
+        sum(amount_share * sqrt(spread_log_variance) order by site_id) ^ 2 as spread_log_variance,
         sum(amount_share ^ 2 * flow_log_variance order by site_id) as flow_log_variance,
         -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum.
         sum(
@@ -127,6 +129,7 @@ select
     mean as mean_mg_per_day_per_1000,
     days_log_variance,
     days_df,
+    spread_log_variance,
     batch_log_variance,
     laboratory_log_variance,
     flow_log_variance,

@@ -22,7 +22,9 @@ class Levels(NamedTuple):
 
     Attributes:
         mean: in the unit of the values; NaN without any measured value. (n_periods,)
-        log_variance: variance of its logarithm, from the days alone. (n_periods,)
+        log_variance: variance of its logarithm, from the days alone, were their spread known. (n_periods,)
+        spread_log_variance: what is added because the spread is not known exactly, where days lie below limits. Sites
+            whose spreads were learnt together share it. (n_periods,)
         n_days, n_detects: values, and those measured. (n_periods,)
         expected: each value; of one below its limit what is to be expected there. NaN where its period has no level.
             (n,)
@@ -30,6 +32,7 @@ class Levels(NamedTuple):
 
     mean: Floats
     log_variance: Floats
+    spread_log_variance: Floats
     n_days: Ints
     n_detects: Ints
     expected: Floats
@@ -81,12 +84,12 @@ def period_levels(
     expected = value.astype(np.float64)
     expected[(n_detects == 0)[period]] = np.nan
     partly = (n_detects < n_days) & (n_detects > 0)
-    variance = np.zeros(n_periods)
+    variance, of_spread = np.zeros(n_periods), np.zeros(n_periods)
     if partly.any():
         number = np.cumsum(partly) - 1
         rows = partly[period]
         below = rows & is_censored
-        level, variance[partly] = _censored(
+        level, variance[partly], of_spread[partly] = _censored(
             np.log(value[rows]), is_censored[rows], number[period[rows]], effects[period[rows], weekday[rows] - 1],
             log_sd[partly], df[partly],
         )  # fmt: skip
@@ -96,9 +99,8 @@ def period_levels(
     with np.errstate(divide="ignore", invalid="ignore"):
         # A plain mean uses the measured days less well than the likelihood does, the less so the wider they spread.
         variance += (np.expm1(log_sd**2) - log_sd**2) / n_days
-    return Levels(
-        mean, np.where(partly, np.maximum(variance, plain_variance), plain_variance), n_days, n_detects, expected
-    )
+    log_variance = np.where(partly, np.maximum(variance, plain_variance), plain_variance)
+    return Levels(mean, log_variance, of_spread, n_days, n_detects, expected)
 
 
 def _plain(
@@ -125,8 +127,8 @@ def _plain(
 
 def _censored(
     log_value: Floats, is_censored: Bools, period: Ints, offset: Floats, log_sd: Floats, df: Floats
-) -> tuple[Floats, Floats]:
-    """Levels on the log scale, and the log variance of the means; every period holds a measured value."""
+) -> tuple[Floats, Floats, Floats]:
+    """Levels on the log scale and the two log variances of the means; every period holds a measured value."""
     n_periods = len(log_sd)
 
     def fitted(spread: Floats) -> tuple[Floats, Floats]:
@@ -137,7 +139,7 @@ def _censored(
     nudged, _ = fitted(log_sd * _NUDGE)
     # How the mean follows the spread, which is not known exactly either.
     follows = (nudged - level + (_NUDGE**2 - 1) * log_sd**2 / 2) / np.log(_NUDGE)
-    return level, variance + follows**2 / (2 * df)
+    return level, variance, follows**2 / (2 * df)
 
 
 def _first_order_bias(residual: Floats, is_censored: Bools, period: Ints, level: Floats, log_sd: Floats) -> Floats:

@@ -188,6 +188,6 @@ def test_intervals_cover_and_levels_are_not_off_where_days_lie_below_limits(n_we
     truth = np.exp(2 + log_sd**2 / 2) * np.exp(RHYTHM).mean()
     is_known = np.isfinite(found.mean)
     assert is_known.mean() > 0.98
-    off = np.log(found.mean[is_known] / truth) / np.sqrt(found.log_variance[is_known])
+    off = np.log(found.mean[is_known] / truth) / np.sqrt((found.log_variance + found.spread_log_variance)[is_known])
     assert 0.93 < (np.abs(off) < 1.96).mean() < 0.97
     assert found.mean[is_known].mean() / truth == pytest.approx(1, abs=0.02)
