@@ -17,10 +17,7 @@ from pipeline.statistics.spread import FEWEST_DETECTS_A_LEVEL, pooled_spread
 from pipeline.warehouse import Warehouse, sql
 from schemas.tables import TABLES
 
-SHARED = (
-    "spread_log_variance", "batch_log_variance", "laboratory_log_variance", "flow_log_variance", "population_log_variance",
-    "factor_log_variance",
-)  # fmt: skip
+SHARED = tuple(f"{part}_log_variance" for part in ("spread", "batch", "laboratory", "flow", "population", "factor"))
 """What the days of a period share: the parts of the variance of its mean that do not come from days."""
 _POOL = ["protocol", "drug"]
 _SERIES = ["protocol", "drug", "site_id"]
