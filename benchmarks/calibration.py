@@ -34,7 +34,7 @@ TREND_A_QUARTER = -0.05
 LIMIT_SD = 0.15
 """How far the limits of a site's days lie apart on the load scale, log scale: flows vary."""
 EXCRETED = (0.43, 0.39, 0.43)
-"""Methamphetamine's excreted fraction and the range in use; the truth is drawn with the least spread that is believed."""
+"""Methamphetamine's excreted fraction and the range in use: the truth is drawn with the least that is believed."""
 N_BATCH_LABORATORIES = 2
 MONTH, QUARTER = "2024-06", "2024-Q2"
 

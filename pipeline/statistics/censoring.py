@@ -48,13 +48,6 @@ class LognormalFit(NamedTuple):
     has_converged: Flags
 
 
-class Location(NamedTuple):
-    """Mean of the logarithms and its variance [1]; arrays of shape (n_series,)."""
-
-    mu: Numbers
-    var_mu: Numbers
-
-
 class Interval(NamedTuple):
     """Both ends [unit of the values]; arrays of shape (n_series,)."""
 
@@ -153,82 +146,6 @@ def lognormal_mle(values: ArrayLike, is_censored: ArrayLike) -> LognormalFit:
         mean=_exp(mu + sigma**2 / 2),
         has_converged=~np.isnan(mu),
     )  # fmt: skip
-
-
-def lognormal_location(
-    values: ArrayLike, is_censored: ArrayLike, sigma: ArrayLike, offset: ArrayLike = 0.0
-) -> Location:
-    """Mean of the logarithms of each series where their spread is known, and each value's offset from that mean.
-
-    Parameters
-    ----------
-    values : array of shape (n_series, n_values)
-        Measured values, or the limits they lie below [any unit]; NaN for no value.
-    is_censored : array of bool, same shape
-        Whether the value lies below what is given.
-    sigma : array of shape (n_series,) or one number
-        Standard deviation of the logarithms about mu + offset [1]; NaN gives NaN.
-    offset : array that broadcasts to `values`
-        What is known beforehand of a value's logarithm, such as the rhythm of the week [1].
-
-    Returns
-    -------
-    Location
-
-    Raises
-    ------
-    ValueError
-        A value is zero, negative or infinite; a sigma is not positive; a value has no offset; shapes differ.
-
-    Notes
-    -----
-    Without a single detect the likelihood only grows as mu falls: NaN. One is enough. var_mu is the inverse of the
-    observed information and takes sigma and offset as exact.
-
-    The derivative is concave in mu, so Newton's steps from the mean of the detects, where it is not positive, come
-    down on the maximum without passing it and need no control.
-
-    Examples
-    --------
-    >>> location = lognormal_location([[1.0, 2.0, 4.0]], [[False, False, True]], sigma=0.5)
-    >>> [round(float(number[0]), 4) for number in location]
-    [0.3354, 0.1193]
-    """
-    numbers, censored = _checked(values, is_censored)
-    given = np.asarray(sigma, dtype=float)
-    if np.any((given <= 0) | np.isinf(given)):
-        raise ValueError("sigma must be positive and finite, or NaN where it is unknown.")
-    spread = np.broadcast_to(given, len(numbers))
-    shift = np.broadcast_to(np.asarray(offset, dtype=float), numbers.shape)
-    if np.any(~np.isfinite(shift) & ~np.isnan(numbers)):
-        raise ValueError("Each value needs a finite offset: give 0 where none is known.")
-
-    logs = np.log(numbers) - shift
-    is_detect = ~np.isnan(numbers) & ~censored
-    n_detects = is_detect.sum(axis=1)
-    rows = np.flatnonzero((n_detects > 0) & ~np.isnan(spread))
-    logs, is_detect, n_detects, spread = logs[rows], is_detect[rows], n_detects[rows], spread[rows]
-    center = np.sum(logs, axis=1, where=is_detect) / n_detects
-    limits = _limits((logs - center[:, None]) / spread[:, None], censored[rows])
-
-    at = np.zeros(len(rows))  # from the mean of the detects, in units of sigma
-    information = n_detects.astype(float)
-    active = np.arange(len(rows))
-    for _ in range(_MOST_STEPS):
-        z = limits[active] - at[active, None]
-        hazard = _hazard(z)
-        information[active] = n_detects[active] + _curvature(z, hazard).sum(axis=1)
-        step = -(n_detects[active] * at[active] + hazard.sum(axis=1)) / information[active]
-        at[active] += step
-        active = active[np.abs(step) > 1e-9 * (1 + np.abs(at[active]))]
-        if not active.size:
-            break
-    at[active] = np.nan
-
-    mu, var_mu = np.full((2, len(numbers)), np.nan)
-    mu[rows] = center + spread * at
-    var_mu[rows] = np.where(np.isnan(at), np.nan, spread**2 / information)
-    return Location(mu, var_mu)
 
 
 def expected_below(mu: ArrayLike, sigma: ArrayLike, limit: ArrayLike) -> Numbers:
@@ -636,15 +553,15 @@ def _limits(logs: Numbers, censored: Flags) -> Numbers:
     return limits[:, :most]
 
 
-def _hazard(z: Numbers) -> Numbers:
+def hazard(z: Numbers) -> Numbers:
     """phi(z) / Phi(z), exact in both tails; the derivative of log Phi."""
     return np.asarray(np.sqrt(2 / np.pi) / special.erfcx(-z / np.sqrt(2)))
 
 
-def _curvature(z: Numbers, hazard: Numbers) -> Numbers:
-    """Minus the second derivative of log Phi, between 0 and 1."""
-    far = np.minimum(z, -1e3)  # where z + hazard would lose its digits
-    return np.where(z < -1e3, 1 - 1 / far**2, hazard * (z + hazard))
+def curvature(z: Numbers, ratio: Numbers) -> Numbers:
+    """Minus the second derivative of log Phi, between 0 and 1; `ratio` is `hazard(z)`."""
+    far = np.minimum(z, -1e3)  # where z + ratio would lose its digits
+    return np.where(z < -1e3, 1 - 1 / far**2, ratio * (z + ratio))
 
 
 def _peak(series: _Likelihoods) -> _Peak:
@@ -667,15 +584,15 @@ def _peak(series: _Likelihoods) -> _Peak:
         has_risen = log_likelihood >= height[active] - 1e-11 * (1 + np.abs(log_likelihood))
         share[active[~has_risen]] /= 2
 
-        hazard = _hazard(z)
-        curvature = _curvature(z, hazard)
-        slope_location = by * part.total - part.n_detects * at - hazard.sum(axis=1)
+        ratio = hazard(z)
+        bend = curvature(z, ratio)
+        slope_location = by * part.total - part.n_detects * at - ratio.sum(axis=1)
         slope_precision = (
-            part.n_detects / by - by * part.squares + at * part.total + np.sum(hazard * part.limits, axis=1)
+            part.n_detects / by - by * part.squares + at * part.total + np.sum(ratio * part.limits, axis=1)
         )
-        of_location = part.n_detects + curvature.sum(axis=1)
-        of_both = -part.total - np.sum(curvature * part.limits, axis=1)
-        of_precision = part.n_detects / by**2 + part.squares + np.sum(curvature * part.limits**2, axis=1)
+        of_location = part.n_detects + bend.sum(axis=1)
+        of_both = -part.total - np.sum(bend * part.limits, axis=1)
+        of_precision = part.n_detects / by**2 + part.squares + np.sum(bend * part.limits**2, axis=1)
         determinant = of_location * of_precision - of_both**2
         next_location = (of_precision * slope_location - of_both * slope_precision) / determinant
         next_precision = (of_location * slope_precision - of_both * slope_location) / determinant
@@ -757,14 +674,14 @@ def _ridge(series: _Likelihoods, mean: Numbers, log_sigma: Numbers) -> tuple[Num
         spread = series.unit * sigma
         mu = mean - spread * sigma / 2
         z = (series.limits - mu[:, None]) / sigma[:, None]
-        hazard = _hazard(z)
+        ratio = hazard(z)
         lag = spread[:, None] - z
         sum_z = (series.total - n * mu) / sigma
         sum_z2 = (series.squares - 2 * mu * series.total + n * mu**2) / sigma**2
-        slope = -n - spread * sum_z + sum_z2 + np.sum(hazard * lag, axis=1)
+        slope = -n - spread * sum_z + sum_z2 + np.sum(ratio * lag, axis=1)
         bend = (
             -n * spread**2 + 2 * spread * sum_z - 2 * sum_z2
-            + np.sum(hazard * z - _curvature(z, hazard) * lag**2, axis=1)
+            + np.sum(ratio * z - curvature(z, ratio) * lag**2, axis=1)
         )  # fmt: skip
         low, high = np.where(slope > 0, log_sigma, low), np.where(slope > 0, high, log_sigma)
         step = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1), np.sign(slope))
@@ -776,7 +693,7 @@ def _ridge(series: _Likelihoods, mean: Numbers, log_sigma: Numbers) -> tuple[Num
             break
         log_sigma = np.where(is_moving, after, log_sigma)
     height = -n * log_sigma - sum_z2 / 2 + special.log_ndtr(z).sum(axis=1)
-    return height, (sum_z - hazard.sum(axis=1)) / sigma, log_sigma
+    return height, (sum_z - ratio.sum(axis=1)) / sigma, log_sigma
 
 
 # --- Ranks ------------------------------------------------------------------------------------------------------------

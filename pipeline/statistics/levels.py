@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_ndtr
 
-from pipeline.statistics.censoring import expected_below
-from pipeline.statistics.spread import Bools, Floats, Ints, hazard, locations
+from pipeline.statistics.censoring import curvature, expected_below, hazard
+from pipeline.statistics.spread import Bools, Floats, Ints, locations
 
 _NUDGE = 1.05
 """By how much a spread is moved to see how the level follows."""
@@ -166,5 +166,5 @@ def _first_order_bias(residual: Floats, is_censored: Bools, period: Ints, level:
 def _expected_information(a: Floats) -> Floats:
     """What a day tells of its level, in units of its variance, where its limit lies `a` spreads above the level."""
     ratio, below = hazard(a), np.exp(log_ndtr(a))
-    known: Floats = 1 - below + below * ratio * (a + ratio)
+    known: Floats = 1 - below + below * curvature(a, ratio)
     return known

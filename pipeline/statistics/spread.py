@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr
 
+from pipeline.statistics.censoring import curvature, hazard
+
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -45,12 +47,6 @@ class Spread(NamedTuple):
     log_sd: Floats
     df: Floats
     pooled_log_sd: float
-
-
-def hazard(z: Floats) -> Floats:
-    """The density of the standard normal over its distribution function, exact far out on the left."""
-    ratio: Floats = np.exp(-0.5 * z * z - _HALF_LOG_2PI - log_ndtr(z))
-    return ratio
 
 
 def locations(
@@ -105,7 +101,7 @@ def locations(
             group[below], weights=ratio / log_sd[below], minlength=n_groups
         )  # fmt: skip
         total = information + np.bincount(
-            group[below], weights=ratio * (z + ratio) / log_sd[below] ** 2, minlength=n_groups
+            group[below], weights=curvature(z, ratio) / log_sd[below] ** 2, minlength=n_groups
         )
         step = np.where(known, score / np.where(known, total, 1.0), 0.0)
         widest = 3.0 / np.sqrt(np.where(known, total, 1.0))

@@ -13,7 +13,6 @@ from scipy import integrate, optimize, stats
 from pipeline.statistics.censoring import (
     expected_below,
     kaplan_meier,
-    lognormal_location,
     lognormal_mle,
     profile_interval_of_mean,
     regression_on_order_statistics,
@@ -30,7 +29,6 @@ OAHU = "<1 <1 1.7 <1 <1 <2 3.2 <2 <2 2.8 <2 <2 <2 <2 <2 0.7 0.9 0.5 0.5 <0.9 0.5
 MANGANESE = "<5 12.1 16.9 21.6 <2 <5 7.7 53.6 9.5 45.9 <5 5.3 12.6 106.3 34.5 6.3 11.9 10 <2 77.2 17.9 22.7 3.3 8.4 <2"
 METHODS = {
     "lognormal_mle": lognormal_mle,
-    "lognormal_location": lambda values, is_censored: lognormal_location(values, is_censored, 0.7),
     "kaplan_meier": kaplan_meier,
     "regression_on_order_statistics": regression_on_order_statistics,
     "substituted": lambda values, is_censored: substituted(values, is_censored, 0.5),
@@ -161,29 +159,6 @@ def test_covariance_is_the_curvature_of_the_likelihood():
         assert [var_mu, var_sigma, cov] == pytest.approx(
             [covariance[0, 0], covariance[1, 1], covariance[0, 1]], rel=1e-4
         )
-
-
-def test_location_agrees_with_a_search():
-    values, is_censored = drawn(20, 14, seed=5)
-    sigma = np.linspace(0.3, 2, 20)
-    week = np.resize([0.1, -0.05, 0, 0, -0.2, 0.3, 0.15], 14)
-    location = lognormal_location(values, is_censored, sigma, week)
-    for row, censored, spread, mu, var_mu in zip(values, is_censored, sigma, *location, strict=True):
-        logs = np.log(row) - week
-
-        def fall(at, logs=logs, censored=censored, spread=spread):
-            return -log_likelihood(logs, censored, at, spread)
-
-        found = optimize.minimize_scalar(fall, bracket=(mu - 1, mu + 1.3), options={"xtol": 1e-10})
-        assert mu == pytest.approx(found.x, abs=1e-6)
-        bend = (fall(mu + 1e-3) - 2 * fall(mu) + fall(mu - 1e-3)) / 1e-6
-        assert var_mu == pytest.approx(1 / bend, rel=1e-4)
-
-
-def test_location_with_the_fitted_sigma_is_the_fitted_location():
-    values, is_censored = drawn(50, 25, seed=6)
-    fit = lognormal_mle(values, is_censored)
-    assert lognormal_location(values, is_censored, fit.sigma).mu == pytest.approx(fit.mu, abs=1e-9)
 
 
 def test_expected_below_agrees_with_an_integral():
@@ -319,9 +294,6 @@ def test_the_unit_changes_only_the_unit(factor):
     fit, other = lognormal_mle(values, is_censored), lognormal_mle(factor * values, is_censored)
     shift = np.log(factor)
     same(other, fit._replace(mu=fit.mu + shift, mean=factor * fit.mean))
-    location = lognormal_location(values, is_censored, 0.7)
-    same(lognormal_location(factor * values, is_censored, 0.7), location._replace(mu=location.mu + shift))
-    same(lognormal_location(values, is_censored, 0.7, -shift), location._replace(mu=location.mu + shift))
     for name in ("kaplan_meier", "regression_on_order_statistics", "substituted", "profile_interval_of_mean"):
         plain = METHODS[name](values, is_censored)
         same(METHODS[name](factor * values, is_censored), [factor * number for number in plain])
@@ -355,9 +327,6 @@ def test_fewer_than_two_detects_that_differ_give_no_lognormal_distribution(text)
 
 
 def test_what_little_there_is():
-    assert lognormal_location(*read("7 <3"), 0.5).mu[0] < np.log(7)
-    assert np.isnan(lognormal_location(*read("<7 <3"), 0.5).mu[0])
-    assert np.isnan(lognormal_location(*read("7 3"), np.nan).mu[0])
     one = kaplan_meier(*read("7"))
     assert (one.mean[0], one.median[0], one.sd_of_distribution[0]) == (7, 7, 0)
     assert np.isnan([one.se[0], one.sd[0]]).all()
@@ -395,17 +364,12 @@ def test_refuses_what_is_no_value(name):
 
 def test_refuses_impossible_arguments():
     values, flags = read("1 <2 3")
-    for sigma in (0, -1, np.inf):
-        with pytest.raises(ValueError, match="sigma must be positive"):
-            lognormal_location(values, flags, sigma)
     for sigma in (-1, np.inf):
         with pytest.raises(ValueError, match="sigma must not be"):
             expected_below(0, sigma, 1)
     for limit in (0, -1, np.inf):
         with pytest.raises(ValueError, match="A limit must be"):
             expected_below(0, 1, limit)
-    with pytest.raises(ValueError, match="needs a finite offset"):
-        lognormal_location(values, flags, 1, [[0, np.nan, 0]])
     with pytest.raises(ValueError, match="A share of the limit"):
         substituted(values, flags, 1.5)
     with pytest.raises(ValueError, match="A plotting constant"):
@@ -442,7 +406,6 @@ def test_any_mixture(data, n_series, n_values):
     for i in range(n_series):
         levels = logs[i][is_detect[i]]
         assert fit.has_converged[i] == (levels.size > 1 and bool(np.ptp(levels) > 1e-10))
-        assert np.isnan(found["lognormal_location"].mu[i]) == (levels.size == 0)
         assert np.isnan(found["kaplan_meier"].mean[i]) == (levels.size == 0)
     told = fit.has_converged
     assert np.all(fit.sigma[told] > 0)
@@ -471,7 +434,6 @@ def test_mu_is_nearly_unbiased(share):
     assert np.nanmean(fit.mu) == pytest.approx(3.0, abs=0.02)
     # The errors it states are those it makes.
     assert np.nanstd(fit.mu) == pytest.approx(np.sqrt(np.nanmean(fit.var_mu)), rel=0.06)
-    assert lognormal_location(values, is_censored, 0.8).mu.mean() == pytest.approx(3.0, abs=0.015)
 
 
 def test_interval_covers_about_as_often_as_it_says():
