@@ -418,6 +418,8 @@ def _trend_table(periods: pl.DataFrame) -> _Row:
         {
             "period": row["period"],
             "mean": row["mean_mg_per_day_per_1000"],
+            "low": row["ci_low_mg_per_day_per_1000"],
+            "high": row["ci_high_mg_per_day_per_1000"],
             "short": ", ".join(reason.short for reason in labels.reasons(row["reason"])),
             "n_sites": row["n_sites"],
             "n_days": row["n_days"],
