@@ -58,7 +58,7 @@ def test_values_below_limits_by_both_protocols(warehouse):
     assert rows[1] == ("permille", pytest.approx(106.428571 * (303.35 / 289.33) / 0.29), 2)
 
 
-@pytest.mark.parametrize("table", ["consumption", "site_periods", "area_periods", "changes"])
+@pytest.mark.parametrize("table", ["consumption", "site_periods", "area_periods", "dose_totals", "changes"])
 def test_golden_tables(warehouse, table):
     frame = warehouse.query(f'select * from "{table}" order by all')
     rounded = neutralised(frame.with_columns(pl.col(pl.Float64).round_sig_figs(12)))
