@@ -7,7 +7,15 @@ import dagster as dg
 
 from assets.change import changes
 from assets.checks import MODEL_CHECKS, nothing_is_lost
-from assets.estimates import area_periods, consumption, day_spreads, loads, population_estimates, site_periods
+from assets.estimates import (
+    area_periods,
+    consumption,
+    day_spreads,
+    dose_totals,
+    loads,
+    population_estimates,
+    site_periods,
+)
 from assets.intake import intake
 from assets.jobs import inbox, monitoring, weekly
 from assets.publication import published_copy, site
@@ -27,6 +35,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             day_spreads,
             site_periods,
             area_periods,
+            dose_totals,
             changes,
             published_copy,
             site,

@@ -65,7 +65,7 @@ def day_spreads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["consumption", "day_spreads", "uncertainties", "protocols"],
+    deps=["deliveries", "consumption", "day_spreads", "sites", "doses", "uncertainties", "protocols"],
     kinds=KINDS, code_version=sql_version("site_periods"), pool="warehouse", **describe("site_periods"),
 )  # fmt: skip
 def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
@@ -76,7 +76,7 @@ def site_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["deliveries", "site_periods", "sites", "areas", "uncertainties", "protocols"],
+    deps=["deliveries", "site_periods", "sites", "areas", "doses", "uncertainties", "protocols"],
     kinds=KINDS, code_version=sql_version("area_periods"), pool="warehouse", **describe("area_periods"),
 )  # fmt: skip
 def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
@@ -84,3 +84,17 @@ def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     with workspace.warehouse() as warehouse:
         estimates.compute(warehouse, "area_periods")
         return materialized(warehouse, "area_periods")
+
+
+@dg.asset(
+    deps=[
+        "deliveries", "site_periods", "area_periods", "loads", "reported_loads", "sites", "areas", "residues", "factors",
+        "doses", "protocols",
+    ],
+    kinds=KINDS, code_version=sql_version("dose_totals"), pool="warehouse", **describe("dose_totals"),
+)  # fmt: skip
+def dose_totals(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Doses of all drugs together, with the drugs that are in them."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "dose_totals")
+        return materialized(warehouse, "dose_totals")

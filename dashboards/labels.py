@@ -55,6 +55,15 @@ REASONS: dict[str, Reason] = {
         ),
         Reason("weekdays_incomplete", "weekdays", "Not all seven weekdays were sampled."),
         Reason("no_site_estimable", "no site", "No site has an estimate in this period."),
+        # --- of a total in doses ---------------------------------------------------------------------
+        Reason("no_dose", "no dose", "No dose of the drug is agreed on."),
+        Reason("no_factor", "no factor", "No factor leads from the residue to the drug."),
+        Reason(
+            "marker_of_population",
+            "marker of population",
+            "Its residue is measured as a marker of population: so many use it that a total would tell of nothing else.",
+        ),
+        Reason("no_drug_in_doses", "no drug in doses", "No drug has both an estimate and a dose."),
         # --- of a change -----------------------------------------------------------------------------
         Reason(
             "sites_lost_to_limits",

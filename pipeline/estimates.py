@@ -31,6 +31,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "day_spreads": ("consumption",),
     "site_periods": ("consumption",),
     "area_periods": ("site_periods",),
+    "dose_totals": ("site_periods", "loads", "reported_loads"),
 }
 """The tables whose years of sampling decide which years of a table there are."""
 _INFERRED = {

@@ -29,6 +29,24 @@ _PERIODS = {
 }
 _REMARK = "weekdays_incomplete"
 """A reason that is a remark on a figure; any other says why there is none."""
+_IN_DOSES = """
+select
+    *,
+    doses_per_day_per_1000(mean_mg_per_day_per_1000, dose_mg) as doses_per_day_per_1000,
+    -- A dose is a definition: it has no error, and the interval is that of the mean.
+    doses_per_day_per_1000(ci_low_mg_per_day_per_1000, dose_mg) as ci_low_doses_per_day_per_1000,
+    doses_per_day_per_1000(ci_high_mg_per_day_per_1000, dose_mg) as ci_high_doses_per_day_per_1000
+from means
+"""
+_OF_A_SITE = """
+select
+    *,
+    mass_mg_per_day(mean_mg_per_day_per_1000, population) as mass_mg_per_day,
+    population_aged_15_to_64(population, share_aged_15_to_64) as population_aged_15_to_64,
+    mg_per_day_per_1000_aged_15_to_64(mean_mg_per_day_per_1000, share_aged_15_to_64)
+        as mean_mg_per_day_per_1000_aged_15_to_64
+from means
+"""
 _NO_WEEK = pl.lit([None] * 7, pl.List(pl.Float64))
 
 
@@ -235,7 +253,7 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         .then(pl.col("n_days") - 1.0),
         **{name: pl.when(is_estimated & by_spread).then(name) for name in SHARED},
     )
-    return _typed("site_periods", _with_interval(rows))
+    return _typed("site_periods", _finished(warehouse, _evaluated(warehouse, _OF_A_SITE, rows)))
 
 
 def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
@@ -245,14 +263,31 @@ def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     )
     by_spread = pl.col("interval") == "pooled_spread"
     rows = rows.with_columns(**{name: pl.when(by_spread).then(name) for name in SHARED})
-    return _typed("area_periods", _with_interval(rows))
+    return _typed("area_periods", _finished(warehouse, rows))
 
 
-def _with_interval(rows: pl.DataFrame) -> pl.DataFrame:
-    """Intervals by the rule of each row's protocol."""
-    mean = _array(rows, "mean_mg_per_day_per_1000")
+def _finished(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
+    """Means and masses with their intervals, and the means in doses."""
+    rows = _with_interval(rows, "mean_mg_per_day_per_1000", SHARED, "mg_per_day_per_1000")
+    # A mass is concentration times flow: the inhabitants that the mean was divided by cancel in it.
+    of_mass = tuple(name for name in SHARED if name not in ("flow_log_variance", "population_log_variance"))
+    rows = _with_interval(rows, "mass_mg_per_day", (*of_mass, "mass_flow_log_variance"), "mg_per_day")
+    return _evaluated(warehouse, _IN_DOSES, rows)
+
+
+def _evaluated(warehouse: Warehouse, statement: str, means: pl.DataFrame) -> pl.DataFrame:
+    """What a statement with macros makes of rows it knows as `means`."""
+    warehouse.connection.register("means", means.to_arrow())
+    found = warehouse.query(statement)
+    warehouse.connection.unregister("means")
+    return found
+
+
+def _with_interval(rows: pl.DataFrame, of: str, parts: tuple[str, ...], unit: str) -> pl.DataFrame:
+    """The interval of a level by the rule of each row's protocol; null where a part of its variance is."""
+    mean = _array(rows, of)
     of_days, df = _array(rows, "days_log_variance"), _array(rows, "days_df")
-    shared = sum((_array(rows, name) for name in SHARED), np.zeros(rows.height))
+    shared = sum((_array(rows, name) for name in parts), np.zeros(rows.height))
     by_spread = log_interval(mean, of_days, df, shared)
     by_t = t_interval(mean, mean * np.sqrt(of_days), df)
     rule = pl.col("interval")
@@ -262,9 +297,7 @@ def _with_interval(rows: pl.DataFrame) -> pl.DataFrame:
         .when(rule == "t_of_days")
         .then(pl.Series(t).fill_nan(None))
         .alias(name)
-        for name, spread, t in zip(
-            ("ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000"), by_spread, by_t, strict=True
-        )
+        for name, spread, t in zip((f"ci_low_{unit}", f"ci_high_{unit}"), by_spread, by_t, strict=True)
     )
 
 

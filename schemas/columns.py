@@ -69,6 +69,7 @@ COLUMNS: dict[str, Column] = {
     "longitude": Column("degree", "longitude of the treatment plant, WGS 84"),
     "cigarettes_per_person_per_day": Column("1/day", "cigarettes smoked, mean of all inhabitants, smokers or not"),
     "domestic_share": Column("dimensionless", "share of the flow that comes from households"),
+    "share_aged_15_to_64": Column("dimensionless", "share of the inhabitants that is 15 to 64 years old"),
     "sewer_residence_h": Column("hour", "how long sewage takes from the inhabitants to the plant, flow-weighted mean"),
     "sewage_temperature_celsius": Column("degree_Celsius", "temperature of the sewage in the sewer"),
     "laboratory": Column(None, "laboratory that measured"),
@@ -230,6 +231,10 @@ COLUMNS: dict[str, Column] = {
         "mg/day", "limit of the amount per 1000 inhabitants: the value lies below it"
     ),
     "doses_per_day_per_1000": Column("1/day", "doses consumed per 1000 inhabitants; empty for residue loads"),
+    "ci_low_doses_per_day_per_1000": Column(
+        "1/day", "lower end of the 95 % interval in doses: a dose is a definition and adds no error"
+    ),
+    "ci_high_doses_per_day_per_1000": Column("1/day", "upper end of the 95 % interval in doses"),
     "ci_low_mg_per_day_per_1000": Column("mg/day", "lower end of the 95 % interval; empty where none is published"),
     "ci_high_mg_per_day_per_1000": Column("mg/day", "upper end of the 95 % interval; empty where none is published"),
     "between_day_log_sd": Column(
@@ -269,7 +274,26 @@ COLUMNS: dict[str, Column] = {
     "by_weekday_n_days": Column("count", "days with a value on each weekday, Monday to Sunday"),
     "by_weekday_n_censored": Column("count", "days below their limit on each weekday, Monday to Sunday"),
     "n_sites": Column("count", "sites in the figure"),
-    "mass_mg_per_day": Column("mg/day", "amount of the area in a day, over the sites in the figure"),
+    "mass_mg_per_day": Column(
+        "mg/day", "amount in a day of all inhabitants of the sites in the figure; not of a whole area that has others"
+    ),
+    "ci_low_mg_per_day": Column(
+        "mg/day",
+        "lower end of the 95 % interval of the mass, in which errors of the inhabitants cancel; empty where none is"
+        " published, sites do not weigh by inhabitants, or a load was reported by another programme",
+    ),
+    "ci_high_mg_per_day": Column("mg/day", "upper end of the 95 % interval of the mass; empty where the lower is"),
+    "population_aged_15_to_64": Column(
+        "count", "inhabitants aged 15 to 64; empty where a site in the figure does not state their share"
+    ),
+    "mean_mg_per_day_per_1000_aged_15_to_64": Column(
+        "mg/day",
+        "mean amount per 1000 inhabitants aged 15 to 64; their share is taken as known, and has no interval of its own",
+    ),
+    "drugs": Column(None, "drugs in the total, sorted: those with a dose and an estimate"),
+    "n_drugs": Column("count", "drugs in the total"),
+    "drugs_left_out": Column(None, "drugs measured that are not in the total, sorted"),
+    "reasons_left_out": Column(None, "why each of these is not: rule identifiers"),
     # --- changed -------------------------------------------------------------------------------------
     "level": Column(None, "site, area or network"),
     "unit_id": Column(None, "the site or area; network for all sites"),

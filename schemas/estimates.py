@@ -9,7 +9,7 @@ from pandera.api.polars.types import PolarsData
 
 from schemas.columns import column
 from schemas.intake import POPULATION_METHODS, QUALIFIERS, _Table
-from schemas.reference import BASIS
+from schemas.reference import BASIS, STATUS
 
 STATES = ["estimated", "not estimable"]
 PERIOD_KINDS = ["year", "quarter", "month"]
@@ -190,6 +190,17 @@ class _Mean(_Estimated):
     mean_mg_per_day_per_1000: float = column("mean_mg_per_day_per_1000", nullable=True, ge=0)
     ci_low_mg_per_day_per_1000: float = column("ci_low_mg_per_day_per_1000", nullable=True, ge=0)
     ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
+    doses_per_day_per_1000: float = column("doses_per_day_per_1000", nullable=True, ge=0)
+    ci_low_doses_per_day_per_1000: float = column("ci_low_doses_per_day_per_1000", nullable=True, ge=0)
+    ci_high_doses_per_day_per_1000: float = column("ci_high_doses_per_day_per_1000", nullable=True, ge=0)
+    population: float = column("population", nullable=True, gt=0)
+    mass_mg_per_day: float = column("mass_mg_per_day", nullable=True, ge=0)
+    ci_low_mg_per_day: float = column("ci_low_mg_per_day", nullable=True, ge=0)
+    ci_high_mg_per_day: float = column("ci_high_mg_per_day", nullable=True, ge=0)
+    population_aged_15_to_64: float = column("population_aged_15_to_64", nullable=True, gt=0)
+    mean_mg_per_day_per_1000_aged_15_to_64: float = column(
+        "mean_mg_per_day_per_1000_aged_15_to_64", nullable=True, ge=0
+    )
     days_log_variance: float = column("days_log_variance", nullable=True, ge=0)
     days_df: float = column("days_df", nullable=True, gt=0)
     spread_log_variance: float = column("spread_log_variance", nullable=True, ge=0)
@@ -204,10 +215,16 @@ class _Mean(_Estimated):
 
     @pa.dataframe_check(error="interval_without_its_mean")
     def interval_holds_mean(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """An interval holds the mean it is of."""
-        low, mean = pl.col("ci_low_mg_per_day_per_1000"), pl.col("mean_mg_per_day_per_1000")
-        high = pl.col("ci_high_mg_per_day_per_1000")
-        return data.lazyframe.select((low.is_null() & high.is_null()) | ((low <= mean) & (mean <= high)))
+        """An interval holds the mean, the doses or the mass it is of."""
+        held = []
+        for of, unit in (
+            ("mean_mg_per_day_per_1000", "mg_per_day_per_1000"), ("doses_per_day_per_1000", "doses_per_day_per_1000"),
+            ("mass_mg_per_day", "mg_per_day"),
+        ):  # fmt: skip
+            low, high = pl.col(f"ci_low_{unit}"), pl.col(f"ci_high_{unit}")
+            is_empty = low.is_null() & high.is_null()
+            held.append(is_empty | ((low <= pl.col(of)) & (pl.col(of) <= high)).fill_null(value=False))
+        return data.lazyframe.select(pl.all_horizontal(held))
 
     @pa.dataframe_check(error="estimate_without_mean")
     def estimated_has_mean(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
@@ -221,6 +238,7 @@ class SitePeriods(_Mean):
     """The mean of one drug at one site over one period, by one protocol."""
 
     site_id: str = column("site_id")
+    origin: str = column("origin", isin=ORIGINS)
     n_weekdays: pl.Int64 = column("n_weekdays", in_range={"min_value": 0, "max_value": 7})
     by_weekday_mg_per_day_per_1000: pl.List(pl.Float64) = column(  # type: ignore[valid-type]
         "by_weekday_mg_per_day_per_1000"
@@ -233,7 +251,6 @@ class SitePeriods(_Mean):
     expected_detects: float = column("expected_detects", nullable=True, ge=0)
     weekday_mean_mg_per_day_per_1000: float = column("weekday_mean_mg_per_day_per_1000", nullable=True, ge=0)
     weekend_mean_mg_per_day_per_1000: float = column("weekend_mean_mg_per_day_per_1000", nullable=True, ge=0)
-    population: float = column("population", nullable=True, gt=0)
 
     class Config:
         strict = True
@@ -247,9 +264,41 @@ class AreaPeriods(_Mean):
     unit_id: str = column("unit_id")
     unit_name: str = column("unit_name", nullable=True)
     n_sites: pl.Int64 = column("n_sites", ge=0)
-    population: float = column("population", nullable=True, gt=0)
-    mass_mg_per_day: float = column("mass_mg_per_day", nullable=True, ge=0)
 
     class Config:
         strict = True
         unique = ["level", "unit_id", "period", "drug", "protocol"]  # noqa: RUF012
+
+
+class DoseTotals(_Estimated):
+    """The doses of all drugs that have one, used by the inhabitants of one place over one period, by one protocol."""
+
+    level: str = column("level", isin=["site", "area", "network"])
+    unit_id: str = column("unit_id")
+    unit_name: str = column("unit_name", nullable=True)
+    sampling_year: pl.Int32 = column("sampling_year")
+    period_kind: str = column("period_kind", isin=PERIOD_KINDS)
+    period: str = column("period", str_matches=r"^\d{4}(-Q[1-4]|-\d{2})?$")
+    protocol: str = column("protocol")
+    doses_per_day_per_1000: float = column("doses_per_day_per_1000", nullable=True, ge=0)
+    n_drugs: pl.Int64 = column("n_drugs", ge=0)
+    drugs: pl.List(pl.String) = column("drugs")  # type: ignore[valid-type]
+    drugs_left_out: pl.List(pl.String) = column("drugs_left_out")  # type: ignore[valid-type]
+    reasons_left_out: pl.List(pl.String) = column("reasons_left_out")  # type: ignore[valid-type]
+    factor_status: str = column("factor_status", nullable=True, isin=STATUS)
+    dose_status: str = column("dose_status", nullable=True, isin=STATUS)
+    is_provisional: bool = column("is_provisional")
+    is_simulated: bool = column("is_simulated")
+
+    @pa.dataframe_check(error="total_without_its_drugs")
+    def names_its_drugs(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """A total stands exactly where there are drugs in it, names each, and says of each other why not."""
+        return data.lazyframe.select(
+            ((pl.col("n_drugs") > 0) == pl.col("doses_per_day_per_1000").is_not_null())
+            & (pl.col("drugs").list.len() == pl.col("n_drugs"))
+            & (pl.col("drugs_left_out").list.len() == pl.col("reasons_left_out").list.len())
+        )
+
+    class Config:
+        strict = True
+        unique = ["level", "unit_id", "period", "protocol"]  # noqa: RUF012

@@ -221,6 +221,7 @@ class Sites(_Delivered):
     population_method: str = column("population_method", nullable=True, isin=POPULATION_METHODS)
     cigarettes_per_person_per_day: float = column("cigarettes_per_person_per_day", nullable=True, gt=0, le=100)
     domestic_share: float = column("domestic_share", nullable=True, gt=0, le=1)
+    share_aged_15_to_64: float = column("share_aged_15_to_64", nullable=True, gt=0, le=1)
     sewer_residence_h: float = column("sewer_residence_h", nullable=True, gt=0, le=240)
     sewage_temperature_celsius: float = column(
         "sewage_temperature_celsius", nullable=True, in_range={"min_value": 0, "max_value": 45}

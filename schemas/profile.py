@@ -28,7 +28,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
                     "valid_to"),
     "sites": ("site_id*", "site_label", "site_name", "area_id", "latitude", "longitude", "time_zone",
               "population_method", "cigarettes_per_person_per_day", "domestic_share", "sewer_residence_h",
-              "sewage_temperature_celsius"),
+              "sewage_temperature_celsius", "share_aged_15_to_64"),
     "areas": ("area_id*", "area_name", "parent_area_id"),
     "corrections": ("site_id*", "sampled_on*", "residue", "corrected*", "value_from", "value_to", "justification*",
                     "author*", "corrected_on*"),

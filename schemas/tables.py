@@ -61,6 +61,7 @@ TABLES: dict[str, Table] = {
     "day_spreads": Table("estimates", estimates.DaySpreads, is_by_year=True),
     "site_periods": Table("estimates", estimates.SitePeriods, is_by_year=True),
     "area_periods": Table("estimates", estimates.AreaPeriods, is_by_year=True),
+    "dose_totals": Table("estimates", estimates.DoseTotals, is_by_year=True),
     "changes": Table("change", change.Changes),
 }
 MEASUREMENT_TABLES = (

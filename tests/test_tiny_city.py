@@ -62,7 +62,7 @@ def test_values_below_limits_by_each_protocol(warehouse):
     assert 100 < rows[2][1] / factor < 790 / 7
 
 
-@pytest.mark.parametrize("table", ["consumption", "site_periods", "area_periods", "changes"])
+@pytest.mark.parametrize("table", ["consumption", "site_periods", "area_periods", "dose_totals", "changes"])
 def test_golden_tables(warehouse, table):
     frame = warehouse.query(f'select * from "{table}" order by all')
     rounded = neutralised(frame.with_columns(pl.col(pl.Float64).round_sig_figs(12)))

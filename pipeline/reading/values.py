@@ -13,7 +13,7 @@ from schemas.profile import MEASURED, WITH_QUALIFIER, Meaning, TableProfile
 OPTIONAL_NUMBERS = {
     "populations": ("population_rsd",), "corrections": ("value_from", "value_to"),
     "sites": ("latitude", "longitude", "cigarettes_per_person_per_day", "domestic_share", "sewer_residence_h",
-              "sewage_temperature_celsius"),
+              "sewage_temperature_celsius", "share_aged_15_to_64"),
     "quality_controls": ("control_value", "control_limit"),
 }  # fmt: skip
 """Fields of each table that carry a bare number."""

@@ -75,6 +75,7 @@ means as (
         any_value(sampling_year) as sampling_year,
         any_value(residue) as residue,
         any_value(basis) as basis,
+        any_value(area_weights) as area_weights,
         count_if(state = 'estimated') as n_sites,
         coalesce(sum(n_days) filter (where state = 'estimated'), 0)::bigint as n_days,
         coalesce(sum(n_censored) filter (where state = 'estimated'), 0)::bigint as n_censored,
@@ -91,7 +92,18 @@ means as (
             sum(population order by site_id) filter (where state = 'estimated'),
             null
         ) as population,
-        sum(mean_mg_per_day_per_1000 * population / 1000 order by site_id) filter (where state = 'estimated') as mass,
+        sum(mass_mg_per_day order by site_id) filter (where state = 'estimated') as mass,
+        -- Likewise its inhabitants aged 15 to 64 the share of each.
+        if(
+            count_if(state = 'estimated' and population_aged_15_to_64 is null) = 0,
+            sum(population_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
+            null
+        ) as population_aged_15_to_64,
+        if(
+            count_if(state = 'estimated' and mean_mg_per_day_per_1000_aged_15_to_64 is null) = 0,
+            avg(mean_mg_per_day_per_1000_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
+            null
+        ) as plain_mean_aged_15_to_64,
         sum(amount_share ^ 2 * days_log_variance order by site_id) as days_log_variance,
         -- Satterthwaite's: many sites whose spread is little known make a sum that is known well.
         sum(amount_share ^ 2 * days_log_variance order by site_id) ^ 2
@@ -104,6 +116,14 @@ means as (
             if(area_weights = 'population', inhabitants_share, amount_share) ^ 2 * population_log_variance
             order by site_id
         ) as population_log_variance,
+        -- In a mass concentration times flow is all there is: the inhabitants it was divided by cancel, the flow does not.
+        -- Only where these are the sites' weights are the shares of the amount those of the mass, and only of our own
+        -- loads are they the same inhabitants.
+        if(
+            any_value(area_weights) = 'population' and bool_and(origin = 'measured') filter (where is_in),
+            sum(amount_share ^ 2 order by site_id) * (select rsd from uncertainties where component = 'flow') ^ 2,
+            null
+        ) as mass_flow_log_variance,
         max(factor_log_variance) filter (where is_in) as factor_log_variance,
         joined_flags(list(flags) filter (where state = 'estimated')) as flags,
         bool_or(is_provisional) as is_provisional,
@@ -137,9 +157,21 @@ select
     factor_log_variance,
     population,
     if(population is null, null, mass) as mass_mg_per_day,
+    mass_flow_log_variance,
+    population_aged_15_to_64,
+    if(
+        area_weights = 'population',
+        load_mg_per_day_per_1000(mass, population_aged_15_to_64),
+        plain_mean_aged_15_to_64
+    ) as mean_mg_per_day_per_1000_aged_15_to_64,
+    dose_mg,
     if(mean is null, 'not estimable', 'estimated') as state,
     if(mean is null, if(n_sites = 0, 'no_site_estimable', 'no_population'), null) as reason,
     flags,
     is_provisional,
     is_simulated
-from means left join shared_errors using (level, unit_id, period_kind, period, drug, protocol)
+from means
+left join shared_errors using (level, unit_id, period_kind, period, drug, protocol)
+left join (
+    select protocol, drug, dose_mg from protocols join doses using (factor_set) where protocols.basis = 'consumption'
+) using (protocol, drug)

@@ -76,6 +76,19 @@ create or replace temp macro other_source_below_limit(amount_limit, below_limit)
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as
     consumption_mg_per_day_per_1000 / dose_mg;
 
+-- What all inhabitants together make of an amount [mg/day].
+create or replace temp macro mass_mg_per_day(mg_per_day_per_1000, population) as
+    mg_per_day_per_1000 * population / 1000;
+
+-- Inhabitants aged 15 to 64 [persons].
+create or replace temp macro population_aged_15_to_64(population, share_aged_15_to_64) as
+    population * share_aged_15_to_64;
+
+-- An amount per 1000 inhabitants aged 15 to 64 [mg/day/1000], as if nobody else used any: a survey of Norwegian plants gives
+-- its amphetamine and methamphetamine so (in mg/day per 1000 inhabitants aged 15-64).
+create or replace temp macro mg_per_day_per_1000_aged_15_to_64(mg_per_day_per_1000, share_aged_15_to_64) as
+    mg_per_day_per_1000 / share_aged_15_to_64;
+
 -- How far a correction factor may be off [standard deviation of its logarithm]: what may lie anywhere between the excreted
 -- fractions in use, yet never known better than the least that is believed; of one fraction only, what stands for it.
 create or replace temp macro correction_factor_log_sd(excreted_fraction_low, excreted_fraction_high, least, without_range) as

@@ -1,7 +1,8 @@
 -- One row is the mean of one drug at one site over one period of $year, by one protocol.
 -- Grain: site_id, period, drug, protocol. Sums run in a fixed order, so that the same days give the same last digit.
 -- Where a protocol learns what lies below limits from the days themselves, pipeline/periods.py puts its means in place
--- of those that stand here, and intervals beside all.
+-- of those that stand here, and beside all their intervals, and the same in doses, as a mass, and per inhabitant aged 15
+-- to 64: what these need stands here too.
 with
 
 days as (
@@ -22,6 +23,7 @@ by_weekday as (
         any_value(sampling_year) as sampling_year,
         any_value(residue) as residue,
         any_value(basis) as basis,
+        any_value(origin) as origin, -- one for all days of a year: loads of our own take the place of reported ones
         list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
         count(*) as n_days,
         count_if(is_censored) as n_censored,
@@ -71,6 +73,7 @@ means as (
         any_value(sampling_year) as sampling_year,
         any_value(residue) as residue,
         any_value(basis) as basis,
+        any_value(origin) as origin,
         sum(n_days)::bigint as n_days,
         sum(n_censored)::bigint as n_censored,
         sum(n_limit_unknown)::bigint as n_limit_unknown,
@@ -119,6 +122,7 @@ select
     residue,
     protocol,
     basis,
+    origin,
     n_days,
     n_censored,
     n_weekdays,
@@ -149,9 +153,19 @@ select
     if(reason_not is null, midweek_mean, null) as weekday_mean_mg_per_day_per_1000,
     if(reason_not is null, weekend_mean, null) as weekend_mean_mg_per_day_per_1000,
     population,
+    dose_mg,
+    share_aged_15_to_64,
+    -- The flow's error is in a mass also where a marker of the sample counts the inhabitants, and it cancels in the mean. A
+    -- reported load was divided by the inhabitants of whoever reported it: times ours, their error does not cancel.
+    if(origin = 'measured', (select rsd from uncertainties where component = 'flow') ^ 2, null) as mass_flow_log_variance,
     if(reason_not is null, 'estimated', 'not estimable') as state,
     coalesce(reason_not, if(weekday_rule = 'weekday_means' and n_weekdays < 7, 'weekdays_incomplete', null)) as reason,
     flags,
     is_provisional,
     is_simulated
-from judged join batches using (site_id, drug, protocol, span)
+from judged
+join batches using (site_id, drug, protocol, span)
+left join (select site_id, share_aged_15_to_64 from current_sites) using (site_id)
+left join (
+    select protocol, drug, dose_mg from protocols join doses using (factor_set) where basis = 'consumption'
+) using (protocol, drug)

@@ -41,6 +41,7 @@ select
     last(s.cigarettes_per_person_per_day order by d.place) filter (where s.cigarettes_per_person_per_day is not null)
         as cigarettes_per_person_per_day,
     last(s.domestic_share order by d.place) filter (where s.domestic_share is not null) as domestic_share,
+    last(s.share_aged_15_to_64 order by d.place) filter (where s.share_aged_15_to_64 is not null) as share_aged_15_to_64,
     last(s.sewer_residence_h order by d.place) filter (where s.sewer_residence_h is not null) as sewer_residence_h,
     last(s.sewage_temperature_celsius order by d.place) filter (where s.sewage_temperature_celsius is not null)
         as sewage_temperature_celsius,

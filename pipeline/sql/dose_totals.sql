@@ -1,0 +1,117 @@
+-- One row is what the inhabitants of one place used of all drugs that have a dose, in doses, over one period of $year, by
+-- one protocol. Milligrams of different drugs are never added: 1 mg of fentanyl is no 1 mg of cannabis.
+-- Grain: level, unit_id, period, protocol.
+with
+
+figures as (
+    select
+        'site' as level, p.site_id as unit_id, s.site_name as unit_name, p.sampling_year, p.period_kind, p.period,
+        p.protocol, p.drug, p.residue, p.basis, p.doses_per_day_per_1000, p.mean_mg_per_day_per_1000, p.reason,
+        p.is_provisional, p.is_simulated
+    from site_periods p left join current_sites s using (site_id)
+    where p.sampling_year = $year
+    union all by name
+    select
+        level, unit_id, unit_name, sampling_year, period_kind, period, protocol, drug, residue, basis,
+        doses_per_day_per_1000, mean_mg_per_day_per_1000, reason, is_provisional, is_simulated
+    from area_periods
+    where sampling_year = $year
+),
+
+judged as (
+    select
+        g.* exclude (reason, residue, basis, mean_mg_per_day_per_1000),
+        f.factor_status,
+        d.dose_status,
+        case
+            -- Nicotine and alcohol: used by so many that a total with them would tell of nothing else.
+            when r.kind = 'marker' then 'marker_of_population'
+            when g.mean_mg_per_day_per_1000 is null then g.reason
+            when d.dose_mg is null then 'no_dose'
+        end as reason_left_out
+    from figures g
+    join protocols p using (protocol)
+    left join factors f on f.factor_set = p.factor_set and f.drug = g.drug and f.residue = g.residue
+    left join doses d on d.factor_set = p.factor_set and d.drug = g.drug
+    left join residues r on r.residue = g.residue
+    where g.basis = 'consumption'
+),
+
+-- What was measured, and has no figure because no factor leads from it to its drug.
+without_factor as (
+    select p.protocol, f.drug, f.residue
+    from protocols p join factors f using (factor_set)
+    where p.basis = 'consumption' and f.is_default
+        and correction_factor(
+            f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
+        ) is null
+),
+
+measured as (
+    select site_id, sampled_on, residue, is_simulated
+    from loads
+    where sampling_year = $year and state = 'estimated' and residue in (select residue from without_factor)
+    union all
+    select site_id, sampled_on, residue, is_simulated
+    from current_reported_loads
+    where sampling_year = $year and qualifier <> 'not measured' and residue in (select residue from without_factor)
+),
+
+in_periods as (
+    select
+        site_id, residue, is_simulated,
+        unnest([
+            {'kind': 'year', 'period': $year::varchar},
+            {'kind': 'quarter', 'period': strftime(sampled_on, '%Y') || '-Q' || quarter(sampled_on)},
+            {'kind': 'month', 'period': strftime(sampled_on, '%Y-%m')}
+        ]) as span
+    from measured
+),
+
+places as (
+    select 'site' as level, site_id as unit_id, site_name as unit_name, site_id from current_sites
+    union all by name
+    select level, unit_id, unit_name, site_id from area_of_site
+),
+
+of_all_drugs as (
+    select * from judged
+    union all by name
+    select
+        a.level, a.unit_id, any_value(a.unit_name) as unit_name, $year as sampling_year, i.span.kind as period_kind,
+        i.span.period as period, w.protocol, w.drug, 'no_factor' as reason_left_out, false as is_provisional,
+        bool_or(i.is_simulated) as is_simulated
+    from in_periods i
+    join without_factor w using (residue)
+    join places a using (site_id)
+    where i.span.period is not null -- a reported load without a date belongs to its year only
+    group by a.level, a.unit_id, i.span, w.protocol, w.drug
+)
+
+select
+    level,
+    unit_id,
+    any_value(unit_name) as unit_name,
+    any_value(sampling_year) as sampling_year,
+    period_kind,
+    period,
+    protocol,
+    sum(doses_per_day_per_1000 order by drug) filter (where reason_left_out is null) as doses_per_day_per_1000,
+    count_if(reason_left_out is null) as n_drugs,
+    coalesce(list(drug order by drug) filter (where reason_left_out is null), []) as drugs,
+    coalesce(list(drug order by drug) filter (where reason_left_out is not null), []) as drugs_left_out,
+    coalesce(list(reason_left_out order by drug) filter (where reason_left_out is not null), []) as reasons_left_out,
+    -- The least that any of its drugs can say for itself.
+    ['approved', 'provisional', 'experimental'][
+        max(list_position(['approved', 'provisional', 'experimental'], factor_status)) filter (where reason_left_out is null)
+    ] as factor_status,
+    ['approved', 'provisional', 'experimental'][
+        max(list_position(['approved', 'provisional', 'experimental'], dose_status)) filter (where reason_left_out is null)
+    ] as dose_status,
+    if(n_drugs = 0, 'not estimable', 'estimated') as state,
+    if(n_drugs = 0, 'no_drug_in_doses', null) as reason,
+    coalesce(bool_or(is_provisional or dose_status <> 'approved') filter (where reason_left_out is null), false)
+        as is_provisional,
+    bool_or(is_simulated) as is_simulated
+from of_all_drugs
+group by level, unit_id, period_kind, period, protocol
