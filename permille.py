@@ -326,6 +326,59 @@ def change(
         _print_changes(rows, level)
 
 
+@app.command()
+def totals(
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    period: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' current if left out.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol; the settings' if left out.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How many doses of all drugs together, and of which? Milligrams of different drugs are never added.
+
+    Example: permille totals --level area --period 2024
+    """
+    import polars as pl
+
+    from pipeline import estimates
+    from pipeline.settings import SettingsError, is_period
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    if period and not is_period(period):
+        _fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
+    here = _open(workspace)
+    wanted = protocol or here.settings.protocol
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            there = estimates.periods(warehouse)
+            if not there:
+                _fail("there is no estimate yet: see 'permille status' for what is missing.")
+            of = estimates.require_period(there, period or estimates.current_period(warehouse, here.settings))
+            basis = dict(warehouse.query("select protocol, basis from protocols order by protocol").iter_rows())
+            rows = warehouse.query(
+                "select * from dose_totals where level = $level and period = $period and protocol = $protocol"
+                " order by doses_per_day_per_1000 desc nulls last, unit_id",
+                {"level": level.value, "period": of, "protocol": wanted},
+            )
+            doses = warehouse.query(
+                "select d.drug, d.dose_mg, d.dose_status from doses d join protocols p using (factor_set)"
+                " where p.protocol = $protocol order by d.drug",
+                {"protocol": wanted},
+            )
+    except (WarehouseError, SettingsError, estimates.PeriodError) as error:
+        _fail(str(error))
+    if wanted not in basis:
+        _fail(f"there is no protocol {wanted!r}; there are {', '.join(basis)}.", WRONG_USAGE)
+    if basis[wanted] != "consumption":
+        able = ", ".join(name for name, what in basis.items() if what == "consumption")
+        _fail(f"protocol {wanted!r} gives residue loads, which are no doses; {able} give consumption.", WRONG_USAGE)
+    if form is not Format.table:
+        _print_data(rows, form)
+    else:
+        in_one = rows["drugs"].explode(empty_as_null=False).unique()
+        _print_totals(rows, doses.filter(pl.col("drug").is_in(in_one.to_list())), level, of, wanted)
+
+
 profiles_app = typer.Typer(no_args_is_help=True, help="Profiles: how a sender writes.")
 app.add_typer(profiles_app, name="profile")
 
@@ -903,6 +956,8 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
             "n_read_again": found.n_read_again,
             "n_as_archived": found.n_as_archived,
             "budget": [part._asdict() for part in found.budget],
+            "steps": [step._asdict() | {"agrees": step.agrees} for step in found.steps],
+            "dose": found.dose,
         }
         typer.echo(json.dumps(parts, ensure_ascii=False, indent=2, default=str))
         return
@@ -913,6 +968,7 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     label = "SIMULATED DATA. " if figure["is_simulated"] else ""
     _say(f"{label}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol {figure['protocol']}: {said}"
          + (_interval(figure) if mean is not None else ""))  # fmt: skip
+    _print_in_other_units(found)
     verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
     typer.echo(
         f"{found.rule} of {found.days.height} days, {figure['n_censored']} below their limit; {verdict};"
@@ -920,6 +976,30 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     )
     _print_table("", found.days)
     _print_budget(found.budget)
+
+
+def _print_in_other_units(found: "PeriodExplained") -> None:
+    """The mean of a period in doses, as a mass, and per 1000 inhabitants aged 15 to 64: a line each."""
+    figure = found.figure
+
+    def interval(unit: str, divisor: int = 1) -> str:
+        low, high = figure[f"ci_low_{unit}"], figure[f"ci_high_{unit}"]
+        return "" if low is None else f"; 95 % interval {low / divisor:.6g} to {high / divisor:.6g}"
+
+    if found.dose is not None:
+        _say(
+            f"  = {figure['doses_per_day_per_1000']:.6g} doses/day/1000 of {found.dose['dose_mg']:g} mg, a dose that is"
+            f" {found.dose['dose_status']}: {found.dose['source']}{interval('doses_per_day_per_1000')}"
+        )
+    if figure["mass_mg_per_day"] is not None:
+        _say(
+            f"  = {figure['mass_mg_per_day'] / 1000:.6g} g/day of all {figure['population']:,.0f} inhabitants"
+            f"{interval('mg_per_day', 1000)}"
+        )
+    if figure["mean_mg_per_day_per_1000_aged_15_to_64"] is not None:
+        aged = figure["population_aged_15_to_64"]
+        of = "" if aged is None else f" (there are {aged:,.0f})"
+        _say(f"  = {figure['mean_mg_per_day_per_1000_aged_15_to_64']:.6g} mg/day/1000 inhabitants aged 15 to 64{of}")
 
 
 def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Workspace":
@@ -1010,6 +1090,42 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
     _print_table("", shown)
     for flag, meaning in labels.flags(rows["flags"]).items():
         typer.echo(f"{flag}: {meaning}")
+
+
+def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, period: str, protocol: str) -> None:
+    """One line a place, under a label that says what is added up and of which dose each drug is."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if rows.is_empty():
+        typer.echo(f"There is no total of any {level.value} in {period} by protocol {protocol}.")
+        return
+    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    _say(f"\n{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}; a sum of doses,"
+         " never of milligrams")  # fmt: skip
+
+    def status(name: str) -> pl.Expr:
+        return pl.when(pl.col(name) != "approved").then(name).fill_null("")
+
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        pl.col("doses_per_day_per_1000").map_elements(labels.amount, return_dtype=pl.String).fill_null("–").alias("doses"),
+        pl.col("n_drugs").alias("drugs"),
+        pl.col("drugs").list.join(", ").alias("of"),
+        status("factor_status").alias("factors"),
+        status("dose_status").alias("dose"),
+    )
+    _print_table("", shown)
+    said = [f"{drug} {dose:g} mg{'' if status == 'approved' else f' ({status})'}" for drug, dose, status in doses.iter_rows()]
+    if said:
+        _say(f"One dose is: {', '.join(said)}")
+    out = rows.select("drugs_left_out", "reasons_left_out").explode("drugs_left_out", "reasons_left_out").drop_nulls()
+    for (drug, reason), places in out.group_by("drugs_left_out", "reasons_left_out", maintain_order=True):
+        where = "" if rows.height == 1 else f" ({labels.things(places.height, 'place', 'places')} of {rows.height})"
+        _say(f"Left out: {drug}{where}: {labels.because(reason)}")
+    if rows["drugs"].n_unique() > 1:
+        _say("Not all places have the same drugs in their total: compare only those that do.")
 
 
 def _print_factors(rows: "pl.DataFrame") -> None:

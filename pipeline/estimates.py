@@ -130,6 +130,16 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
     return (baseline, current) if baseline != current else None
 
 
+def current_period(warehouse: Warehouse, settings: Settings) -> str:
+    """The current period of the settings, `last` resolved to the last year with data.
+
+    Raises `PeriodError` where it has no data.
+    """
+    there = periods(warehouse)
+    years = [period for period in there if len(period) == 4]
+    return require_period(there, years[-1] if settings.current == "last" and years else settings.current)
+
+
 def _require_alike(baseline: str, current: str) -> None:
     if len(baseline) != len(current):
         raise PeriodError(

@@ -138,6 +138,8 @@ class PeriodExplained(NamedTuple):
             infers what lies below a limit, that is the amount of such a day.
         budget: what the interval is made of, the largest part first; nothing where there is none.
         n_read_again, n_as_archived: how many of these cells the archive still holds, and still says the same.
+        steps: the mean in doses, as a mass and per 1000 inhabitants aged 15 to 64, as far as there are such figures.
+        dose: the dose the figure in doses rests on; None where there is no such figure.
     """
 
     figure: dict[str, Any]
@@ -148,12 +150,14 @@ class PeriodExplained(NamedTuple):
     n_read_again: int
     n_as_archived: int
     budget: list[Part]
+    steps: list[Step]
+    dose: dict[str, Any] | None
 
     @property
     def agrees(self) -> bool:
-        """True where the days give the mean the warehouse holds."""
+        """True where the days give the mean the warehouse holds, and the mean what it holds in other units."""
         stored = self.figure["mean_mg_per_day_per_1000"]
-        return Step("", "", "", self.result, stored).agrees
+        return Step("", "", "", self.result, stored).agrees and all(step.agrees for step in self.steps)
 
 
 class Archive:
@@ -333,7 +337,29 @@ def explain_period(
     budget = _parts(warehouse, {name: figure[f"{name}_log_variance"] for name in parts})
     n_as_archived = sum(now == then for now, then in held)
     factor = _factor(warehouse, figure)
-    return PeriodExplained(figure, factor, rule, days, result, len(held), n_as_archived, budget)
+    steps, dose = _in_other_units(warehouse, figure)
+    return PeriodExplained(figure, factor, rule, days, result, len(held), n_as_archived, budget, steps, dose)
+
+
+def _in_other_units(warehouse: Warehouse, figure: Mapping[str, Any]) -> tuple[list[Step], dict[str, Any] | None]:
+    """The mean of a period in doses, as a mass and per 1000 inhabitants aged 15 to 64, and the dose of it."""
+    doses = warehouse.query(
+        "select d.* from doses d join protocols p using (factor_set)"
+        " where p.protocol = $protocol and p.basis = 'consumption' and d.drug = $drug",
+        {name: figure[name] for name in ("protocol", "drug")},
+    ).to_dicts()
+    dose = doses[0] if doses and figure["mean_mg_per_day_per_1000"] is not None else None
+    share = warehouse.query(
+        "select share_aged_15_to_64 from current_sites where site_id = $site", {"site": figure["site_id"]}
+    ).item()
+    divided = (
+        ("doses_per_day_per_1000", dose["dose_mg"] if dose else None, "doses_per_day_per_1000"),
+        ("mass_mg_per_day", figure["population"], "mass_mg_per_day"),
+        ("mg_per_day_per_1000_aged_15_to_64", share, "mean_mg_per_day_per_1000_aged_15_to_64"),
+    )
+    mean = figure["mean_mg_per_day_per_1000"]
+    steps = [_step(warehouse, macro, [mean, by], figure[stored]) for macro, by, stored in divided]
+    return [step for step in steps if step.result is not None or step.stored is not None], dose
 
 
 def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, sampled_on: date) -> list[Source]:
