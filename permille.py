@@ -329,7 +329,9 @@ def change(
 @app.command()
 def totals(
     level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
-    period: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' current if left out.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' current if left out.")
+    ] = None,
     protocol: Annotated[str | None, typer.Option(help="Protocol; the settings' if left out.")] = None,
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
     workspace: WorkspaceOption = None,
@@ -1102,22 +1104,30 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         typer.echo(f"There is no total of any {level.value} in {period} by protocol {protocol}.")
         return
     label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
-    _say(f"\n{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}; a sum of doses,"
-         " never of milligrams")  # fmt: skip
+    _say(
+        f"\n{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}; a sum of doses,"
+        " never of milligrams"
+    )
 
     def status(name: str) -> pl.Expr:
         return pl.when(pl.col(name) != "approved").then(name).fill_null("")
 
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
-        pl.col("doses_per_day_per_1000").map_elements(labels.amount, return_dtype=pl.String).fill_null("–").alias("doses"),
+        pl.col("doses_per_day_per_1000")
+        .map_elements(labels.amount, return_dtype=pl.String)
+        .fill_null("–")
+        .alias("doses"),
         pl.col("n_drugs").alias("drugs"),
         pl.col("drugs").list.join(", ").alias("of"),
         status("factor_status").alias("factors"),
         status("dose_status").alias("dose"),
     )
     _print_table("", shown)
-    said = [f"{drug} {dose:g} mg{'' if status == 'approved' else f' ({status})'}" for drug, dose, status in doses.iter_rows()]
+    said = [
+        f"{drug} {dose:g} mg{'' if status == 'approved' else f' ({status})'}"
+        for drug, dose, status in doses.iter_rows()
+    ]
     if said:
         _say(f"One dose is: {', '.join(said)}")
     out = rows.select("drugs_left_out", "reasons_left_out").explode("drugs_left_out", "reasons_left_out").drop_nulls()

@@ -88,8 +88,8 @@ def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 @dg.asset(
     deps=[
-        "deliveries", "site_periods", "area_periods", "loads", "reported_loads", "sites", "areas", "residues", "factors",
-        "doses", "protocols",
+        "deliveries", "site_periods", "area_periods", "loads", "reported_loads", "sites", "areas", "residues",
+        "factors", "doses", "protocols",
     ],
     kinds=KINDS, code_version=sql_version("dose_totals"), pool="warehouse", **describe("dose_totals"),
 )  # fmt: skip

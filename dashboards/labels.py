@@ -61,7 +61,7 @@ REASONS: dict[str, Reason] = {
         Reason(
             "marker_of_population",
             "marker of population",
-            "Its residue is measured as a marker of population: so many use it that a total would tell of nothing else.",
+            "Its residue is a marker of population: so many use it that a total would tell of nothing else.",
         ),
         Reason("no_drug_in_doses", "no drug in doses", "No drug has both an estimate and a dose."),
         # --- of a change -----------------------------------------------------------------------------
