@@ -1105,8 +1105,8 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         return
     label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
     _say(
-        f"\n{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}; a sum of doses,"
-        " never of milligrams"
+        f"\n{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}: a sum of"
+        " doses, never of milligrams"
     )
 
     def status(name: str) -> pl.Expr:

@@ -137,7 +137,9 @@ inhabited as not materialized (
     from seen l
     join ways w on w.residue = l.residue
     left join chosen_populations c
-        on c.protocol = w.protocol and c.site_id = l.site_id and c.sampled_on = l.sampled_on and l.origin = 'measured'
+        -- What concerns one side only stands in a key: beside the keys it would make every row meet every other.
+        on c.protocol = w.protocol and c.site_id = if(l.origin = 'measured', l.site_id, null)
+        and c.sampled_on = l.sampled_on
     where w.correction_factor is not null and not (w.is_population_chosen and l.is_measured_too)
         and (l.origin = 'reported' or if(is_chosen, c.population, l.population) is not null)
 ),
@@ -186,10 +188,10 @@ net as (
         ) as other_sources
     from inhabited i
     left join methamphetamine m
-        on i.is_net_asked and m.protocol = i.protocol and m.origin = i.origin and m.site_id = i.site_id
+        on m.protocol = if(i.is_net_asked, i.protocol, null) and m.origin = i.origin and m.site_id = i.site_id
         and m.sampled_on is not distinct from i.sampled_on and m.weekday = i.weekday
     left join out_of_ratio o
-        on i.origin = 'measured' and o.site_id = i.site_id and o.sampled_on = i.sampled_on and o.residue = i.residue
+        on o.site_id = if(i.origin = 'measured', i.site_id, null) and o.sampled_on = i.sampled_on and o.residue = i.residue
 ),
 
 corrected as (
@@ -225,7 +227,7 @@ corrected as (
         ) as ratio
     from net i
     cross join rsds u
-    left join site_half_lives h on is_loss_asked and h.site_id = i.site_id and h.residue = i.residue
+    left join site_half_lives h on h.site_id = if(is_loss_asked, i.site_id, null) and h.residue = i.residue
 )
 
 select
