@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench fuzz calibration lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates fuzz calibration lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,12 @@ test-duckdb2: $(STAMP) ## the suite on duckdb 2.0.0, in an environment of its ow
 	@.venv-duckdb2/bin/python -c "import duckdb; print('duckdb', duckdb.__version__)"
 	@.venv-duckdb2/bin/pytest
 
-bench: $(STAMP) ## how long reading takes, as a ratio to polars, in one run
+bench: $(STAMP) ## how long reading and fits below limits take, as ratios to polars and scipy, each in one run
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/intake.py
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/censoring.py
+
+bench-estimates: $(STAMP) ## loads and consumption of 20 million results, as a ratio to a bare copy of them
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/estimates.py
 
 fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
 	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py
