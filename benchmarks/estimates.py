@@ -1,9 +1,9 @@
 """How long loads and consumption take, as a ratio to a bare copy of the same results in the same warehouse, in one run.
 
-`make bench-estimates`. The network is made here by one statement a table: sites with 20 residues every day, composites by
-the clock of a time zone, three results in ten below their limits, one in a hundred stated again by a later delivery, one in
-two hundred measured twice, one batch in fifty with a bad control. Nothing in it was measured anywhere. Each step runs in a
-process of its own and ends with its rows written to the disk (`checkpoint`). Prints tables in Markdown.
+`make bench-estimates`. The network is made here by one statement a table: sites with 20 residues every day, composites
+by the clock of a time zone, three results in ten below their limits, one in a hundred stated again by a later delivery,
+one in two hundred measured twice, one batch in fifty with a bad control. Nothing in it was measured anywhere. Each step
+runs in a process of its own and ends with its rows written to the disk (`checkpoint`). Prints tables in Markdown.
 """
 
 import argparse
@@ -21,7 +21,7 @@ RESIDUES = [
 ]  # fmt: skip
 GOAL = 3.0
 
-# The rows of a delivery lie together, as they do where deliveries come in one after the other: a laboratory sends a month.
+# The rows of a delivery lie together, as where deliveries come in one after the other: a laboratory sends a month.
 _NETWORK = """
 create or replace temp table made as
 with numbered as (
@@ -31,7 +31,8 @@ with numbered as (
 select
     n, turn in (66, 133) and m >= 0 as is_later, turn = 199 and m >= 0 as is_second, greatest(m, 0) as i,
     i % 20 as r, (i // 20) % $n_sites as s, date '2019-01-01' + (i // (20 * $n_sites))::integer as day,
-    s % 10 as laboratory, (hash(i, is_later, is_second) % 1000)::integer as chance, exp(ln(50 + 5 * r) + (chance - 500) / 400) as value
+    s % 10 as laboratory, (hash(i, is_later, is_second) % 1000)::integer as chance,
+    exp(ln(50 + 5 * r) + (chance - 500) / 400) as value
 from numbered
 """
 _RESULTS = """
@@ -56,9 +57,12 @@ _AROUND = [
     """insert into deliveries by name
     select delivery_id, delivery_id[:8] || '.xlsx' as file_name, 'permille-composites' as profile, '' as profile_digest,
         timestamp '2026-01-01' + to_hours(row_number() over (order by min(is_later), delivery_id)) as received_at,
-        'accepted' as status, n as n_rows, n as n_accepted, 0 as n_quarantined, '7' as reader_version, true as is_simulated
+        'accepted' as status, n as n_rows, n as n_accepted, 0 as n_quarantined, '7' as reader_version,
+        true as is_simulated
     from (
-        select sha256(concat_ws(' ', laboratory, strftime(day, '%Y-%m'), is_later)) as delivery_id, is_later, count(*) as n
+        select
+            sha256(concat_ws(' ', laboratory, strftime(day, '%Y-%m'), is_later)) as delivery_id, is_later,
+            count(*) as n
         from made group by all
     ) group by delivery_id, n""",
     """insert into deliveries by name
