@@ -123,6 +123,7 @@ def city(
                     "site_id": site,
                     "n_weekdays": 7,
                     "by_weekday_mg_per_day_per_1000": [mean, None, mean, mean, mean, mean, mean],
+                    "origin": "measured",
                     "laboratories": ["north"],
                     "batches": ["1"],
                     "batch_shares": [1.0],
