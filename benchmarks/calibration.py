@@ -209,7 +209,8 @@ def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
         low, high = pl.col("ci_low_mg_per_day_per_1000"), pl.col("ci_high_mg_per_day_per_1000")
         is_published = low.is_not_null()
         rows.append(
-            joined.group_by("protocol").agg(
+            # Tables have no order of their own, and a sum depends on it in its last digit.
+            joined.sort("protocol", *keys).group_by("protocol").agg(
                 pl.lit(what).alias("figure"),
                 pl.lit(true.height).alias("n"),
                 is_published.sum().alias("n_published"),

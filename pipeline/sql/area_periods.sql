@@ -13,23 +13,26 @@ available as (
     where s.sampling_year = $year
 ),
 
+-- What the shares are of. Sums in a stated order: over a window they could differ in their last digit from run to run.
+totals as (
+    select
+        level, unit_id, period_kind, period, drug, protocol,
+        sum(weight order by site_id) as weight_of_all,
+        sum(weight * mean_mg_per_day_per_1000 order by site_id) as amount_of_all
+    from available
+    where state = 'estimated' and weight is not null
+    group by all
+),
+
 -- Of each site its share of the area's inhabitants and of its amount, by which its errors count.
 estimated as (
     select
         *,
         state = 'estimated' and weight is not null as is_in,
-        if(is_in, weight / sum(weight) filter (where is_in) over unit, null) as inhabitants_share,
-        if(
-            is_in,
-            weight * mean_mg_per_day_per_1000
-            / nullif(sum(weight * mean_mg_per_day_per_1000) filter (where is_in) over unit, 0),
-            null
-        ) as amount_share
+        if(is_in, weight / weight_of_all, null) as inhabitants_share,
+        if(is_in, weight * mean_mg_per_day_per_1000 / nullif(amount_of_all, 0), null) as amount_share
     from available
-    window unit as (
-        partition by level, unit_id, period_kind, period, drug, protocol order by site_id
-        rows between unbounded preceding and unbounded following
-    )
+    left join totals using (level, unit_id, period_kind, period, drug, protocol)
 ),
 
 -- One error for all days of a batch, however many sites have some; likewise for a laboratory.
