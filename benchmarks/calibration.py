@@ -173,21 +173,29 @@ def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
     quarter = slice(3 * (int(QUARTER[-1]) - 1), 3 * int(QUARTER[-1]))
     weeks = city.expected[:, :, at].mean(axis=2)
     of_site = city.expected[:, :, quarter].mean(axis=(2, 3))
-    weights = city.population[:, :, 0, 0]
-    network = (of_site * weights).sum(axis=1) / weights.sum(axis=1)
     numbers = pl.Series("drug", np.arange(n)).cast(pl.String)
+    each_site = pl.DataFrame(
+        {"drug": np.repeat(numbers.to_numpy(), N_SITES), "site_id": np.tile([str(k) for k in range(N_SITES)], n),
+         "week": weeks.ravel(), "quarter": of_site.ravel(), "weight": city.population[:, :, 0, 0].ravel()}
+    )  # fmt: skip
+    # A mean over an area is one over the sites that have a figure, and says of how many: their truth is what it is held to.
+    in_it = warehouse.read("site_periods").filter(pl.col("period") == QUARTER, pl.col("state") == "estimated")
+    network = (
+        in_it.select("protocol", "drug", "site_id")
+        .join(each_site, on=["drug", "site_id"])
+        .sort("protocol", "drug", "site_id")
+        .group_by("protocol", "drug")
+        .agg(truth=(pl.col("quarter") * pl.col("weight")).sum() / pl.col("weight").sum())
+    )
     factor_of = dict(zip(numbers, city.factor, strict=True))
     truth = {
         "a day": ("consumption", days, ["drug", "site_id", "month", "weekday"]),
         "a site's week": (
-            "site_periods",
-            pl.DataFrame(
-                {"drug": np.repeat(numbers.to_numpy(), N_SITES),
-                 "site_id": np.tile([str(k) for k in range(N_SITES)], n), "truth": weeks.ravel()}
-            ), ["drug", "site_id"],
+            "site_periods", each_site.select("drug", "site_id", truth="week"), ["drug", "site_id"],
         ),
-        "an area's quarter": ("area_periods", pl.DataFrame({"drug": numbers, "truth": network}), ["drug"]),
+        "an area's quarter": ("area_periods", network, ["protocol", "drug"]),
     }  # fmt: skip
+    n_figures = {"a day": days.height, "a site's week": each_site.height, "an area's quarter": n}
     where = {
         "consumption": pl.lit(value=True), "site_periods": pl.col("period") == MONTH,
         "area_periods": (pl.col("period") == QUARTER) & (pl.col("level") == "network"),
@@ -210,9 +218,11 @@ def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
         is_published = low.is_not_null()
         rows.append(
             # Tables have no order of their own, and a sum depends on it in its last digit.
-            joined.sort("protocol", *keys).group_by("protocol").agg(
+            joined.sort("protocol", *keys)
+            .group_by("protocol")
+            .agg(
                 pl.lit(what).alias("figure"),
-                pl.lit(true.height).alias("n"),
+                pl.lit(n_figures[what]).alias("n"),
                 is_published.sum().alias("n_published"),
                 (pl.col("truth").is_between(low, high) & is_published).sum().alias("n_covered"),
                 (pl.col(amount) / pl.col("truth")).filter(is_published).sum().alias("sum_ratio"),

@@ -72,7 +72,9 @@ def test_the_interval_of_a_day_is_made_of_its_parts(city, workspace):
 
 
 def test_days_of_a_series_mostly_below_its_limits_have_no_interval(city):
-    with city(results=results(week(MONDAY, [10, "<LOQ", "<LOQ"]), week(MONDAY, [10, 10, "<LOQ"], "S2"))) as warehouse:
+    with city(
+        results=results(week(MONDAY, [10, "<LOQ", "<LOQ"]), week(MONDAY, [10, 10, 10, "<LOQ"], "S2"))
+    ) as warehouse:
         rows = warehouse.read("consumption").filter(
             pl.col("protocol") == "permille", pl.col("amount_mg_per_day_per_1000").is_not_null()
         )
