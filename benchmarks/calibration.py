@@ -178,7 +178,7 @@ def covered(warehouse: Warehouse, city: City) -> pl.DataFrame:
         {"drug": np.repeat(numbers.to_numpy(), N_SITES), "site_id": np.tile([str(k) for k in range(N_SITES)], n),
          "week": weeks.ravel(), "quarter": of_site.ravel(), "weight": city.population[:, :, 0, 0].ravel()}
     )  # fmt: skip
-    # A mean over an area is one over the sites that have a figure, and says of how many: their truth is what it is held to.
+    # A mean over an area is one over the sites that have a figure: their truth is what it is held to.
     in_it = warehouse.read("site_periods").filter(pl.col("period") == QUARTER, pl.col("state") == "estimated")
     network = (
         in_it.select("protocol", "drug", "site_id")
