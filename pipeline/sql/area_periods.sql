@@ -128,7 +128,7 @@ means as (
             null
         ) as mass_flow_log_variance,
         max(factor_log_variance) filter (where is_in) as factor_log_variance,
-        joined_flags(list(flags) filter (where state = 'estimated')) as flags,
+        joined_flags(string_agg(flags, ' ') filter (where state = 'estimated')) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from estimated

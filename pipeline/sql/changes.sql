@@ -29,7 +29,7 @@ pairs as (
         c.mean_mg_per_day_per_1000 as current_mean,
         b.by_weekday_mg_per_day_per_1000 as baseline_by_weekday,
         c.by_weekday_mg_per_day_per_1000 as current_by_weekday,
-        joined_flags([b.flags, c.flags]) as flags,
+        joined_flags(concat_ws(' ', b.flags, c.flags)) as flags,
         coalesce(b.is_provisional, false) or coalesce(c.is_provisional, false) as is_provisional,
         coalesce(b.is_simulated, false) or coalesce(c.is_simulated, false) as is_simulated
     from (select * from site_periods where period = $baseline) b
@@ -129,7 +129,7 @@ compared as (
         bool_or(is_in_panel and has_few_weekdays) as has_few_weekdays,
         bool_or(is_lost_to_limits) as has_lost_sites,
         string_agg(distinct reason_left_out, ' ' order by reason_left_out) as reasons_left_out,
-        joined_flags(list(flags) filter (where is_in_panel)) as flags,
+        joined_flags(string_agg(flags, ' ') filter (where is_in_panel)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from (

@@ -131,7 +131,7 @@ inhabited as not materialized (
             if(is_chosen, c.population_method, l.population_method) as population_method,
             if(is_chosen, c.population_rsd, l.population_rsd) as population_rsd,
             if(is_chosen, c.is_flow_cancelled, l.is_flow_cancelled) as is_flow_cancelled,
-            if(c.flags is null, l.flags, joined_flags([l.flags, c.flags])) as flags,
+            if(c.flags is null, l.flags, joined_flags(concat_ws(' ', l.flags, c.flags))) as flags,
             if(is_chosen, coalesce(c.is_provisional, false), l.is_provisional) as is_provisional,
             l.is_simulated or coalesce(c.is_simulated, false) as is_simulated
         )
@@ -175,7 +175,7 @@ out_of_ratio as (
 net as (
     select
         i.* exclude (flags), m.methamphetamine,
-        if(o.residue is null, i.flags, joined_flags([i.flags, 'residue_ratio'])) as flags,
+        if(o.residue is null, i.flags, joined_flags(concat_ws(' ', i.flags, 'residue_ratio'))) as flags,
         case
             when not i.is_net_asked or i.is_censored or i.is_above_range then null
             when m.methamphetamine is null then 'methamphetamine_unknown'
@@ -273,6 +273,6 @@ select
     row_number,
     source_column,
     source_cell,
-    if(flags_of_stability is null, flags, joined_flags([flags, flags_of_stability])) as flags,
+    if(flags_of_stability is null, flags, joined_flags(concat_ws(' ', flags, flags_of_stability))) as flags,
     is_simulated
 from corrected

@@ -53,9 +53,9 @@ select
     m.row_number,
     m.source_column,
     m.source_cell,
-    joined_flags([
-        m.flags, if(m.is_flow_corrected, 'corrected', null), if(m.flow_basis = 'filled', 'flow_filled', null), p.flags
-    ]) as flags,
+    joined_flags(concat_ws(
+        ' ', m.flags, if(m.is_flow_corrected, 'corrected', null), if(m.flow_basis = 'filled', 'flow_filled', null), p.flags
+    )) as flags,
     coalesce(p.is_provisional, false) as is_provisional,
     m.is_simulated or coalesce(m.is_flow_simulated, false) or coalesce(p.is_simulated, false) as is_simulated
 from results_with_flow($year, $flow_fill, false) m

@@ -153,9 +153,16 @@ create or replace temp macro flow_between(flow_before_m3_per_day, flow_after_m3_
 create or replace temp macro is_same_value(one, other) as
     coalesce(abs(one - other) <= 1e-9 * abs(other), one is null and other is null);
 
--- Several texts of flags as one: each flag once, sorted, separated by blanks; null where there is none.
-create or replace temp macro joined_flags(texts) as
-    nullif(trim(array_to_string(list_sort(list_distinct(string_split(array_to_string(texts, ' '), ' '))), ' ')), '');
+-- A text of flags as it is kept: each flag once, sorted, separated by blanks; null where there is none.
+create or replace temp macro joined_flags(text) as
+    case
+        when not contains(text, ' ') then nullif(text, '') -- nearly always: nothing to take apart
+        else nullif(trim(array_to_string(list_sort(list_distinct(string_split(text, ' '))), ' ')), '')
+    end;
+
+-- What a value below a limit lies below [ng/L]. A laboratory that detects but does not quantify says <LOQ.
+create or replace temp macro lies_below(qualifier, lod_ng_per_l, loq_ng_per_l) as
+    case qualifier when '<LOD' then coalesce(lod_ng_per_l, loq_ng_per_l) when '<LOQ' then loq_ng_per_l end;
 
 -- Change of the current on the baseline [%]. Nothing divides by zero: no baseline, no change.
 create or replace temp macro change_percent(baseline, current_value) as

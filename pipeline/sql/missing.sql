@@ -7,7 +7,7 @@ lacking as (
     from loads l
     left join (
         select site_id, sampled_on, residue, first_day_covered(from_at) as first_day, last_day_covered(to_at) as last_day
-        from day_results
+        from day_results_of(null)
         where is_multi_day and from_at is not null and to_at is not null
     ) r using (site_id, sampled_on, residue)
     -- What was not measured would be no load with them either.

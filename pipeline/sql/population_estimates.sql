@@ -48,9 +48,9 @@ by_marker as (
             m.concentration_ng_per_l, m.flow_m3_per_day, s.domestic_share, marker_load_mg_per_day_per_1000
         ) as population_by_domestic_share,
         m.delivery_id, m.sheet, m.row_number, m.source_column, m.source_cell,
-        joined_flags([
-            m.flags, if(m.is_flow_corrected, 'corrected', null), if(m.flow_basis = 'filled', 'flow_filled', null)
-        ]) as flags,
+        joined_flags(concat_ws(
+            ' ', m.flags, if(m.is_flow_corrected, 'corrected', null), if(m.flow_basis = 'filled', 'flow_filled', null)
+        )) as flags,
         k.marker_status <> 'approved' as is_provisional,
         m.is_simulated or coalesce(m.is_flow_simulated, false) or s.is_simulated as is_simulated
     from results_with_flow($year, $flow_fill, true) m

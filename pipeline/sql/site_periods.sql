@@ -35,7 +35,7 @@ by_weekday as (
         max(population_rsd) as population_rsd,
         max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
-        joined_flags(list(flags)) as flags,
+        joined_flags(string_agg(flags, ' ')) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from days
@@ -92,7 +92,7 @@ means as (
         max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
         list_aggregate(flatten(list(amounts order by weekday)), 'stddev_samp') as sd,
-        joined_flags(list(flags)) as flags,
+        joined_flags(string_agg(flags, ' ')) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from by_weekday

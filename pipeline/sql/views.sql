@@ -156,14 +156,33 @@ from current_flow_readings
 window before as (partition by site_id order by read_steady)
 qualify from_steady is not null and follows_within_an_hour(from_steady, to_steady);
 
+-- Nearly all days have one measurement of a residue, of which there is nothing to compare or to sum up: those are told apart
+-- first. By a number for the day in place of its texts: where two days share a number both are taken to have several, which
+-- changes nothing but the way they are computed. Parameter: the year, null for all.
+create or replace temp macro days_with_several(of_year) as table
+select hash(sampling_year, site_id, sampled_on, residue) as day_number
+from results
+where of_year is null or sampling_year = of_year
+group by day_number
+having count(*) > 1;
+
 -- Several samples of a day and several measurements of a sample stand beside each other. A later delivery supersedes what
 -- has the same start, laboratory and replicate; where one of the two does not say, it is taken to be the same.
-create or replace temp view delivered_results as
-with delivered as (
+-- Parameters: the year, null for all; of the days 'all', those with 'one' measurement or those with 'several'.
+create or replace temp macro delivered_results_of(of_year, part) as table
+with asked as (
+    select * from results where part = 'all' and (of_year is null or sampling_year = of_year)
+    union all
+    select r.*
+    from results r
+    where part = 'several' and (of_year is null or r.sampling_year = of_year)
+        and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) in (select day_number from days_with_several(of_year))
+),
+delivered as (
     select
         r.*, d.place,
         min(r.delivery_id) over same_day <> max(r.delivery_id) over same_day as is_repeated
-    from results r join ordered_deliveries d using (delivery_id)
+    from asked r join ordered_deliveries d using (delivery_id)
     window same_day as (partition by r.sampling_year, r.site_id, r.sampled_on, r.residue)
 )
 select a.* exclude (place, is_repeated)
@@ -186,22 +205,31 @@ where not a.is_repeated or not exists (
             (b.qualifier <> 'not measured') > (a.qualifier <> 'not measured')
             or b.place > a.place
         )
-);
+)
+union all
+select r.*
+from results r
+where part = 'one' and (of_year is null or r.sampling_year = of_year)
+    and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) not in (select day_number from days_with_several(of_year));
+
+create or replace temp view delivered_results as
+from delivered_results_of(null, 'all');
 
 -- What the control samples of a batch say of its results. Of several deliveries all count: a bad blank stays a bad blank.
 create or replace temp view batch_flags as
 select
     laboratory, batch, residue,
-    joined_flags(list(distinct case
+    joined_flags(string_agg(distinct case
         when control = 'blank' and control_value > control_limit then 'blank_above_loq'
         when control = 'spike' and (control_value < 70 or control_value > 120) then 'spike_recovery'
         when control = 'proficiency' and abs(control_value) >= 3 then 'z_unsatisfactory'
         when control = 'proficiency' and abs(control_value) > 2 then 'z_questionable'
-    end)) as flags
+    end, ' ')) as flags
 from quality_controls
 group by laboratory, batch, residue;
 
-create or replace temp view current_results as
+-- Parameters as of delivered_results_of.
+create or replace temp macro current_results_of(of_year, part) as table
 select
     r.* replace (
         case
@@ -214,15 +242,21 @@ select
             when c.corrected = 'withdrawn' then 'not measured'
             else r.qualifier
         end as qualifier,
-        joined_flags([r.flags, q.flags, a.flags, if(c.corrected is not null, 'corrected', null)]) as flags
+        joined_flags(concat_ws(' ', r.flags, q.flags, a.flags, if(c.corrected is not null, 'corrected', null))) as flags
     )
-from delivered_results r
-left join batch_flags q on q.laboratory = r.laboratory and q.batch = r.batch and q.residue = r.residue
-left join batch_flags a on a.laboratory = r.laboratory and a.batch = r.batch and a.residue is null
+from delivered_results_of(of_year, part) r
+-- Of batches with a flag only: there are few.
+left join (from batch_flags where flags is not null and residue is not null) q
+    on q.laboratory = r.laboratory and q.batch = r.batch and q.residue = r.residue
+left join (from batch_flags where flags is not null and residue is null) a
+    on a.laboratory = r.laboratory and a.batch = r.batch
 left join current_corrections c
     on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
     and is_same_value(c.value_from, r.concentration_ng_per_l)
     and (c.value_from is not null or r.qualifier <> 'not measured');
+
+create or replace temp view current_results as
+from current_results_of(null, 'all');
 
 -- Corrections of values that nobody believes any more, or that were never delivered: they change nothing.
 create or replace temp view stale_corrections as
@@ -239,19 +273,16 @@ where r.site_id is null and f.site_id is null;
 
 -- One row is one residue at one site on one day: all its measurements, of which each counts alike. Where at least half
 -- were measured it is their mean, those below a limit with half of it; else it lies below the largest of the figures.
-create or replace temp view day_results as
+-- Parameters as of delivered_results_of.
+create or replace temp macro summed_up_days(of_year, part) as table
 with measured as (
     select
         *,
-        -- What the value lies below. A laboratory that detects but does not quantify says <LOQ.
-        case qualifier
-            when '<LOD' then coalesce(lod_ng_per_l, loq_ng_per_l)
-            when '<LOQ' then loq_ng_per_l
-        end as limit_ng_per_l,
+        lies_below(qualifier, lod_ng_per_l, loq_ng_per_l) as limit_ng_per_l,
         steady_clock(composite_start_utc, composite_start_at) as start_steady,
         steady_clock(composite_end_utc, composite_end_at) as end_steady,
         hours_between(start_steady, end_steady) as hours
-    from current_results
+    from current_results_of(of_year, part)
 ),
 together as (
     select
@@ -268,8 +299,9 @@ together as (
             filter (where qualifier in ('=', '<LOD', '<LOQ')) as mean_ng_per_l,
         max(concentration_ng_per_l) filter (where qualifier in ('=', '>ULOQ')) as highest_ng_per_l,
         max(limit_ng_per_l) as highest_limit_ng_per_l,
-        stddev_samp(concentration_ng_per_l) filter (where qualifier = '=')
-            / nullif(avg(concentration_ng_per_l) filter (where qualifier = '='), 0) as replicate_rsd,
+        stddev_samp(concentration_ng_per_l order by concentration_ng_per_l) filter (where qualifier = '=')
+            / nullif(avg(concentration_ng_per_l order by concentration_ng_per_l) filter (where qualifier = '='), 0)
+            as replicate_rsd,
         -- Of several samples of a day no window is that of their mean.
         count(distinct (start_steady, end_steady)) filter (where qualifier <> 'not measured') = 1 as is_one,
         if(is_one, min(composite_start_at) filter (where qualifier <> 'not measured'), null) as from_at,
@@ -281,7 +313,7 @@ together as (
         string_agg(distinct batch, ' + ' order by batch) filter (where qualifier <> 'not measured') as batch,
         -- Also where several samples do not cover the same hours: no single day's flow is that of theirs.
         coalesce(bool_or(hours > 30 and qualifier <> 'not measured'), false) as is_multi_day,
-        list(flags order by flags) as all_flags,
+        string_agg(flags, ' ') as all_flags,
         concat_ws(
             ' ',
             if(bool_or(sample_type = 'grab'), 'grab_sample', null),
@@ -326,11 +358,61 @@ select
     is_multi_day,
     laboratory,
     batch,
-    joined_flags(list_concat(all_flags, [day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)]))
+    joined_flags(concat_ws(' ', all_flags, day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)))
         as flags,
     origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,
     is_simulated
 from together;
+
+-- The same of the days of a year (null: of all), where a day with one measurement is that measurement: see days_with_several.
+create or replace temp macro day_results_of(of_year) as table
+with measured as (
+    select
+        *,
+        qualifier <> 'not measured' as is_measured,
+        steady_clock(composite_start_utc, composite_start_at) as start_steady,
+        steady_clock(composite_end_utc, composite_end_at) as end_steady,
+        hours_between(start_steady, end_steady) as hours,
+        coalesce(hours > 30, false) as is_long
+    from current_results_of(of_year, 'one')
+)
+select
+    sampling_year, site_id, sampled_on, residue,
+    qualifier,
+    if(qualifier in ('=', '>ULOQ'), concentration_ng_per_l, null) as concentration_ng_per_l,
+    lies_below(qualifier, lod_ng_per_l, loq_ng_per_l) as limit_ng_per_l,
+    is_measured::bigint as n_measurements,
+    null as replicate_rsd,
+    if(is_measured, composite_start_at, null) as from_at,
+    if(is_measured, composite_end_at, null) as to_at,
+    if(is_measured, start_steady, null) as from_steady,
+    if(is_measured, end_steady, null) as to_steady,
+    time_zone,
+    is_measured and is_long as is_multi_day,
+    if(is_measured, laboratory, null) as laboratory,
+    if(is_measured, batch, null) as batch,
+    if(
+        sample_type = 'grab' or hours < 20 or is_long,
+        joined_flags(
+            concat_ws(
+                ' ',
+                flags,
+                if(sample_type = 'grab', 'grab_sample', null),
+                if(hours < 20, 'short_composite', null),
+                if(is_long, 'multi_day_composite', null)
+            )
+        ),
+        flags
+    ) as flags,
+    delivery_id, sheet, row_number, source_column, source_cell,
+    is_simulated
+from measured
+union all by name
+from summed_up_days(of_year, 'several');
+
+-- Of all days alike: so what is asked of one day is looked for in the rows of that day only.
+create or replace temp view day_results as
+from summed_up_days(null, 'all');
 
 create or replace temp view current_reported_loads as
 select r.*
@@ -358,24 +440,37 @@ select 'network' as level, 'network' as unit_id, 'All sites' as unit_name, site_
 create or replace temp macro results_with_flow(of_year, fill, is_of_markers) as table
 with
 
-measured as (
+-- Not kept: what is looked for beside it needs a few columns of it only, and of most networks no row.
+measured as not materialized (
     select
         *,
         qualifier in ('<LOD', '<LOQ') as is_censored,
         to_steady > from_steady as has_window,
-        hours_between(from_steady, to_steady) as composite_hours,
-        -- The day itself: of 23 or 25 hours where the clocks are changed on it.
-        steady_of(sampled_on::timestamp, time_zone) as day_from_steady,
-        steady_of(sampled_on::timestamp + interval 1 day, time_zone) as day_to_steady
-    from day_results
-    where sampling_year = of_year and (not is_of_markers or residue in (select residue from population_markers))
+        hours_between(from_steady, to_steady) as composite_hours
+    from day_results_of(of_year)
+    where (not is_of_markers or residue in (select residue from population_markers))
+),
+
+-- The day itself: of 23 or 25 hours where the clocks are changed on it. Told only where a meter was read.
+days as (
+    select
+        site_id, sampled_on, time_zone,
+        steady_of(sampled_on::timestamp, time_zone) as from_steady,
+        steady_of(sampled_on::timestamp + interval 1 day, time_zone) as to_steady
+    from (
+        select distinct site_id, sampled_on, time_zone
+        from measured
+        where site_id in (select site_id from flow_readings)
+    )
 ),
 
 -- What is looked for in the readings of flow meters: the window of the composite, and the day itself.
 windows as (
-    select distinct site_id, from_steady, to_steady from measured where has_window
+    select distinct site_id, from_steady, to_steady
+    from measured
+    where has_window and site_id in (select site_id from flow_readings)
     union
-    select distinct site_id, day_from_steady, day_to_steady from measured
+    select site_id, from_steady, to_steady from days
 ),
 
 -- The flow of a window by integrating between readings; where readings lack, there is none.
@@ -434,42 +529,48 @@ flow_filled as (
     having count(*) >= 2
 ),
 
-flow_of_sample as (
-    select
-        m.site_id, m.sampled_on, m.residue,
-        case
-            when w.flow_m3_per_day is not null then 'window'
-            when m.is_multi_day and s.flow_m3_per_day is not null then 'days'
-            when not m.is_multi_day and d.flow_m3_per_day is not null then 'day'
-            when not m.is_multi_day and r.flow_m3_per_day is not null then 'readings of the day'
-            when not m.is_multi_day and i.flow_m3_per_day is not null then 'filled'
-        end as flow_basis,
-        case flow_basis
-            when 'window' then {'flow': w.flow_m3_per_day, 'is_corrected': false, 'is_simulated': w.is_simulated}
-            when 'days' then {'flow': s.flow_m3_per_day, 'is_corrected': s.is_corrected, 'is_simulated': s.is_simulated}
-            when 'day' then {'flow': d.flow_m3_per_day, 'is_corrected': d.is_corrected, 'is_simulated': d.is_simulated}
-            when 'readings of the day'
-                then {'flow': r.flow_m3_per_day, 'is_corrected': false, 'is_simulated': r.is_simulated}
-            when 'filled' then {'flow': i.flow_m3_per_day, 'is_corrected': i.is_corrected, 'is_simulated': i.is_simulated}
-        end as chosen
-    from measured m
-    left join flow_of_window w
-        on w.site_id = m.site_id and w.from_steady = m.from_steady and w.to_steady = m.to_steady
-    left join flow_of_days s on s.site_id = m.site_id and s.from_at = m.from_at and s.to_at = m.to_at
-    left join current_flows d on d.site_id = m.site_id and d.sampled_on = m.sampled_on
-    left join flow_of_window r
-        on r.site_id = m.site_id and r.from_steady = m.day_from_steady and r.to_steady = m.day_to_steady
-    left join flow_filled i on i.site_id = m.site_id and i.sampled_on = m.sampled_on
+flow_of_readings as (
+    select d.site_id, d.sampled_on, d.time_zone, w.flow_m3_per_day, w.is_simulated
+    from days d join flow_of_window w using (site_id, from_steady, to_steady)
 )
 
 select
     m.*,
-    f.flow_basis,
-    f.chosen.flow as flow_m3_per_day,
-    f.chosen.is_corrected as is_flow_corrected,
-    f.chosen.is_simulated as is_flow_simulated
+    case
+        when w.flow_m3_per_day is not null then 'window'
+        when m.is_multi_day and s.flow_m3_per_day is not null then 'days'
+        when not m.is_multi_day and d.flow_m3_per_day is not null then 'day'
+        when not m.is_multi_day and r.flow_m3_per_day is not null then 'readings of the day'
+        when not m.is_multi_day and i.flow_m3_per_day is not null then 'filled'
+    end as flow_basis,
+    case flow_basis
+        when 'window' then w.flow_m3_per_day
+        when 'days' then s.flow_m3_per_day
+        when 'day' then d.flow_m3_per_day
+        when 'readings of the day' then r.flow_m3_per_day
+        when 'filled' then i.flow_m3_per_day
+    end as flow_m3_per_day,
+    case flow_basis
+        when 'window' then false
+        when 'days' then s.is_corrected
+        when 'day' then d.is_corrected
+        when 'readings of the day' then false
+        when 'filled' then i.is_corrected
+    end as is_flow_corrected,
+    case flow_basis
+        when 'window' then w.is_simulated
+        when 'days' then s.is_simulated
+        when 'day' then d.is_simulated
+        when 'readings of the day' then r.is_simulated
+        when 'filled' then i.is_simulated
+    end as is_flow_simulated
 from measured m
-left join flow_of_sample f on f.site_id = m.site_id and f.sampled_on = m.sampled_on and f.residue = m.residue;
+left join flow_of_window w on w.site_id = m.site_id and w.from_steady = m.from_steady and w.to_steady = m.to_steady
+left join flow_of_days s on s.site_id = m.site_id and s.from_at = m.from_at and s.to_at = m.to_at
+left join current_flows d on d.site_id = m.site_id and d.sampled_on = m.sampled_on
+left join flow_of_readings r
+    on r.site_id = m.site_id and r.sampled_on = m.sampled_on and r.time_zone is not distinct from m.time_zone
+left join flow_filled i on i.site_id = m.site_id and i.sampled_on = m.sampled_on;
 
 -- One row is a site and a method its inhabitants are counted by, with the days of all years on which it has a figure. Where
 -- the method has delivered figures and such by a marker, those that there are for more days count, delivered ones first.
