@@ -3,7 +3,8 @@
 -- Grain: site_id, day, drug, protocol.
 with
 
-residue_loads as (
+-- Not kept: what is counted of it needs three columns only.
+residue_loads as not materialized (
     select
         'measured' as origin,
         site_id, sampled_on, isodow(sampled_on)::integer as weekday, sampling_year, residue, is_censored,
@@ -53,13 +54,36 @@ residue_loads as (
         )
 ),
 
+-- Figures whose residue, or the one it is measured beside, does not stand in a ratio of use to the other.
+out_of_ratio as (
+    select distinct a.site_id, a.sampled_on, unnest([r.residue, r.other_residue]) as residue
+    from residue_ratios r
+    join loads a on a.residue = r.residue
+    join loads b on b.residue = r.other_residue and b.site_id = a.site_id and b.sampled_on = a.sampled_on
+    where a.sampling_year = $year and b.sampling_year = $year
+        and a.load_mg_per_day is not null and b.load_mg_per_day > 0
+        and not coalesce(a.load_mg_per_day / b.load_mg_per_day between coalesce(r.ratio_low, 0) and coalesce(
+            r.ratio_high, 'infinity'::double
+        ), true)
+),
+
 -- Where many days of a site lie below their limits, those that are seen are seen because they were measured high: at three
 -- in ten by 3 % on average (docs/calibration.md).
-seen as (
-    select *, 10 * count_if(not is_censored) over (partition by site_id, residue) >= 7 * count(*) over (
-        partition by site_id, residue
-    ) as is_mostly_seen
+shares_seen as (
+    select site_id, residue, 10 * count_if(not is_censored) >= 7 * count(*) as is_mostly_seen
     from residue_loads
+    group by site_id, residue
+),
+
+-- Once for all protocols: what follows has a row for each.
+seen as (
+    select
+        l.* replace (if(o.residue is null, l.flags, joined_flags(concat_ws(' ', l.flags, 'residue_ratio'))) as flags),
+        s.is_mostly_seen
+    from residue_loads l
+    join shares_seen s using (site_id, residue)
+    left join out_of_ratio o
+        on o.site_id = if(l.origin = 'measured', l.site_id, null) and o.sampled_on = l.sampled_on and o.residue = l.residue
 ),
 
 rsds as (
@@ -159,23 +183,9 @@ methamphetamine as (
         and protocol in (select protocol from protocols where net_of_other_sources)
 ),
 
--- Figures whose residue, or the one it is measured beside, does not stand in a ratio of use to the other.
-out_of_ratio as (
-    select distinct a.site_id, a.sampled_on, unnest([r.residue, r.other_residue]) as residue
-    from residue_ratios r
-    join loads a on a.residue = r.residue
-    join loads b on b.residue = r.other_residue and b.site_id = a.site_id and b.sampled_on = a.sampled_on
-    where a.sampling_year = $year and b.sampling_year = $year
-        and a.load_mg_per_day is not null and b.load_mg_per_day > 0
-        and not coalesce(a.load_mg_per_day / b.load_mg_per_day between coalesce(r.ratio_low, 0) and coalesce(
-            r.ratio_high, 'infinity'::double
-        ), true)
-),
-
 net as (
     select
-        i.* exclude (flags), m.methamphetamine,
-        if(o.residue is null, i.flags, joined_flags(concat_ws(' ', i.flags, 'residue_ratio'))) as flags,
+        i.*, m.methamphetamine,
         case
             when not i.is_net_asked or i.is_censored or i.is_above_range then null
             when m.methamphetamine is null then 'methamphetamine_unknown'
@@ -191,8 +201,6 @@ net as (
     left join methamphetamine m
         on m.protocol = if(i.is_net_asked, i.protocol, null) and m.origin = i.origin and m.site_id = i.site_id
         and m.sampled_on is not distinct from i.sampled_on and m.weekday = i.weekday
-    left join out_of_ratio o
-        on o.site_id = if(i.origin = 'measured', i.site_id, null) and o.sampled_on = i.sampled_on and o.residue = i.residue
 ),
 
 corrected as (
