@@ -268,12 +268,25 @@ COLUMNS: dict[str, Column] = {
     "n_censored": Column("count", "days below their limit"),
     "n_weekdays": Column("count", "different weekdays among the days"),
     "mean_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants over the period"),
+    "at_least_mg_per_day_per_1000": Column(
+        "mg/day",
+        "the mean if the days below their limits held nothing; of an area over all its sites with days, also those"
+        " without an estimate. No error of measuring is in it",
+    ),
+    "at_most_mg_per_day_per_1000": Column(
+        "mg/day",
+        "the mean if the days below their limits held as much as their limits; empty where one is not known or a day"
+        " lies above the range of its method",
+    ),
     "weekday_mean_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants, Tuesday to Thursday"),
     "weekend_mean_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants, Friday to Monday"),
     "by_weekday_mg_per_day_per_1000": Column("mg/day", "seven means per 1000 inhabitants, Monday to Sunday"),
     "by_weekday_n_days": Column("count", "days with a value on each weekday, Monday to Sunday"),
     "by_weekday_n_censored": Column("count", "days below their limit on each weekday, Monday to Sunday"),
     "n_sites": Column("count", "sites in the figure"),
+    "n_sites_left_out": Column(
+        "count", "sites with data that are not in the figure: not estimable in the period, or of a change in one of two"
+    ),
     "mass_mg_per_day": Column(
         "mg/day", "amount in a day of all inhabitants of the sites in the figure; not of a whole area that has others"
     ),
@@ -299,9 +312,6 @@ COLUMNS: dict[str, Column] = {
     "unit_id": Column(None, "the site or area; network for all sites"),
     "unit_name": Column(None, "name of the site or area"),
     "panel": Column(None, "the sites compared, sorted, separated by semicolons: the same in both periods"),
-    "n_sites_left_out": Column(
-        "count", "sites with data that are not estimable in both periods, left out of the comparison"
-    ),
     "baseline_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel in the baseline"),
     "current_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel now"),
     "n_days_baseline": Column("count", "days of the panel in the baseline that are compared"),

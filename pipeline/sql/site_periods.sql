@@ -25,6 +25,10 @@ by_weekday as (
         any_value(basis) as basis,
         any_value(origin) as origin, -- one for all days of a year: loads of our own take the place of reported ones
         list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
+        -- What is known by the limits alone: a day below its limit holds between nothing and the limit.
+        list(if(is_censored, 0, amount_mg_per_day_per_1000) order by sampled_on, origin) as lowest,
+        list(if(is_censored, amount_limit_mg_per_day_per_1000, amount_mg_per_day_per_1000) order by sampled_on, origin)
+            as highest,
         count(*) as n_days,
         count_if(is_censored) as n_censored,
         count_if(reason = 'limit_unknown') as n_limit_unknown,
@@ -82,6 +86,10 @@ means as (
         count(*) as n_weekdays,
         list(list_avg(amounts) order by weekday) as weekday_means,
         list_avg(flatten(list(amounts order by weekday))) as plain_mean,
+        list(list_avg(lowest) order by weekday) as weekday_lowest,
+        list_avg(flatten(list(lowest order by weekday))) as plain_lowest,
+        list(list_avg(highest) order by weekday) as weekday_highest,
+        list_avg(flatten(list(highest order by weekday))) as plain_highest,
         list_avg(flatten(list(amounts order by weekday) filter (where weekday in (2, 3, 4)))) as midweek_mean,
         list_avg(flatten(list(amounts order by weekday) filter (where weekday in (5, 6, 7, 1)))) as weekend_mean,
         list(weekday order by weekday) as weekdays,
@@ -101,7 +109,9 @@ means as (
 
 judged as (
     select
-        m.*, p.weekday_rule,
+        m.*,
+        weekday_rule = 'weekday_means' and n_weekdays < 7 as is_week_incomplete,
+        weekday_rule = 'weekday_means' and n_weekdays = 7 as is_by_weekday,
         case
             when n_above_range > 0 then 'above_upper_limit' -- without its highest days a mean is too low
             when n_limit_unknown > 0 then 'limit_unknown'
@@ -126,11 +136,13 @@ select
     n_days,
     n_censored,
     n_weekdays,
-    case
-        when reason_not is not null then null
-        when weekday_rule = 'weekday_means' and n_weekdays = 7 then list_avg(weekday_means)
-        else plain_mean
-    end as mean_mg_per_day_per_1000,
+    if(reason_not is not null, null, if(is_by_weekday, list_avg(weekday_means), plain_mean)) as mean_mg_per_day_per_1000,
+    if(reason_not_net is not null, null, if(is_by_weekday, list_avg(weekday_lowest), plain_lowest))
+        as at_least_mg_per_day_per_1000,
+    if(
+        reason_not_net is not null or n_limit_unknown > 0 or n_above_range > 0, null,
+        if(is_by_weekday, list_avg(weekday_highest), plain_highest)
+    ) as at_most_mg_per_day_per_1000,
     sd as sd_mg_per_day_per_1000,
     laboratories,
     batches,
@@ -159,7 +171,7 @@ select
     -- reported load was divided by the inhabitants of whoever reported it: times ours, their error does not cancel.
     if(origin = 'measured', (select rsd from uncertainties where component = 'flow') ^ 2, null) as mass_flow_log_variance,
     if(reason_not is null, 'estimated', 'not estimable') as state,
-    coalesce(reason_not, if(weekday_rule = 'weekday_means' and n_weekdays < 7, 'weekdays_incomplete', null)) as reason,
+    coalesce(reason_not, if(is_week_incomplete, 'weekdays_incomplete', null)) as reason,
     flags,
     is_provisional,
     is_simulated

@@ -177,3 +177,32 @@ def test_the_same_days_give_the_same_digits(city):
             estimates.compute(warehouse, table)
         after = [warehouse.query(f"select * from {table} order by all") for table in tables]
     assert all(a.equals(b) for a, b in zip(before, after, strict=True))
+
+
+def test_bounds_are_the_days_with_nothing_and_with_the_limit_below_it(city):
+    """Also of a site without an estimate, and of the area it is left out of."""
+    seen, below = [10, 20, 30, 40, 50, 60, "<LOQ"], [70, *["<LOQ"] * 6]
+    loq = 7
+    with city(results=results(week(MONDAY, seen, limits="2,7"), week(MONDAY, below, "S2", limits="2,7"))) as warehouse:
+        sites = [
+            one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == s) for s in ("S1", "S2")
+        ]
+        area = one(warehouse, "area_periods", pl.col("period") == "2023", pl.col("level") == "network")
+        amounts = warehouse.query("select distinct population from site_periods")["population"].to_list()
+    lowest = [(sum(seen[:6]) + 0) / 7 * FACTOR, 70 / 7 * FACTOR]
+    highest = [(sum(seen[:6]) + loq) / 7 * FACTOR, (70 + 6 * loq) / 7 * FACTOR]
+    assert [row["at_least_mg_per_day_per_1000"] for row in sites] == pytest.approx(lowest)
+    assert [row["at_most_mg_per_day_per_1000"] for row in sites] == pytest.approx(highest)
+    assert lowest[0] < sites[0]["mean_mg_per_day_per_1000"] < highest[0]
+    assert sites[1]["state"] == "not estimable"
+    assert len(amounts) == 1, "the same inhabitants: the area's bounds are plain means"
+    assert (area["n_sites"], area["n_sites_left_out"]) == (1, 1)
+    assert area["at_least_mg_per_day_per_1000"] == pytest.approx(np.mean(lowest))
+    assert area["at_most_mg_per_day_per_1000"] == pytest.approx(np.mean(highest))
+
+
+def test_no_upper_bound_where_a_limit_is_unknown_or_a_day_above_the_range(city):
+    with city(results=results(week(MONDAY, [10, 20, 30, 40, 50, 60, ">ULOQ"], limits="2,7"))) as warehouse:
+        row = one(warehouse, "site_periods", pl.col("period") == "2023")
+    assert row["state"] == "not estimable"
+    assert row["at_most_mg_per_day_per_1000"] is None
