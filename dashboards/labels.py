@@ -91,6 +91,10 @@ BELOW_LIMIT: dict[str, str] = {
     "zero": "zero",
     "half_limit": "half the day's limit",
     "likelihood": "what is expected below the day's limit, by the site's other days",
+    "kaplan_meier": "nothing by itself: the period's mean is Kaplan and Meier's",
+    "regression_on_order_statistics": "what a line through the ordered measured days gives",
+    "by_share_censored": "nothing by itself: the period's mean is Kaplan and Meier's up to half of the days below"
+    " limits, above it that of a lognormal distribution",
 }
 INTERVAL: dict[str, str] = {
     "none": "none",

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.findings import DeliveryError
-from pipeline.periods import expected_days
+from pipeline.periods import expected_days, mean_of_series
 from pipeline.reading.delivery import DeliveredFile
 from pipeline.warehouse import Warehouse
 from schemas.columns import COLUMNS
 from schemas.flags import FLAGS
 from schemas.profile import Profile, column_number
+from schemas.protocol import OF_SERIES
 
 _NEAR = 1e-9
 _CALLED = """(
@@ -294,8 +295,8 @@ def explain_period(
     """
     asked = {"site": site_id, "drug": drug, "period": period, "protocol": protocol}
     found = warehouse.query(
-        "select s.*, p.weekday_rule from site_periods s join protocols p using (protocol) where site_id = $site"
-        " and drug = $drug and period = $period and protocol = $protocol",
+        "select s.*, p.weekday_rule, p.below_limit from site_periods s join protocols p using (protocol)"
+        " where site_id = $site and drug = $drug and period = $period and protocol = $protocol",
         asked,
     )
     if found.is_empty():
@@ -327,6 +328,9 @@ def explain_period(
         of = amounts if is_by_weekday else days
         result = float(of["amount_mg_per_day_per_1000"].mean())  # type: ignore[arg-type]
     rule = "mean of the seven weekdays' means" if is_by_weekday else "mean of the days"
+    if figure["below_limit"] in OF_SERIES:
+        rule = f"mean of the days by {figure['below_limit'].replace('_', ' ')}"
+        result = mean_of_series(warehouse, figure)
     again = [
         (archive.text_of(row["delivery_id"], row["profile"], row["sheet"], row["source_cell"]), row["text"])
         for row in days.iter_rows(named=True)

@@ -4,19 +4,22 @@ No formulas of a day (`sql/macros.sql`) and no statistics (`pipeline/statistics`
 arrays, results go back as rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline.statistics.censoring import kaplan_meier, lognormal_mle, regression_on_order_statistics
 from pipeline.statistics.intervals import log_interval, t_interval
 from pipeline.statistics.levels import Levels, period_levels
 from pipeline.statistics.spread import FEWEST_DETECTS_A_LEVEL, pooled_spread
 from pipeline.warehouse import Warehouse, sql
+from schemas.protocol import OF_SERIES
 from schemas.tables import TABLES
 
+_MeanAndSd = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 SHARED = tuple(f"{part}_log_variance" for part in ("spread", "batch", "laboratory", "flow", "population", "factor"))
 """What the days of a period share: the parts of the variance of its mean that do not come from days."""
 _POOL = ["protocol", "drug"]
@@ -27,6 +30,10 @@ _PERIODS = {
     "quarter": pl.format("{}-Q{}", _DAY.dt.year(), _DAY.dt.quarter()),
     "month": _DAY.dt.strftime("%Y-%m"),
 }
+_LIKELIHOOD = ("likelihood",)
+_MOST_FOR_KAPLAN_MEIER = 0.5
+"""Share below limits up to which Kaplan and Meier's mean stands where a protocol chooses by it: a working rule after
+Helsel 2012, Statistics for Censored Environmental Data, second edition; provisional, as not read in the source."""
 _REMARK = "weekdays_incomplete"
 """A reason that is a remark on a figure; any other says why there is none."""
 _IN_DOSES = """
@@ -158,10 +165,19 @@ def expected_days(warehouse: Warehouse, figure: Mapping[str, Any]) -> pl.DataFra
     """
     year = figure["sampling_year"]
     is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in _SERIES)
-    days = days_of(warehouse, year).filter(is_here)
+    days = days_of(warehouse, year, _LIKELIHOOD).filter(is_here)
     spread = warehouse.read("day_spreads", year).filter(is_here)
     known, _, _ = _fitted(days, spread, _PERIODS[figure["period_kind"]])
     return known.filter(pl.col("period") == figure["period"]).select("sampled_on", "weekday", "expected")
+
+
+def mean_of_series(warehouse: Warehouse, figure: Mapping[str, Any]) -> float | None:
+    """What `series_means` gives for one figure of `site_periods`; None where it has none."""
+    is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in _SERIES)
+    days = days_of(warehouse, figure["sampling_year"], OF_SERIES).filter(is_here)
+    found = series_means(days, _PERIODS[figure["period_kind"]]).filter(pl.col("period") == figure["period"])
+    is_published = figure["state"] == "estimated" and not found.is_empty()
+    return found["series_mean"].item() if is_published else None
 
 
 def _fitted(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, Levels]:
@@ -190,28 +206,86 @@ def _fitted(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> tuple
     return known.with_columns(pl.Series("expected", found.expected).fill_nan(None)), each, found
 
 
-def days_of(warehouse: Warehouse, year: int) -> pl.DataFrame:
-    """The days of a year by the protocols that learn what lies below limits from the days themselves."""
-    return warehouse.query(sql("day_spreads"), {"year": year})
+def days_of(warehouse: Warehouse, year: int, below_limit: Collection[str]) -> pl.DataFrame:
+    """The days of a year by the protocols that infer what lies below limits in one of these ways."""
+    return warehouse.query(sql("day_spreads"), {"year": year, "below_limit": list(below_limit)})
+
+
+def series_means(days: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
+    """The mean of each site over each period from its days as one series, by the protocol's `below_limit`.
+
+    Parameters
+    ----------
+    days : polars.DataFrame
+        As for `spreads`, with `below_limit`, one of `OF_SERIES`.
+    period : polars.Expr
+        Name of the period of each day; days where it is null are left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a protocol, drug, site and period: `series_mean` and `series_sd` (of the days), null where the method
+        gives none.
+    """
+    rows = (
+        days.with_columns(period.alias("period"))
+        .filter(pl.col("period").is_not_null())
+        .sort(*_SERIES, "period", "sampled_on", "weekday", "value")
+        .group_by(*_SERIES, "period", maintain_order=True)
+        .agg(pl.col("below_limit").first(), "value", "is_censored")
+    )
+    n = rows["value"].list.len().to_numpy()
+    at = np.arange(n.max(initial=0)) < n[:, np.newaxis]
+    value = np.full(at.shape, np.nan)
+    is_censored = np.zeros(at.shape, dtype=bool)
+    value[at] = rows["value"].explode().to_numpy()
+    is_censored[at] = rows["is_censored"].explode().to_numpy()
+    by = rows["below_limit"].to_numpy()
+    is_by_rank = is_censored.sum(axis=1) <= _MOST_FOR_KAPLAN_MEIER * n
+    by = np.where(by == "by_share_censored", np.where(is_by_rank, "kaplan_meier", "lognormal"), by)
+    mean, sd = np.full(len(n), np.nan), np.full(len(n), np.nan)
+    for method in np.unique(by):
+        of = by == method
+        mean[of], sd[of] = _OF_METHOD[method](value[of], is_censored[of])
+    return rows.select(*_SERIES, "period").with_columns(
+        pl.Series("series_mean", mean).fill_nan(None), pl.Series("series_sd", sd).fill_nan(None)
+    )
+
+
+def _lognormal(value: npt.NDArray[np.float64], is_censored: npt.NDArray[np.bool_]) -> _MeanAndSd:
+    found = lognormal_mle(value, is_censored)
+    return found.mean, found.mean * np.sqrt(np.expm1(found.sigma**2))
+
+
+_OF_METHOD: dict[str, Callable[[npt.NDArray[np.float64], npt.NDArray[np.bool_]], _MeanAndSd]] = {
+    "kaplan_meier": lambda value, is_censored: kaplan_meier(value, is_censored)[:2],
+    "regression_on_order_statistics": lambda value, is_censored: regression_on_order_statistics(value, is_censored)[:2],
+    "lognormal": _lognormal,
+}
 
 
 def day_spreads(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `day_spreads` of one year."""
-    return spreads(days_of(warehouse, year))
+    return spreads(days_of(warehouse, year, _LIKELIHOOD))
 
 
 def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `site_periods` of one year."""
     counted = warehouse.query(sql("site_periods"), {"year": year})
-    days = days_of(warehouse, year)
+    days = days_of(warehouse, year, _LIKELIHOOD)
     spread = warehouse.read("day_spreads", year)
     inferred = pl.concat(levels(days, spread, period) for period in _PERIODS.values())
+    of_series = days_of(warehouse, year, OF_SERIES)
+    series = pl.concat(series_means(of_series, period) for period in _PERIODS.values())
     rules = warehouse.read("protocols").select(
         "protocol", "interval", "below_limit", "max_censored_share", "min_detects"
     )
     rows = counted.join(
         inferred, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
+    ).join(
+        series, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
     ).join(rules, on="protocol", maintain_order="left")  # fmt: skip
+    rows = _of_series(rows)
     is_inferred = pl.col("below_limit") == "likelihood"
     detected_share = pl.col("detected_share").fill_null(0)
     has_figure = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
@@ -254,6 +328,30 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         **{name: pl.when(is_estimated & by_spread).then(name) for name in SHARED},
     )
     return _typed("site_periods", _finished(warehouse, _evaluated(warehouse, _OF_A_SITE, rows)))
+
+
+def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
+    """The means of protocols that estimate them from the days of a period as one series."""
+    is_it = pl.col("below_limit").is_in(OF_SERIES)
+    has_mean = pl.col("mean_mg_per_day_per_1000").is_not_null()
+    rows = rows.with_columns(
+        reason=pl.when(is_it & has_mean & pl.col("series_mean").is_null())
+        .then(pl.lit("too_few_detects"))
+        .otherwise("reason"),
+    )
+    # Of a weekday some of whose days lie below their limit the mean of the others says nothing.
+    hides = is_it & (pl.col("n_censored") > 0)
+    return rows.with_columns(
+        mean_mg_per_day_per_1000=pl.when(is_it & has_mean)
+        .then("series_mean")
+        .otherwise("mean_mg_per_day_per_1000"),
+        sd_mg_per_day_per_1000=pl.when(is_it & has_mean).then("series_sd").otherwise("sd_mg_per_day_per_1000"),
+        by_weekday_mg_per_day_per_1000=pl.when(hides).then(_NO_WEEK).otherwise("by_weekday_mg_per_day_per_1000"),
+        **{
+            name: pl.when(~hides).then(name)
+            for name in ("weekday_mean_mg_per_day_per_1000", "weekend_mean_mg_per_day_per_1000")
+        },
+    )  # fmt: skip
 
 
 def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:

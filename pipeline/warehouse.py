@@ -17,6 +17,8 @@ import polars as pl
 from schemas.tables import TABLES
 
 _SQL = Path(__file__).parent / "sql"
+_MOST_MEMORY = "6 GiB"
+"""What DuckDB may take, and no more than the machine lets it: less than a laptop has, beside what Python needs."""
 _TYPES: dict[Any, str] = {
     pl.String: "varchar",
     pl.Boolean: "boolean",
@@ -77,6 +79,7 @@ class Warehouse:
             ) from error
         try:
             warehouse = cls(connection)
+            warehouse._limit_memory()
             if not read_only:
                 warehouse._create()
             warehouse._check(path)
@@ -90,6 +93,14 @@ class Warehouse:
         # To the end: from DuckDB 2 on a statement whose result is not fetched blocks its connection.
         rows: list[Any] = self.connection.execute(statement, dict(parameters or {})).fetchall()
         return rows
+
+    def _limit_memory(self) -> None:
+        # By itself DuckDB takes four fifths of the machine, though it needs a part of that and can use the disk.
+        ((most,),) = self._do(
+            "select least(parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes($most))",
+            {"most": _MOST_MEMORY},
+        )
+        self._do(f"set memory_limit = '{most} B'")
 
     def _create(self) -> None:
         for table in TABLES:

@@ -187,7 +187,10 @@ COLUMNS: dict[str, Column] = {
     "title": Column(None, "name for readers"),
     "basis": Column(None, "consumption (corrected for excretion) or residue load (not corrected)"),
     "below_limit": Column(
-        None, "what stands for a value below its limit: zero, half_limit, or likelihood: what is expected there"
+        None,
+        "what stands for a value below its limit: zero, half_limit, likelihood (what is expected there), or how the"
+        " mean of a period is estimated with such values: kaplan_meier, regression_on_order_statistics,"
+        " by_share_censored",
     ),
     "max_censored_share": Column("dimensionless", "largest share of values below limits that still gives an estimate"),
     "min_detects": Column("count", "fewest measured values that give an estimate"),

@@ -254,14 +254,6 @@ class SitePeriods(_Mean):
     weekday_mean_mg_per_day_per_1000: float = column("weekday_mean_mg_per_day_per_1000", nullable=True, ge=0)
     weekend_mean_mg_per_day_per_1000: float = column("weekend_mean_mg_per_day_per_1000", nullable=True, ge=0)
 
-    @pa.dataframe_check(error="mean_outside_its_bounds")
-    def bounds_hold_mean(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
-        """What stands for days below their limits lies between nothing and the limit, and so the mean."""
-        mean = pl.col("mean_mg_per_day_per_1000")
-        low, high = pl.col("at_least_mg_per_day_per_1000"), pl.col("at_most_mg_per_day_per_1000")
-        is_held = (mean >= low * (1 - 1e-9)) & (mean <= high * (1 + 1e-9))
-        return data.lazyframe.select(is_held.fill_null(value=True))
-
     class Config:
         strict = True
         unique = ["site_id", "period", "drug", "protocol"]  # noqa: RUF012

@@ -5,9 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 SHIPPED = Path(__file__).parent / "protocols"
+BelowLimit = Literal[
+    "zero", "half_limit", "likelihood", "kaplan_meier", "regression_on_order_statistics", "by_share_censored"
+]
+OF_SERIES = ("kaplan_meier", "regression_on_order_statistics", "by_share_censored")
+"""What is estimated from the days of a site's period as one series, with no figure for a single day below its limit."""
 
 
 class ProtocolError(ValueError):
@@ -23,7 +28,11 @@ class Protocol(BaseModel):
     title: str
     basis: Literal["consumption", "residue load"]
     factor_set: str
-    below_limit: Literal["zero", "half_limit", "likelihood"]
+    below_limit: BelowLimit
+    """What stands for a day below its limit. Zero and half the limit stand for each day. `likelihood` learns what is to
+    be expected from all days of the drug. The others estimate the mean of a site's period from its days alone: Kaplan
+    and Meier's, regression on order statistics, or by the share below limits (Helsel's working rule): Kaplan and
+    Meier's up to half, above it the lognormal distribution of maximum likelihood."""
     interval: Literal["none", "t_of_days", "pooled_spread"] = "none"
     max_censored_share: float = Field(ge=0, le=1)
     min_detects: int = Field(ge=0)
@@ -43,6 +52,21 @@ class Protocol(BaseModel):
     """Median of more than 6,000 Australian samples ("Refining the estimation of amphetamine consumption by
     wastewater-based epidemiology")."""
     choices: str
+
+    @model_validator(mode="after")
+    def _series_are_plain(self) -> "Protocol":
+        if self.below_limit in OF_SERIES:
+            if self.weekday_rule != "plain":
+                raise ValueError(
+                    f"below_limit = {self.below_limit!r} takes the days of a period as one series:"
+                    ' write weekday_rule = "plain"'
+                )
+            if self.interval == "pooled_spread":
+                raise ValueError(
+                    f"below_limit = {self.below_limit!r} learns nothing from other sites:"
+                    ' write interval = "t_of_days" or "none"'
+                )
+        return self
 
 
 def load_protocols(folders: Iterable[Path] = (SHIPPED,)) -> list[Protocol]:

@@ -4,12 +4,15 @@ No values here: they stand in `vocabularies/`, `factors/`, `population/`, `uncer
 office's own folders.
 """
 
+from typing import get_args
+
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
 
 from schemas.columns import column
 from schemas.intake import POPULATION_METHODS, _Table
+from schemas.protocol import BelowLimit
 
 STATUS = ["approved", "provisional", "experimental"]
 EVIDENCE = ["V", "C", "D", "M"]
@@ -192,7 +195,7 @@ class Protocols(_Table):
     title: str = column("title")
     basis: str = column("basis", isin=BASIS)
     factor_set: str = column("factor_set")
-    below_limit: str = column("below_limit", isin=["zero", "half_limit", "likelihood"])
+    below_limit: str = column("below_limit", isin=get_args(BelowLimit))
     interval: str = column("interval", isin=["none", "t_of_days", "pooled_spread"])
     max_censored_share: float = column("max_censored_share", in_range={"min_value": 0, "max_value": 1})
     min_detects: pl.Int64 = column("min_detects", ge=0)

@@ -64,9 +64,9 @@ def lay_tiny(workspace) -> None:
         lay(workspace, file.name, file.read_bytes())
 
 
-def estimate(warehouse) -> None:
+def estimate(warehouse, workspace=None) -> None:
     """Computes all estimates of a warehouse, as the job does."""
-    estimates.load_reference(warehouse)
+    estimates.load_reference(warehouse, workspace)
     for table in estimates.SOURCES:
         estimates.compute(warehouse, table)
 

@@ -70,7 +70,7 @@ create or replace temp macro amount_below_limit(amount_limit, below_limit) as
 -- What counts below its limit of a substance that is only subtracted from another [mg/day/1000]. What a likelihood expects
 -- there is known of a period, not of a day; of the small part that is subtracted half the limit will do.
 create or replace temp macro other_source_below_limit(amount_limit, below_limit) as
-    amount_below_limit(amount_limit, if(below_limit = 'likelihood', 'half_limit', below_limit));
+    amount_below_limit(amount_limit, if(below_limit = 'zero', 'zero', 'half_limit'));
 
 -- Doses [1/day/1000].
 create or replace temp macro doses_per_day_per_1000(consumption_mg_per_day_per_1000, dose_mg) as

@@ -80,7 +80,7 @@ def city(workspace):
         for delivery in take_in(workspace).taken:
             assert delivery.status == "accepted", delivery.record["problem"].item() or delivery.quarantine
         with Warehouse.open(workspace.warehouse) as warehouse:
-            estimate(warehouse)
+            estimate(warehouse, workspace)
             yield warehouse
 
     return opened

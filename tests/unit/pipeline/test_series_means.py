@@ -1,0 +1,84 @@
+"""Protocols that estimate the mean of a period from its days as one series, below limits by rank or by distribution."""
+
+import math
+
+import polars as pl
+import pytest
+
+from pipeline import explain
+from pipeline.settings import open_workspace
+from schemas.protocol import SHIPPED, ProtocolError, load_protocols
+from tests.unit.pipeline.test_estimates import MONDAY, city, results, week
+from tests.unit.pipeline.test_explain import archive
+
+__all__ = ["city"]
+# Dissolved iron, summer (manual of NADA, computed with its version 1.6-1.1): a number, or the limit it lies below.
+IRON = [20, "<10", "<10", "<10", "<10", 7, 3, "<3", "<3"]
+MEAN_AND_SD = {
+    "kaplan_meier": (5.777778, 6.776867),
+    "regression_on_order_statistics": (4.667484, 6.138230),
+    "by_share_censored": (5.211599, 6.931668),  # six of nine below: the lognormal distribution's
+}
+T_OF_EIGHT = 2.306004
+
+
+def days(values, site="S1"):
+    return "".join(
+        week(
+            MONDAY.replace(day=MONDAY.day + number), ["<LOQ" if isinstance(value, str) else value], site,
+            limits=f"0.5,{value[1:]}" if isinstance(value, str) else "0.5,1",
+        )
+        for number, value in enumerate(values)
+    )  # fmt: skip
+
+
+def protocol_file(below_limit: str) -> str:
+    shipped = (SHIPPED / "statcan.toml").read_text(encoding="utf-8")
+    choice = next(line for line in shipped.splitlines() if line.startswith("below_limit"))
+    named = next(line for line in shipped.splitlines() if line.startswith("protocol ="))
+    return shipped.replace(choice, f'below_limit = "{below_limit}"').replace(named, 'protocol = "ours"')
+
+
+@pytest.mark.parametrize("below_limit", MEAN_AND_SD)
+def test_published_means_and_spreads_come_out_of_the_whole_chain(city, workspace, below_limit):
+    (workspace.protocols / "ours.toml").write_text(protocol_file(below_limit), encoding="utf-8")
+    mean, sd = MEAN_AND_SD[below_limit]
+    with city(results=results(days(IRON), days([20, 7, 3, "<3"], "S2"))) as warehouse:
+        rows = warehouse.read("site_periods").filter(pl.col("protocol") == "ours", pl.col("period") == "2023")
+        found = {row["site_id"]: row for row in rows.iter_rows(named=True)}
+        told = explain.explain_period(warehouse, archive(workspace), "S1", "methamphetamine", "2023", "ours")
+    row = found["S1"]
+    assert row["mean_mg_per_day_per_1000"] == pytest.approx(mean, rel=1e-6)
+    assert row["ci_high_mg_per_day_per_1000"] - mean == pytest.approx(T_OF_EIGHT * sd / math.sqrt(9), rel=1e-5)
+    assert row["by_weekday_mg_per_day_per_1000"] == [None] * 7, "the measured days of a weekday are no mean of it"
+    assert row["weekday_mean_mg_per_day_per_1000"] is None
+    assert told.agrees
+    assert below_limit.replace("_", " ") in told.rule
+    if below_limit != "regression_on_order_statistics":
+        assert found["S2"]["mean_mg_per_day_per_1000"] == pytest.approx((20 + 7 + 3 + 3) / 4), "a fourth below"
+
+
+def test_a_series_the_method_cannot_do_is_refused(city, workspace):
+    """One measured day: no spread, and so no lognormal distribution."""
+    (workspace.protocols / "ours.toml").write_text(protocol_file("by_share_censored"), encoding="utf-8")
+    with city(results=results(days([20, "<10", "<10"]))) as warehouse:
+        row = warehouse.read("site_periods").filter(pl.col("protocol") == "ours", pl.col("period") == "2023")
+    assert row["state"].to_list() == ["not estimable"]
+    assert row["reason"].to_list() == ["too_few_detects"]
+    assert row["mean_mg_per_day_per_1000"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("weekday_rule", "weekday_means", 'write weekday_rule = "plain"'),
+        ("interval", "pooled_spread", 'write interval = "t_of_days" or "none"'),
+    ],
+)
+def test_choices_that_do_not_go_together_are_refused(workspace, field, value, said):
+    text = protocol_file("kaplan_meier")
+    there = next(line for line in text.splitlines() if line.startswith(f"{field} ="))
+    (workspace.protocols / "ours.toml").write_text(text.replace(there, f'{field} = "{value}"'), encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"ours\.toml") as raised:
+        load_protocols([open_workspace(workspace.folder).protocols])
+    assert said in str(raised.value)
