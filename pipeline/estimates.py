@@ -63,7 +63,7 @@ def load_reference(warehouse: Warehouse, workspace: Workspace | None = None) -> 
         warehouse.replace("half_lives", load_half_lives())
         warehouse.replace("residue_ratios", load_residue_ratios())
         warehouse.replace("molar_masses", load_molar_masses())
-        warehouse.replace("uncertainties", load_uncertainties())
+        warehouse.replace("uncertainties", load_uncertainties(own))
         warehouse.replace("population_markers", load_population_markers())
         warehouse.replace("protocols", protocol_rows(protocols))
 

@@ -31,7 +31,9 @@ _HERE = Path(__file__).parent
 _SHIPPED = _HERE / "factors"
 MARKER_SET = "2026"
 """The set of markers in use: populations are of a site and day, not of a protocol, so there is one."""
-_NO_SETS = ("doses-", "half-lives-", "molar-masses-", "ratios-")
+OWN_UNCERTAINTY = "uncertainty.csv"
+"""The file of an office's own relative standard deviations."""
+_NO_SETS = ("doses-", "half-lives-", "molar-masses-", "ratios-", "uncertainty")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MOLECULE = {"cannabis": "thc", "alcohol": "ethanol"}
 """Drugs that are called otherwise than their molecule."""
@@ -378,8 +380,14 @@ def load_population_markers(marker_set: str = MARKER_SET) -> pl.DataFrame:
     return _load(_HERE / "population" / f"markers-{marker_set}.csv", PopulationMarkers).drop("_row")
 
 
-def load_uncertainties(name: str = "2026") -> pl.DataFrame:
-    """The relative standard deviations of one set.
+def load_uncertainties(own: Path | None = None) -> pl.DataFrame:
+    """The relative standard deviations: the shipped ones, and in their place what an office knows of its own.
+
+    Parameters
+    ----------
+    own : pathlib.Path, optional
+        An office's folder `factors`. Rows of its `uncertainty.csv`, where there is one, take the place of the shipped
+        rows of the same component and `applies_to`.
 
     Returns
     -------
@@ -389,14 +397,28 @@ def load_uncertainties(name: str = "2026") -> pl.DataFrame:
     Raises
     ------
     FactorError
-        Where the file breaks the model.
+        Where a file breaks the model, or a row of the office's own stands for none of the shipped ones.
 
     Examples
     --------
     >>> load_uncertainties().filter(pl.col("component") == "flow").select("rsd", "shared_over").rows()
     [(0.1, 'one site')]
     """
-    return _load(_HERE / "uncertainty" / f"{name}.csv", Uncertainties).drop("_row")
+    shipped = _load(_HERE / "uncertainty" / "2026.csv", Uncertainties).drop("_row")
+    if own is None or not (own / OWN_UNCERTAINTY).is_file():
+        return shipped
+    file, key = own / OWN_UNCERTAINTY, ["component", "applies_to"]
+    ours = _load(file, Uncertainties)
+    stray = ours.join(shipped, on=key, how="anti", nulls_equal=True)
+    if not stray.is_empty():
+        row = stray.row(0, named=True)
+        of = shipped.filter(pl.col("component") == row["component"])["applies_to"].drop_nulls()
+        known = f"write one of {', '.join(of)}" if len(of) else "leave it empty"
+        _refuse(
+            file, row["_row"], "applies_to", f"{row['applies_to'] or ''!r} is nothing {row['component']} has: {known}"
+        )
+    ours = ours.drop("_row")
+    return pl.concat([shipped.join(ours, on=key, how="anti", nulls_equal=True), ours]).sort(key, nulls_last=False)
 
 
 @cache

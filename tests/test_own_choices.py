@@ -111,3 +111,52 @@ def test_init_makes_the_folders(tmp_path):
     assert {path.name for path in (tmp_path / "new").iterdir() if path.is_dir()} == {
         "inbox", "profiles", "protocols", "factors",
     }  # fmt: skip
+
+
+OWN_ERRORS = "component,applies_to,rsd,shared_over,evidence,source\n"
+
+
+def test_own_errors_take_the_place_of_the_shipped(office):
+    """A flow meter known to 2 %: the interval is narrower by just that part, and the row says whose figure it is."""
+    call("run", "-w", office.folder)
+    before = levels(office)
+    (office.factors / "uncertainty.csv").write_text(OWN_ERRORS + "flow,,0.02,one site,D,Calibrated in 2024\n")
+    call("run", "-w", office.folder)
+    after = levels(office)
+    assert before["flow_log_variance"].to_list() == pytest.approx([0.10**2] * before.height)
+    assert after["flow_log_variance"].to_list() == pytest.approx([0.02**2] * after.height)
+    assert after["batch_log_variance"].to_list() == before["batch_log_variance"].to_list()
+    assert (after["width"] < before["width"]).all()
+    with Warehouse.open(office.published, read_only=True) as warehouse:
+        row = warehouse.query("select source from uncertainties where component = 'flow'")
+    assert row["source"].to_list() == ["Calibrated in 2024"]
+
+
+def levels(office) -> pl.DataFrame:
+    with Warehouse.open(office.published, read_only=True) as warehouse:
+        return warehouse.query(
+            "select *, ci_high_mg_per_day_per_1000 / ci_low_mg_per_day_per_1000 as width from site_periods"
+            " where protocol = 'permille' and origin = 'measured' and ci_low_mg_per_day_per_1000 is not null"
+            " order by site_id, period, drug"
+        )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "flow,census,0.02,one site,D,Ours",
+            "row 2, column 'applies_to': 'census' is nothing flow has: leave it empty.",
+        ),
+        (
+            "factor,,0.02,one drug,D,Ours",
+            "row 2, column 'applies_to': '' is nothing factor has: write one of least, without range.",
+        ),
+        ("flow,,2,one site,D,Ours", "row 2, column 'rsd': 2.0 is not allowed: it must be at most 1"),
+        ("flows,,0.2,one site,D,Ours", "row 2, column 'component': 'flows'"),
+    ],
+)
+def test_an_error_nobody_knows_is_refused(office, row, said):
+    (office.factors / "uncertainty.csv").write_text(OWN_ERRORS + row + "\n")
+    told = call("run", "-w", office.folder, code=1)
+    assert f"uncertainty.csv, {said}" in told
