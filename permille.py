@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.factors import Now
     from pipeline.places import Questions
     from pipeline.settings import Workspace
+    from pipeline.warehouse import Warehouse
 
 DONE, FAILED, WRONG_USAGE, QUARANTINED = 0, 1, 2, 3
 
@@ -327,6 +328,43 @@ def change(
 
 
 @app.command()
+def levels(
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    period: Annotated[
+        str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' current if left out.")
+    ] = None,
+    drug: Annotated[str | None, typer.Option(help="One drug; all if left out.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="One protocol; all, side by side, if left out.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How much of each drug, by every protocol side by side? Which choice makes which figure.
+
+    Example: permille levels --drug cocaine --level area --period 2024
+    """
+    from pipeline import estimates
+    from pipeline.settings import SettingsError
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = _open(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            of, there = _period_of(warehouse, here, period)
+            rows = estimates.levels_side_by_side(warehouse, level.value, of)
+    except (WarehouseError, SettingsError, estimates.PeriodError) as error:
+        _fail(str(error))
+    for name, asked in (("protocol", protocol), ("drug", drug.casefold() if drug else None)):
+        known = there if name == "protocol" else sorted(rows["drug"].unique())
+        if asked and asked not in known:
+            _fail(f"there is no {name} {asked!r} in {of}; there are {', '.join(known) or 'none'}.", WRONG_USAGE)
+        rows = rows.filter(rows[name] == asked) if asked else rows
+    if form is not Format.table:
+        _print_data(rows, form)
+    else:
+        _print_levels(rows, level, of)
+
+
+@app.command()
 def totals(
     level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
     period: Annotated[
@@ -343,19 +381,14 @@ def totals(
     import polars as pl
 
     from pipeline import estimates
-    from pipeline.settings import SettingsError, is_period
+    from pipeline.settings import SettingsError
     from pipeline.warehouse import Warehouse, WarehouseError
 
-    if period and not is_period(period):
-        _fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
     here = _open(workspace)
     wanted = protocol or here.settings.protocol
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
-            there = estimates.periods(warehouse)
-            if not there:
-                _fail("there is no estimate yet: see 'permille status' for what is missing.")
-            of = estimates.require_period(there, period or estimates.current_period(warehouse, here.settings))
+            of, _ = _period_of(warehouse, here, period)
             basis = dict(warehouse.query("select protocol, basis from protocols order by protocol").iter_rows())
             rows = warehouse.query(
                 "select * from dose_totals where level = $level and period = $period and protocol = $protocol"
@@ -821,6 +854,20 @@ def _archive(here: "Workspace") -> "Archive":
         _fail(str(error))
 
 
+def _period_of(warehouse: "Warehouse", here: "Workspace", period: str | None) -> tuple[str, list[str]]:
+    """The period asked for, or the settings' current one, and all protocols; ends where there is no estimate."""
+    from pipeline import estimates
+    from pipeline.settings import is_period
+
+    if period and not is_period(period):
+        _fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
+    there = estimates.periods(warehouse)
+    if not there:
+        _fail("there is no estimate yet: see 'permille status' for what is missing.")
+    protocols = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
+    return estimates.require_period(there, period or estimates.current_period(warehouse, here.settings)), protocols
+
+
 def _questions(folder: Path | None) -> "tuple[Questions, Workspace]":
     from pipeline.deliveries import all_profiles
     from pipeline.places import questions
@@ -1094,6 +1141,61 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         typer.echo(f"{flag}: {meaning}")
 
 
+def _print_levels(rows: "pl.DataFrame", level: Level, period: str) -> None:
+    """One line a place, drug and protocol, under a label that says what is in it."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if rows.is_empty():
+        typer.echo(f"There is no figure of any {level.value} in {period}.")
+        return
+    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    typer.echo()
+    _say(
+        f"{label}{period}, mg/day/1000 inhabitants, with 95 % intervals where a protocol has one. Consumption and"
+        " residue loads are different things: compare within each"
+    )
+
+    def amount(name: str) -> pl.Expr:
+        return pl.col(name).map_elements(labels.amount, return_dtype=pl.String)
+
+    def unit(name: str) -> str:
+        return f"{name}_mg_per_day_per_1000"
+
+    def short(reason: str | None) -> str:
+        return ", ".join(found.short for found in labels.reasons(reason))
+
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        "drug", "protocol", "basis",
+        pl.when(pl.col("state") == "estimated")
+        .then(amount(unit("mean")))
+        .otherwise(
+            pl.format(
+                "{} ({})", pl.lit(labels.NOT_ESTIMABLE),
+                pl.col("reason").map_elements(short, return_dtype=pl.String).fill_null(""),
+            )
+        ).alias("mean"),
+        pl.format("{} to {}", amount(unit("ci_low")), amount(unit("ci_high"))).fill_null("–").alias("95 % interval"),
+        pl.when(pl.col("n_censored") + pl.col("n_sites_left_out") > 0)
+        .then(pl.format("{} to {}", amount(unit("at_least")), amount(unit("at_most"))))
+        .fill_null("–")
+        .alias("by limits"),
+        *(
+            [pl.col("n_sites").alias("sites"), pl.col("n_sites_left_out").alias("left out")]
+            if level is not Level.site
+            else []
+        ),
+        pl.col("n_days").alias("days"),
+        pl.col("n_censored").alias("below limits"),
+        pl.when(pl.col("is_provisional")).then(pl.lit("provisional")).otherwise(pl.lit("")).alias("factor"),
+    )  # fmt: skip
+    _print_table("", shown)
+    if level is not Level.site and rows["n_sites_left_out"].sum():
+        _say("Sites left out have no figure of their own; the bounds by limits are over all sites.")
+
+
 def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, period: str, protocol: str) -> None:
     """One line a place, under a label that says what is added up and of which dose each drug is."""
     import polars as pl
@@ -1104,8 +1206,9 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         typer.echo(f"There is no total of any {level.value} in {period} by protocol {protocol}.")
         return
     label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    typer.echo()
     _say(
-        f"\n{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}: a sum of"
+        f"{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}: a sum of"
         " doses, never of milligrams"
     )
 

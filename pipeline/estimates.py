@@ -130,6 +130,14 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
     return (baseline, current) if baseline != current else None
 
 
+def levels_side_by_side(warehouse: Warehouse, level: str, period: str) -> pl.DataFrame:
+    """The levels of one period by every protocol: of sites, of areas or of the network.
+
+    Parameters: `level` site, area or network; `period` one of `periods`. Sorted by place, drug, basis and protocol.
+    """
+    return warehouse.query(sql("levels"), {"level": level, "period": period})
+
+
 def current_period(warehouse: Warehouse, settings: Settings) -> str:
     """The current period of the settings, `last` resolved to the last year with data.
 

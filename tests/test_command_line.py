@@ -17,7 +17,7 @@ from schemas.profile import load_profile
 from schemas.tables import TABLES
 from tests.conftest import shared
 
-COMMANDS = ["init", "demo", "run", "check", "status", "change", "totals", "explain", "history"]
+COMMANDS = ["init", "demo", "run", "check", "status", "change", "levels", "totals", "explain", "history"]
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 WRONG_UNIT = "S1,2025-03-11,METH,5,mg/kg,,,,\n"

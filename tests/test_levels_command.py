@@ -1,0 +1,84 @@
+"""`permille levels` and `permille totals`: what the published tables hold, as tables, CSV and JSON."""
+
+import io
+import json
+
+import polars as pl
+import pytest
+
+from pipeline.settings import make_workspace
+from pipeline.warehouse import Warehouse
+from tests.conftest import lay_tiny
+from tests.test_command_line import call
+
+MEAN = "mean_mg_per_day_per_1000"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The tiny city, published."""
+    workspace = make_workspace(tmp_path_factory.mktemp("tiny") / "city")
+    lay_tiny(workspace)
+    call("run", "-w", workspace.folder)
+    return workspace
+
+
+def csv(*arguments: object) -> pl.DataFrame:
+    return pl.read_csv(io.StringIO(call(*arguments, "--format", "csv")), infer_schema_length=None)
+
+
+@pytest.mark.parametrize(("level", "table"), [("site", "site_periods"), ("area", "area_periods")])
+def test_levels_are_those_of_the_tables_by_every_protocol(tiny, level, table):
+    rows = csv("levels", "--level", level, "--period", "2023", "-w", tiny.folder)
+    unit = "site_id" if level == "site" else "unit_id"
+    with Warehouse.open(tiny.published, read_only=True) as warehouse:
+        known = warehouse.query(
+            f"select {unit} as unit_id, drug, protocol, {MEAN} as mean from {table} where period = '2023'"
+            + ("" if level == "site" else " and level = 'area'")
+        )
+    both = rows.join(known, on=["unit_id", "drug", "protocol"], how="full")
+    assert both.height == rows.height == known.height > 0
+    assert both.filter(~pl.col(MEAN).eq_missing(pl.col("mean"))).is_empty()
+    assert rows["protocol"].n_unique() > 3
+    assert (rows["basis"].is_in(["consumption", "residue load"])).all()
+
+
+def test_levels_of_one_drug_and_protocol(tiny):
+    rows = json.loads(
+        call("levels", "--drug", "Cocaine", "--protocol", "euda", "--format", "json", "-w", tiny.folder)
+    )  # fmt: skip
+    assert {(row["drug"], row["protocol"], row["level"]) for row in rows} == {("cocaine", "euda", "network")}
+
+
+def test_the_table_says_what_is_left_out_and_what_limits_allow(tiny):
+    said = call("levels", "--period", "2023", "-w", tiny.folder)
+    (head,) = [line for line in said.splitlines() if line.startswith("drug ")]
+    assert head.split("  ") != [head]
+    for name in ("protocol", "basis", "95 % interval", "by limits", "left out", "below limits"):
+        assert name in head
+    assert "Consumption and residue loads are different things" in said
+    assert "\ufffd" not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--drug", "sugar"], "there is no drug 'sugar' in 2024; there are"),
+        (["--protocol", "mine"], "there is no protocol 'mine' in 2024; there are euda, guizhou, half-loq"),
+        (["--period", "spring"], "'spring' is no period: write 2023, 2023-Q1 or 2023-03"),
+    ],
+)
+def test_what_there_is_not_is_said_with_what_there_is(tiny, asked, said):
+    assert said in call("levels", *asked, "-w", tiny.folder, code=2)
+
+
+def test_totals_add_doses_of_the_drugs_they_name(tiny):
+    said = call("totals", "--period", "2023", "-w", tiny.folder)
+    assert "a sum of doses, never of milligrams" in said
+    assert "\ufffd" not in said
+    total = csv("totals", "--period", "2023", "--level", "site", "-w", tiny.folder)
+    parts = csv("levels", "--period", "2023", "--level", "site", "--protocol", "permille", "-w", tiny.folder)
+    sums = parts.group_by("unit_id").agg(pl.col("doses_per_day_per_1000").cast(pl.Float64).sum().alias("by_hand"))
+    both = total.filter(pl.col("n_drugs") > 0).join(sums, on="unit_id")
+    assert both.height > 0
+    assert both["doses_per_day_per_1000"].to_list() == pytest.approx(both["by_hand"].to_list())
