@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.explain import Archive, DayExplained, Part, PeriodExplained, Source
+    from pipeline.explain_area import AreaExplained
     from pipeline.factors import Now
     from pipeline.places import Questions
     from pipeline.settings import Workspace
@@ -545,7 +546,10 @@ def fetch_euda(
 
 @app.command()
 def explain(
-    site: Annotated[str, typer.Argument(help="The site, as in the table sites.")],
+    site: Annotated[
+        str,
+        typer.Argument(help="The site, as in the table sites; with --period also an area, or network for all sites."),
+    ],
     drug: Annotated[str, typer.Argument(help="The drug, as in 'permille change'.")],
     day: Annotated[str | None, typer.Argument(help="The day: 2025-03-11. Or name a period by --period.")] = None,
     period: Annotated[str | None, typer.Option(help="2025, 2025-Q1 or 2025-03, in place of a day.")] = None,
@@ -558,6 +562,7 @@ def explain(
     Example: permille explain sim-08 methamphetamine 2025-03-11
     """
     from pipeline import explain as explaining
+    from pipeline.explain_area import explain_area, level_of
     from pipeline.settings import is_period
     from pipeline.warehouse import Warehouse, WarehouseError
 
@@ -569,6 +574,9 @@ def explain(
     chosen = protocol or here.settings.protocol
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
+            if period is not None and level_of(warehouse, site):
+                _print_area(explain_area(warehouse, site, drug.lower(), period, chosen), as_json=as_json)
+                return
             if period is not None:
                 of_period = explaining.explain_period(warehouse, _archive(here), site, drug.lower(), period, chosen)
             else:
@@ -1027,6 +1035,55 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     _print_budget(found.budget)
 
 
+def _worded(name: str, words: "Callable[[Any], str]") -> "pl.Expr":
+    """A column in words, empty where it is."""
+    import polars as pl
+
+    return pl.col(name).map_elements(words, return_dtype=pl.String).fill_null("")
+
+
+def _print_area(found: "AreaExplained", *, as_json: bool) -> None:
+    import polars as pl
+
+    from dashboards import labels
+
+    if as_json:
+        import json
+
+        parts = {
+            "figure": found.figure,
+            "rule": found.rule,
+            "sites": found.sites.to_dicts(),
+            "agrees": found.agrees,
+            "budget": [part._asdict() for part in found.budget],
+        }
+        typer.echo(json.dumps(parts, ensure_ascii=False, indent=2, default=str))
+        return
+    figure = found.figure
+    mean = figure["mean_mg_per_day_per_1000"]
+    said = f"{mean:.6g} mg/day/1000" if mean is not None else f"not estimable ({figure['reason']})"
+    label = "SIMULATED DATA. " if figure["is_simulated"] else ""
+    interval = _interval(figure) if mean is not None else ""
+    _say(f"{label}{figure['drug']} over {figure['unit_name'] or figure['unit_id']} in {figure['period']}, protocol"
+         f" {figure['protocol']}: {said} ({figure['basis']}){interval}")  # fmt: skip
+    verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
+    typer.echo(f"{found.rule}: {figure['n_sites']} in it, {figure['n_sites_left_out']} left out; {verdict}")
+    shown = found.sites.select(
+        pl.col("site_id").alias("site"), pl.col("site_name").fill_null("").alias("name"),
+        _worded("mean_mg_per_day_per_1000", labels.amount).alias("mean"),
+        _worded("population", lambda people: labels.count(round(people))).alias("inhabitants"),
+        _worded("weight_share", "{:.1%}".format).alias("of the weight"),
+        _worded("amount_share", "{:.1%}".format).alias("of the amount"),
+        pl.col("n_days").alias("days"), pl.col("n_censored").alias("below limits"),
+        _worded("at_least_mg_per_day_per_1000", labels.amount).alias("at least"),
+        _worded("at_most_mg_per_day_per_1000", labels.amount).alias("at most"),
+        _worded("reason", labels.because).alias("remark"),
+    )  # fmt: skip
+    _print_table("", shown)
+    _print_budget(found.budget)
+    typer.echo("A site's own figure: permille explain SITE DRUG --period PERIOD")
+
+
 def _print_in_other_units(found: "PeriodExplained") -> None:
     """The mean of a period in doses, as a mass, and per 1000 inhabitants aged 15 to 64: a line each."""
     figure = found.figure
@@ -1111,9 +1168,6 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         " sites; no intervals yet"
     )
 
-    def worded(name: str, words: "Callable[[Any], str]") -> pl.Expr:
-        return pl.col(name).map_elements(words, return_dtype=pl.String).fill_null("")
-
     def short(reason: str | None) -> str:
         return ", ".join(found.short for found in labels.reasons(reason))
 
@@ -1121,11 +1175,11 @@ def _print_changes(rows: "pl.DataFrame", level: Level) -> None:
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
         *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
         pl.col("drug"),
-        worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
-        worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
+        _worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
+        _worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
         pl.when(pl.col("change_percent").is_null())
-        .then(pl.format("{} ({})", pl.lit(labels.NOT_ESTIMABLE), worded("reason", short)))
-        .otherwise(worded("change_percent", labels.percent))
+        .then(pl.format("{} ({})", pl.lit(labels.NOT_ESTIMABLE), _worded("reason", short)))
+        .otherwise(_worded("change_percent", labels.percent))
         .alias("change"),
         pl.col("n_sites").alias("sites"),
         pl.col("basis"),

@@ -76,6 +76,10 @@ class Source(NamedTuple):
         return None if self.read_again is None else self.read_again == self.text
 
 
+PARTS_OF_A_PERIOD = ("days", "spread", "batch", "laboratory", "flow", "population", "factor")
+"""The parts of the variance of a mean over a period, as its columns name them."""
+
+
 class Step(NamedTuple):
     """One step of the formula: the macro, its text with the numbers put in, and what that gives."""
 
@@ -253,7 +257,7 @@ def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part
     if figure["ci_low_mg_per_day_per_1000"] is None:
         return []
     known = {row["component"]: row["rsd"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
-    return _parts(
+    return parts_of(
         warehouse,
         {
             "sampling": known["sampling"] ** 2,
@@ -267,7 +271,7 @@ def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part
     )
 
 
-def _parts(warehouse: Warehouse, log_variances: Mapping[str, float | None]) -> list[Part]:
+def parts_of(warehouse: Warehouse, log_variances: Mapping[str, float | None]) -> list[Part]:
     """Each part with its share, the largest first; what has no error is none."""
     shared = {row["component"]: row["shared_over"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
     shared |= {"days": "one day", "spread": "one drug"}
@@ -337,8 +341,7 @@ def explain_period(
     ]
     held = [(now, then) for now, then in again if now is not None]
     days = days.drop("delivery_id", "profile")
-    parts = ("days", "spread", "batch", "laboratory", "flow", "population", "factor")
-    budget = _parts(warehouse, {name: figure[f"{name}_log_variance"] for name in parts})
+    budget = parts_of(warehouse, {name: figure[f"{name}_log_variance"] for name in PARTS_OF_A_PERIOD})
     n_as_archived = sum(now == then for now, then in held)
     factor = _factor(warehouse, figure)
     steps, dose = _in_other_units(warehouse, figure)

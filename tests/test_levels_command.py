@@ -72,6 +72,32 @@ def test_what_there_is_not_is_said_with_what_there_is(tiny, asked, said):
     assert said in call("levels", *asked, "-w", tiny.folder, code=2)
 
 
+@pytest.mark.parametrize("protocol", ["permille", "euda"])
+def test_the_mean_of_an_area_is_explained_by_its_sites(tiny, protocol):
+    """Every figure of the network in the tiny city comes out of its sites again, and its shares add up."""
+    asked = ("--period", "2023", "--protocol", protocol, "-w", tiny.folder)
+    for drug in csv("levels", *asked)["drug"]:
+        told = json.loads(call("explain", "network", drug, *asked, "--json"))
+        assert told["agrees"], drug
+        weights = [site["weight_share"] for site in told["sites"] if site["weight_share"] is not None]
+        assert len(weights) == told["figure"]["n_sites"]
+        assert len(told["sites"]) == told["figure"]["n_sites"] + told["figure"]["n_sites_left_out"]
+        if weights:
+            assert sum(weights) == pytest.approx(1)
+        if told["budget"]:
+            assert sum(part["share"] for part in told["budget"]) == pytest.approx(1)
+    said = call("explain", "network", "cocaine", *asked)
+    assert "agrees with the table" in said
+    assert "of the weight" in said
+
+
+def test_an_area_without_such_a_figure_says_which_there_are(tiny):
+    said = call("explain", "network", "cocaine", "--period", "2029", "-w", tiny.folder, code=1)
+    assert "there is no period '2029' of network; there are 2023" in said
+    said = call("explain", "network", "sugar", "--period", "2023", "-w", tiny.folder, code=1)
+    assert "there is no drug 'sugar' of network; there are" in said
+
+
 def test_totals_add_doses_of_the_drugs_they_name(tiny):
     said = call("totals", "--period", "2023", "-w", tiny.folder)
     assert "a sum of doses, never of milligrams" in said
