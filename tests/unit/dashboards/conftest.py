@@ -153,6 +153,7 @@ def city(
                         "unit_id": unit,
                         "unit_name": "All sites" if unit == "network" else area_name[unit],
                         "n_sites": len(mine),
+                        "n_sites_left_out": 0,
                         "state": "estimated" if mine else "not estimable",
                         "reason": None if mine else "no_site_estimable",
                     }
