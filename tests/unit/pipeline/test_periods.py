@@ -206,3 +206,51 @@ def test_no_upper_bound_where_a_limit_is_unknown_or_a_day_above_the_range(city):
         row = one(warehouse, "site_periods", pl.col("period") == "2023")
     assert row["state"] == "not estimable"
     assert row["at_most_mg_per_day_per_1000"] is None
+
+
+def test_closed_forms_agree_with_drawn_errors(city):
+    """Monte Carlo, seeded: each error drawn once for what shares it, put through the formula of an area's mean.
+
+    Two sites of unequal size, two laboratories, of one of which both sites have a batch. The inhabitants are in the
+    loads and in the weights.
+    """
+    days = [
+        f"{site},{MONDAY + timedelta(days=n)},METH,{value},ng/L,0.5,1,{laboratory},{batch}\n"
+        for site, first, laboratory, batch in (
+            ("S1", 0, "North", "B1"), ("S1", 7, "North", "B2"), ("S2", 0, "North", "B1"), ("S2", 7, "South", "B1"),
+        )
+        for n, value in enumerate(VALUES, start=first)
+    ]  # fmt: skip
+    counts = people("S1 census 3000  ", "S2 census 1000  ")
+    with city(results=results(*days), populations=counts) as warehouse:
+        sites = [
+            one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == s) for s in ("S1", "S2")
+        ]
+        area = one(warehouse, "area_periods", pl.col("period") == "2023", pl.col("level") == "network")
+    rng = np.random.default_rng(2026)
+    n = 400_000
+
+    def drawn(sd: float) -> np.ndarray:
+        return np.exp(sd * rng.standard_normal(n))
+
+    batch = {key: drawn(BATCH) for key in (("North", "B1"), ("North", "B2"), ("South", "B1"))}
+    laboratory = {name: drawn(LABORATORY) for name in ("North", "South")}
+    factor = drawn(METHAMPHETAMINE)
+    people_counted = [drawn(CENSUS) * inhabitants for inhabitants in (3000, 1000)]
+    mass = sum(
+        row["mean_mg_per_day_per_1000"] * inhabitants * drawn(math.sqrt(row["days_log_variance"])) * drawn(FLOW)
+        * sum(
+            share * batch[tuple(of)] * laboratory[of[0]]
+            for *of, share in zip(row["laboratories"], row["batches"], row["batch_shares"], strict=True)
+        )
+        for row, inhabitants in zip(sites, (3000, 1000), strict=True)
+    )  # fmt: skip
+    mean = mass * factor / sum(people_counted) / area["mean_mg_per_day_per_1000"]
+    parts = [
+        area[f"{name}_log_variance"]
+        for name in ("days", "spread", "batch", "laboratory", "flow", "population", "factor")
+    ]
+    assert area["spread_log_variance"] == 0, "nothing lies below a limit"
+    assert np.log(mean).var() == pytest.approx(sum(parts), rel=0.02)
+    normal = math.sqrt(sum(parts)) * 1.959964
+    assert np.log(np.quantile(mean, [0.025, 0.975])) == pytest.approx([-normal, normal], rel=0.03)
