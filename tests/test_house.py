@@ -17,7 +17,7 @@ from schemas.columns import COLUMNS
 from schemas.tables import TABLES
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ["schemas", "pipeline", "dashboards", "assets", "permille"]
+LAYERS = ["schemas", "pipeline", "dashboards", "assets", "commands", "permille"]
 
 
 def python_files(layer: str) -> list[Path]:
@@ -114,7 +114,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
     computed = {table for table, entry in TABLES.items() if entry.group in ("estimates", "change")}
     files = {file.stem for file in (ROOT / "pipeline" / "sql").glob("*.sql")}
     assert computed <= files
-    questions = {"missing", "restated", "no_longer_stated", "same_values", "site_names"}
+    questions = {"levels", "missing", "restated", "no_longer_stated", "same_values", "site_names", "sites_of_area"}
     assert files - computed == {"macros", "views", *questions}, "a file is named after what it gives"
 
 

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import permille
+from commands import fetch as fetch_command
 from pipeline import fetch as fetching
 from pipeline.fetch import FetchError, Limits, fetch_euda
 from pipeline.inbox import list_inbox, received_at
@@ -470,7 +471,7 @@ def test_the_command_fails_with_one_line(server, workspace, monkeypatch):
 
 def test_progress_is_shown_on_a_terminal_only(server, workspace, monkeypatch, capsys):
     def shown():
-        permille.fetch_euda(
+        fetch_command.fetch_euda(
             server.url("/2025/all-data.csv"), server.url("/2025/site-info.csv"), workspace.folder
         )  # fmt: skip
         return capsys.readouterr().err

@@ -1,0 +1,301 @@
+"""The commands that print figures: how far use has changed, how much it is, and of all drugs in doses."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.common import (
+    WRONG_USAGE,
+    Format,
+    Level,
+    WorkspaceOption,
+    fail,
+    opened,
+    period_of,
+    print_data,
+    print_table,
+    say,
+    worded,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def change(
+    protocol: Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="2023, 2023-Q1 or 2023-03; the settings' if left out.")] = None,
+    current: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' if left out.")] = None,
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How far has each drug fallen or risen, over the same sites?
+
+    Example: permille change --protocol euda --baseline 2023 --current 2024 --level area --format csv
+    """
+    import polars as pl
+
+    from pipeline import estimates
+    from pipeline.factors import with_factor_status
+    from pipeline.settings import SettingsError, all_protocols, is_period
+    from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.protocol import ProtocolError
+
+    for period in (baseline, current):
+        if period and not is_period(period):
+            fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
+    here = opened(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
+            wanted = protocol or here.settings.protocol
+            if wanted not in (*known, "all"):
+                if wanted in [protocol.protocol for protocol in all_protocols(here)]:
+                    fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
+                fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
+            chosen = estimates.chosen_periods(warehouse, here.settings) if not (baseline and current) else None
+            if chosen is None and not (baseline and current):
+                fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
+            if not estimates.periods(warehouse):
+                fail("there is no estimate yet: see 'permille status' for what is missing.")
+            from_, to = chosen or ("", "")
+            rows = with_factor_status(warehouse, estimates.changes_between(warehouse, baseline or from_, current or to))
+    except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
+        fail(str(error))
+    rows = rows.filter(
+        (pl.col("level") == level.value) & pl.col("protocol").is_in(known if wanted == "all" else [wanted])
+    )
+    rows = rows.sort("protocol", "drug", "unit_id")
+    if form is not Format.table:
+        print_data(rows, form)
+    else:
+        print_changes(rows, level)
+
+
+def levels(
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    period: Annotated[
+        str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' current if left out.")
+    ] = None,
+    drug: Annotated[str | None, typer.Option(help="One drug; all if left out.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="One protocol; all, side by side, if left out.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How much of each drug, by every protocol side by side? Which choice makes which figure.
+
+    Example: permille levels --drug cocaine --level area --period 2024
+    """
+    from pipeline import estimates
+    from pipeline.settings import SettingsError
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = opened(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            of, there = period_of(warehouse, here, period)
+            rows = estimates.levels_side_by_side(warehouse, level.value, of)
+    except (WarehouseError, SettingsError, estimates.PeriodError) as error:
+        fail(str(error))
+    for name, asked in (("protocol", protocol), ("drug", drug.casefold() if drug else None)):
+        known = there if name == "protocol" else sorted(rows["drug"].unique())
+        if asked and asked not in known:
+            fail(f"there is no {name} {asked!r} in {of}; there are {', '.join(known) or 'none'}.", WRONG_USAGE)
+        rows = rows.filter(rows[name] == asked) if asked else rows
+    if form is not Format.table:
+        print_data(rows, form)
+    else:
+        _print_levels(rows, level, of)
+
+
+def totals(
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    period: Annotated[
+        str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' current if left out.")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol; the settings' if left out.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How many doses of all drugs together, and of which? Milligrams of different drugs are never added.
+
+    Example: permille totals --level area --period 2024
+    """
+    import polars as pl
+
+    from pipeline import estimates
+    from pipeline.settings import SettingsError
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = opened(workspace)
+    wanted = protocol or here.settings.protocol
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            of, _ = period_of(warehouse, here, period)
+            basis = dict(warehouse.query("select protocol, basis from protocols order by protocol").iter_rows())
+            rows = warehouse.query(
+                "select * from dose_totals where level = $level and period = $period and protocol = $protocol"
+                " order by doses_per_day_per_1000 desc nulls last, unit_id",
+                {"level": level.value, "period": of, "protocol": wanted},
+            )
+            doses = warehouse.query(
+                "select d.drug, d.dose_mg, d.dose_status from doses d join protocols p using (factor_set)"
+                " where p.protocol = $protocol order by d.drug",
+                {"protocol": wanted},
+            )
+    except (WarehouseError, SettingsError, estimates.PeriodError) as error:
+        fail(str(error))
+    if wanted not in basis:
+        fail(f"there is no protocol {wanted!r}; there are {', '.join(basis)}.", WRONG_USAGE)
+    if basis[wanted] != "consumption":
+        able = ", ".join(name for name, what in basis.items() if what == "consumption")
+        fail(f"protocol {wanted!r} gives residue loads, which are no doses; {able} give consumption.", WRONG_USAGE)
+    if form is not Format.table:
+        print_data(rows, form)
+    else:
+        in_one = rows["drugs"].explode(empty_as_null=False).unique()
+        _print_totals(rows, doses.filter(pl.col("drug").is_in(in_one.to_list())), level, of, wanted)
+
+
+def print_changes(rows: "pl.DataFrame", level: Level) -> None:
+    """One line a drug: baseline, now, change, in the words and digits of the pages."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if rows.is_empty():
+        typer.echo("There is nothing to compare.")
+        return
+    first = rows.row(0, named=True)
+    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    typer.echo(
+        f"\n{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
+        " sites; no intervals yet"
+    )
+
+    def short(reason: str | None) -> str:
+        return ", ".join(found.short for found in labels.reasons(reason))
+
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
+        pl.col("drug"),
+        worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
+        worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
+        pl.when(pl.col("change_percent").is_null())
+        .then(pl.format("{} ({})", pl.lit(labels.NOT_ESTIMABLE), worded("reason", short)))
+        .otherwise(worded("change_percent", labels.percent))
+        .alias("change"),
+        pl.col("n_sites").alias("sites"),
+        pl.col("basis"),
+        pl.when(pl.col("is_provisional")).then("factor_status").otherwise(pl.lit("")).alias("factor"),
+        *(
+            [pl.col("flags").fill_null("").str.replace_all(" ", ", ")]
+            if rows["flags"].null_count() < rows.height
+            else []
+        ),
+    )
+    print_table("", shown)
+    for flag, meaning in labels.flags(rows["flags"]).items():
+        typer.echo(f"{flag}: {meaning}")
+
+
+def _print_levels(rows: "pl.DataFrame", level: Level, period: str) -> None:
+    """One line a place, drug and protocol, under a label that says what is in it."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if rows.is_empty():
+        typer.echo(f"There is no figure of any {level.value} in {period}.")
+        return
+    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    typer.echo()
+    say(
+        f"{label}{period}, mg/day/1000 inhabitants, with 95 % intervals where a protocol has one. Consumption and"
+        " residue loads are different things: compare within each"
+    )
+
+    def amount(name: str) -> pl.Expr:
+        return pl.col(name).map_elements(labels.amount, return_dtype=pl.String)
+
+    def unit(name: str) -> str:
+        return f"{name}_mg_per_day_per_1000"
+
+    def short(reason: str | None) -> str:
+        return ", ".join(found.short for found in labels.reasons(reason))
+
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        "drug", "protocol", "basis",
+        pl.when(pl.col("state") == "estimated")
+        .then(amount(unit("mean")))
+        .otherwise(
+            pl.format(
+                "{} ({})", pl.lit(labels.NOT_ESTIMABLE),
+                pl.col("reason").map_elements(short, return_dtype=pl.String).fill_null(""),
+            )
+        ).alias("mean"),
+        pl.format("{} to {}", amount(unit("ci_low")), amount(unit("ci_high"))).fill_null("–").alias("95 % interval"),
+        pl.when(pl.col("n_censored") + pl.col("n_sites_left_out") > 0)
+        .then(pl.format("{} to {}", amount(unit("at_least")), amount(unit("at_most"))))
+        .fill_null("–")
+        .alias("by limits"),
+        *(
+            [pl.col("n_sites").alias("sites"), pl.col("n_sites_left_out").alias("left out")]
+            if level is not Level.site
+            else []
+        ),
+        pl.col("n_days").alias("days"),
+        pl.col("n_censored").alias("below limits"),
+        pl.when(pl.col("is_provisional")).then(pl.lit("provisional")).otherwise(pl.lit("")).alias("factor"),
+    )  # fmt: skip
+    print_table("", shown)
+    if level is not Level.site and rows["n_sites_left_out"].sum():
+        say("Sites left out have no figure of their own; the bounds by limits are over all sites.")
+
+
+def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, period: str, protocol: str) -> None:
+    """One line a place, under a label that says what is added up and of which dose each drug is."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if rows.is_empty():
+        typer.echo(f"There is no total of any {level.value} in {period} by protocol {protocol}.")
+        return
+    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    typer.echo()
+    say(
+        f"{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}: a sum of"
+        " doses, never of milligrams"
+    )
+
+    def status(name: str) -> pl.Expr:
+        return pl.when(pl.col(name) != "approved").then(name).fill_null("")
+
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        pl.col("doses_per_day_per_1000")
+        .map_elements(labels.amount, return_dtype=pl.String)
+        .fill_null("–")
+        .alias("doses"),
+        pl.col("n_drugs").alias("drugs"),
+        pl.col("drugs").list.join(", ").alias("of"),
+        status("factor_status").alias("factors"),
+        status("dose_status").alias("dose"),
+    )
+    print_table("", shown)
+    said = [
+        f"{drug} {dose:g} mg{'' if status == 'approved' else f' ({status})'}"
+        for drug, dose, status in doses.iter_rows()
+    ]
+    if said:
+        say(f"One dose is: {', '.join(said)}")
+    out = rows.select("drugs_left_out", "reasons_left_out").explode("drugs_left_out", "reasons_left_out").drop_nulls()
+    for (drug, reason), places in out.group_by("drugs_left_out", "reasons_left_out", maintain_order=True):
+        where = "" if rows.height == 1 else f" ({labels.things(places.height, 'place', 'places')} of {rows.height})"
+        say(f"Left out: {drug}{where}: {labels.because(reason)}")
+    if rows["drugs"].n_unique() > 1:
+        say("Not all places have the same drugs in their total: compare only those that do.")

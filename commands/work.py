@@ -1,0 +1,252 @@
+"""The commands that make a workspace, take in what is delivered, compute, publish, and say how it stands."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.common import (
+    FAILED,
+    QUARANTINED,
+    Level,
+    MostOption,
+    StatusFormat,
+    WorkspaceOption,
+    fail,
+    named,
+    opened,
+    opened_if_there,
+    print_messages,
+    print_table,
+    say,
+)
+from commands.figures import print_changes
+
+if TYPE_CHECKING:
+    from pipeline.settings import Workspace
+
+
+def init(workspace: WorkspaceOption = None) -> None:
+    """Make a workspace: a folder with permille.toml, an inbox, and folders for what is your own.
+
+    Example: permille init --workspace city
+    """
+    from assets.resources import workspace_folder
+    from pipeline.settings import SETTINGS_FILE
+
+    was_there = (workspace_folder(named(workspace)) / SETTINGS_FILE).is_file()
+    made = _make(workspace)
+    typer.echo(f"Workspace {made.folder}{' (it was there already; nothing was changed)' if was_there else ''}")
+    typer.echo(f"Lay deliveries into {made.inbox}, then: permille run --workspace {made.folder}")
+
+
+def demo(
+    workspace: WorkspaceOption = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the simulated city: the same seed gives the same files.", min=0)
+    ] = None,
+) -> None:
+    """A simulated city, from its laboratories' files to published pages.
+
+    Example: permille demo --workspace demo
+    """
+    from pipeline.simulation import simulate_city, write_deliveries
+
+    here = _make(workspace, {"title": "A simulated city"})
+    strangers = [path.name for path in sorted(here.inbox.iterdir()) if not path.name.startswith(("simulated-", "."))]
+    if strangers:
+        fail(
+            f"{here.inbox} holds deliveries that are not simulated ({strangers[0]}): name another folder by"
+            " --workspace."
+        )
+    city = simulate_city() if seed is None else simulate_city(seed)
+    typer.echo(f"Writing the deliveries of a simulated city (seed {city.seed}) into {here.inbox} ...")
+    with tempfile.TemporaryDirectory() as beside:
+        for file in write_deliveries(city, Path(beside)):
+            there = here.inbox / file.name
+            if there.is_file() and there.read_bytes() != file.read_bytes():
+                fail(f"{here.inbox} holds another simulated city: name another folder by --workspace.")
+    files = write_deliveries(city, here.inbox)
+    typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
+    _run(here)
+    _print_headline(here)
+
+
+def run(workspace: WorkspaceOption = None) -> None:
+    """Take in what is in the inbox, compute, publish.
+
+    Example: permille run --workspace city
+    """
+    from pipeline.inbox import list_inbox
+
+    here = opened(workspace)
+    if not list_inbox(here.inbox):
+        typer.echo(f"The inbox is empty: lay deliveries into {here.inbox}")
+    taken = _run(here)
+    _print_headline(here)
+    if taken:
+        raise typer.Exit(QUARANTINED)
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="The file to judge.", exists=True, dir_okay=False)],
+    profile: Annotated[str | None, typer.Option(help="Name of the profile; found by the headers if left out.")] = None,
+    most: MostOption = 50,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Would this delivery be accepted? Nothing is stored.
+
+    Sites are held against those the workspace knows, where there is one. Exit code 3: some rows would be quarantined;
+    1: the whole file would be refused.
+
+    Example: permille check may.csv
+    """
+    from pipeline.intake import check_file
+    from pipeline.warehouse import WarehouseError
+    from schemas.profile import ProfileError
+
+    here = opened_if_there(workspace)
+    try:
+        delivery = check_file(file, here, profile)
+    except (ProfileError, WarehouseError) as error:
+        fail(str(error))
+    print_messages(delivery.messages, most)
+    row = delivery.record.row(0, named=True)
+    if here is not None and here.published.is_file():
+        typer.echo(f"Sites were held against those of workspace {here.folder}.", err=True)
+    else:
+        typer.echo(
+            "Sites were not held against a list: there is none yet. 'permille run' quarantines rows of sites that no"
+            " delivered list holds.",
+            err=True,
+        )
+    by = f" by profile {row['profile']}" if row["profile"] else ""
+    typer.echo(
+        f"{file.name}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
+        f" + {row['n_quarantined']} quarantined"
+    )
+    if row["status"] == "refused":
+        raise typer.Exit(FAILED)
+    if row["status"] == "partly accepted":
+        raise typer.Exit(QUARANTINED)
+
+
+def status(
+    workspace: WorkspaceOption = None,
+    form: Annotated[StatusFormat, typer.Option("--format", help="table or json.")] = StatusFormat.table,
+    most: MostOption = 50,
+) -> None:
+    """What has been delivered, what is quarantined, and which flows and populations are missing.
+
+    Example: permille status --workspace city
+    """
+    from pipeline.status import status as read_status
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = opened(workspace)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            now = read_status(warehouse)
+    except WarehouseError as error:
+        fail(str(error))
+    if form is StatusFormat.json:
+        import json
+
+        parts = {name: json.loads(frame.write_json()) for name, frame in now._asdict().items()}
+        typer.echo(json.dumps(parts | {"does_add_up": now.does_add_up}, ensure_ascii=False, indent=2))
+        return
+    shown = now.deliveries.select("file_name", "profile", "status", "n_rows", "n_accepted", "n_quarantined")
+    print_table("Deliveries", shown)
+    sums = now.deliveries.select("n_rows", "n_accepted", "n_quarantined").sum().row(0)
+    typer.echo(
+        f"{sums[0]} rows = {sums[1]} accepted + {sums[2]} quarantined:"
+        f" {'nothing is lost' if now.does_add_up else 'ROWS ARE LOST, please report this'}"
+    )
+    problems = [line for problem in now.deliveries["problem"].drop_nulls() for line in problem.splitlines()]
+    held = now.quarantine["message"].unique(maintain_order=True).to_list()
+    print_messages([*problems, *(message for message in held if message not in set(problems))], most)
+    print_table("Tables", now.tables)
+    for row in now.stale_corrections.iter_rows(named=True):
+        say(
+            f"Correction not applied: {row['site_id']}, {row['residue'] or 'flow'}, {row['sampled_on']}: nobody"
+            f" believes the value {row['value_from'] if row['value_from'] is not None else 'below a limit'} any more."
+        )
+    for row in now.idle_decisions.iter_rows(named=True):
+        named = f" ('{row['site_label']}')" if row["site_label"] else ""
+        say(
+            f"Decision that changes nothing: number {row['site_code']}{named} of {row['numbering'] or 'ours'} is"
+            f" {row['site_id']}: no delivery calls a site so, or a more exact decision holds. Correct its number, name,"
+            " edition or numbering."
+        )
+    if now.in_no_figure.height:
+        say(
+            f"In no figure: {now.in_no_figure['n_results'].sum()} results of {', '.join(now.in_no_figure['residue'])}."
+            " No default factor leads from them to a drug: schemas/factors tells from which residue each is computed."
+        )
+    for row in now.disputed.head(most or now.disputed.height).iter_rows(named=True):
+        say(
+            f"Stated differently at the very same moment: {row['table_name']}, {row['site_id']},"
+            f" {row['residue'] or ''} {row['occasion']}: {row['earlier_value']} in {row['earlier_file']},"
+            f" {row['value']} in {row['file_name']}. The latter is believed, for no reason:"
+            " correct it (layout permille-corrections),"
+            " or ask for a new file."
+        )
+    counts = dict(now.tables.iter_rows())
+    counts["flows"] += counts["flow_readings"]
+    lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
+    if lacking and not counts["reported_loads"]:
+        typer.echo(f"Not delivered yet: {', '.join(lacking)}. Without them nothing can be estimated.")
+    elif now.missing.is_empty():
+        typer.echo("No flow and no population is missing.")
+    if now.missing.is_empty():
+        return
+    typer.echo("Missing: results that cannot become loads until these are delivered")
+    for row in now.missing.iter_rows(named=True):
+        typer.echo(
+            f"  {row['site_id']}: {row['missing']} of {row['n_days']} days ({row['n_results']} results): {row['days']}"
+        )
+
+
+def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Workspace":
+    from assets.resources import workspace_folder
+    from pipeline.settings import SettingsError, make_workspace
+
+    try:
+        return make_workspace(workspace_folder(named(folder)), settings)
+    except SettingsError as error:
+        fail(str(error))
+
+
+def _run(here: "Workspace") -> bool:
+    """Runs the job; True where a delivery of this run has rows in quarantine or was refused."""
+    from assets.run import RunFailedError, run_monitoring
+
+    try:
+        outcome = run_monitoring(here, tell=typer.echo)
+    except RunFailedError as error:
+        fail(str(error))
+    return outcome
+
+
+def _print_headline(here: "Workspace") -> None:
+    import polars as pl
+
+    from pipeline.factors import with_factor_status
+    from pipeline.warehouse import Warehouse
+
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        rows = warehouse.read("changes").filter(
+            (pl.col("level") == "network") & (pl.col("protocol") == here.settings.protocol)
+        )
+        rows = with_factor_status(warehouse, rows)
+        missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
+            "n"
+        ].item()
+    if rows.is_empty():
+        typer.echo("No change can be computed yet: see 'permille status' for what is missing.")
+    else:
+        print_changes(rows.sort("drug"), Level.network)
+    if missing:
+        typer.echo(f"{missing} results lack a flow or a population: see 'permille status'.")
+    typer.echo(f"Page: {here.site / 'index.html'}")
