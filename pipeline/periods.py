@@ -177,7 +177,11 @@ def mean_of_series(warehouse: Warehouse, figure: Mapping[str, Any]) -> float | N
     days = days_of(warehouse, figure["sampling_year"], OF_SERIES).filter(is_here)
     found = series_means(days, _PERIODS[figure["period_kind"]]).filter(pl.col("period") == figure["period"])
     is_published = figure["state"] == "estimated" and not found.is_empty()
-    return found["series_mean"].item() if is_published else None
+    most = figure["at_most_mg_per_day_per_1000"]
+    if not is_published:
+        return None
+    mean = float(found["series_mean"].item())
+    return mean if most is None else min(mean, most)
 
 
 def _fitted(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, Levels]:
@@ -290,7 +294,7 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     detected_share = pl.col("detected_share").fill_null(0)
     has_figure = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
     rows = rows.with_columns(
-        reason=pl.when(is_inferred & has_figure & (detected_share < 1 - pl.col("max_censored_share")))
+        reason=pl.when(is_inferred & has_figure & (detected_share < 1 - pl.col("max_censored_share") - 1e-9))
         .then(pl.lit("mostly_below_limit"))
         .when(
             is_inferred & has_figure
@@ -300,7 +304,8 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         .otherwise("reason")
     )  # fmt: skip
     is_estimated = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
-    of_days = pl.col("sd_mg_per_day_per_1000") / pl.col("mean_mg_per_day_per_1000")
+    # Of days that are all zero there is no relative spread.
+    of_days = (pl.col("sd_mg_per_day_per_1000") / pl.col("mean_mg_per_day_per_1000")).fill_nan(None)
     by_t = pl.col("interval") == "t_of_days"
     by_spread = pl.col("interval") == "pooled_spread"
     rows = rows.with_columns(
@@ -331,21 +336,26 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
 
 
 def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
-    """The means of protocols that estimate them from the days of a period as one series."""
+    """The means of protocols that estimate them from a period's days as one series: never more than limits allow."""
     is_it = pl.col("below_limit").is_in(OF_SERIES)
+    is_judged_well = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
     has_mean = pl.col("mean_mg_per_day_per_1000").is_not_null()
     rows = rows.with_columns(
-        reason=pl.when(is_it & has_mean & pl.col("series_mean").is_null())
+        reason=pl.when(is_it & is_judged_well & pl.col("series_mean").is_null())
         .then(pl.lit("too_few_detects"))
         .otherwise("reason"),
     )
+    most = pl.col("at_most_mg_per_day_per_1000")
     # Of a weekday some of whose days lie below their limit the mean of the others says nothing.
     hides = is_it & (pl.col("n_censored") > 0)
     return rows.with_columns(
         mean_mg_per_day_per_1000=pl.when(is_it & has_mean)
-        .then("series_mean")
+        .then(pl.when(pl.col("series_mean").is_not_null()).then(pl.min_horizontal("series_mean", most)))
         .otherwise("mean_mg_per_day_per_1000"),
-        sd_mg_per_day_per_1000=pl.when(is_it & has_mean).then("series_sd").otherwise("sd_mg_per_day_per_1000"),
+        # A mean that had to be cut has no interval: the method that gave it does not hold here.
+        sd_mg_per_day_per_1000=pl.when(is_it & has_mean)
+        .then(pl.when(~(pl.col("series_mean") > most).fill_null(value=False)).then("series_sd"))
+        .otherwise("sd_mg_per_day_per_1000"),
         by_weekday_mg_per_day_per_1000=pl.when(hides).then(_NO_WEEK).otherwise("by_weekday_mg_per_day_per_1000"),
         **{
             name: pl.when(~hides).then(name)

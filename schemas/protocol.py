@@ -54,18 +54,26 @@ class Protocol(BaseModel):
     choices: str
 
     @model_validator(mode="after")
-    def _series_are_plain(self) -> "Protocol":
-        if self.below_limit in OF_SERIES:
-            if self.weekday_rule != "plain":
-                raise ValueError(
-                    f"below_limit = {self.below_limit!r} takes the days of a period as one series:"
-                    ' write weekday_rule = "plain"'
-                )
-            if self.interval == "pooled_spread":
-                raise ValueError(
-                    f"below_limit = {self.below_limit!r} learns nothing from other sites:"
-                    ' write interval = "t_of_days" or "none"'
-                )
+    def _choices_go_together(self) -> "Protocol":
+        if self.below_limit in OF_SERIES and self.weekday_rule != "plain":
+            raise ValueError(
+                f"below_limit = {self.below_limit!r} takes the days of a period as one series:"
+                ' write weekday_rule = "plain"'
+            )
+        if self.below_limit == "likelihood" and self.weekday_rule != "weekday_means":
+            raise ValueError(
+                "below_limit = 'likelihood' finds a week's level by its rhythm: write weekday_rule = \"weekday_means\""
+            )
+        if self.below_limit == "likelihood" and self.interval == "t_of_days":
+            raise ValueError(
+                "below_limit = 'likelihood' has no spread of single days to go by:"
+                ' write interval = "pooled_spread" or "none"'
+            )
+        if self.below_limit != "likelihood" and self.interval == "pooled_spread":
+            raise ValueError(
+                "interval = 'pooled_spread' goes with below_limit = 'likelihood' only:"
+                ' write interval = "t_of_days" or "none"'
+            )
         return self
 
 

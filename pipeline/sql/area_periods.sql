@@ -79,15 +79,16 @@ means as (
         any_value(residue) as residue,
         any_value(basis) as basis,
         any_value(area_weights) as area_weights,
-        count_if(state = 'estimated') as n_sites,
-        count_if(state <> 'estimated') as n_sites_left_out,
+        count_if(is_in) as n_sites,
+        count_if(not is_in) as n_sites_left_out,
+        bool_or(state = 'estimated') as has_site,
         -- By the limits alone, over all sites with days, also those without an estimate.
         sum(weight * at_least_mg_per_day_per_1000 order by site_id) / sum(weight order by site_id) as at_least,
         count_if(weight is null or at_least_mg_per_day_per_1000 is null) = 0 as is_at_least_known,
         sum(weight * at_most_mg_per_day_per_1000 order by site_id) / sum(weight order by site_id) as at_most,
         count_if(weight is null or at_most_mg_per_day_per_1000 is null) = 0 as is_at_most_known,
-        coalesce(sum(n_days) filter (where state = 'estimated'), 0)::bigint as n_days,
-        coalesce(sum(n_censored) filter (where state = 'estimated'), 0)::bigint as n_censored,
+        coalesce(sum(n_days) filter (where is_in), 0)::bigint as n_days,
+        coalesce(sum(n_censored) filter (where is_in), 0)::bigint as n_censored,
         -- Missing sites are no zeros: they are left out of both sums.
         case any_value(area_weights)
             when 'population' then
@@ -113,13 +114,20 @@ means as (
             avg(mean_mg_per_day_per_1000_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
             null
         ) as plain_mean_aged_15_to_64,
-        sum(amount_share ^ 2 * days_log_variance order by site_id) as days_log_variance,
+        -- Where a part is not known of one of the sites, it is not known of their mean.
+        if(
+            count_if(is_in and days_log_variance is null) = 0,
+            sum(amount_share ^ 2 * days_log_variance order by site_id), null
+        ) as days_log_variance,
         -- Satterthwaite's: many sites whose spread is little known make a sum that is known well.
         sum(amount_share ^ 2 * days_log_variance order by site_id) ^ 2
             / nullif(sum((amount_share ^ 2 * days_log_variance) ^ 2 / days_df order by site_id), 0) as days_df,
         -- What is not known of spreads that were learnt together is shared by all sites.
         sum(amount_share * sqrt(spread_log_variance) order by site_id) ^ 2 as spread_log_variance,
-        sum(amount_share ^ 2 * flow_log_variance order by site_id) as flow_log_variance,
+        if(
+            count_if(is_in and flow_log_variance is null) = 0,
+            sum(amount_share ^ 2 * flow_log_variance order by site_id), null
+        ) as flow_log_variance,
         -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum.
         sum(
             if(area_weights = 'population', inhabitants_share, amount_share) ^ 2 * population_log_variance
@@ -134,7 +142,7 @@ means as (
             null
         ) as mass_flow_log_variance,
         max(factor_log_variance) filter (where is_in) as factor_log_variance,
-        joined_flags(string_agg(flags, ' ') filter (where state = 'estimated')) as flags,
+        joined_flags(string_agg(flags, ' ') filter (where is_in)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from estimated
@@ -178,7 +186,7 @@ select
     ) as mean_mg_per_day_per_1000_aged_15_to_64,
     dose_mg,
     if(mean is null, 'not estimable', 'estimated') as state,
-    if(mean is null, if(n_sites = 0, 'no_site_estimable', 'no_population'), null) as reason,
+    if(mean is null, if(has_site, 'no_population', 'no_site_estimable'), null) as reason,
     flags,
     is_provisional,
     is_simulated

@@ -6,6 +6,8 @@ from scipy.special import stdtrit
 
 Floats = npt.NDArray[np.float64]
 _UPPER = 0.975
+_WIDEST = np.log(1000.0)
+"""An interval that reaches further than a thousandth and a thousandfold says nothing: there is none."""
 
 
 def log_interval(
@@ -36,6 +38,8 @@ def log_interval(
     ----------
     .. [1] Satterthwaite 1946, doi:10.2307/3002019, equation 17
 
+    NaN where the ends would lie further than a factor of a thousand from the mean.
+
     Examples
     --------
     Sampling 10, analysis 10, flow 5 and population 20 % make 25 % of one day; of seven days, of which only sampling
@@ -52,6 +56,7 @@ def log_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.where(days_log_variance > 0, days_df * (total / days_log_variance) ** 2, np.inf)
         half = student_quantile(df) * np.sqrt(total)
+        half = np.where(half <= _WIDEST, half, np.nan)
         return mean * np.exp(-half), mean * np.exp(half)
 
 

@@ -148,16 +148,21 @@ def _first_order_bias(residual: Floats, is_censored: Bools, period: Ints, level:
     of = period[is_censored]
     a = (residual[is_censored] - level[of]) / log_sd[of]
     n_days = np.bincount(period, minlength=n_periods)
-    n_limits = np.maximum(np.bincount(of, minlength=n_periods), 1)
+    ratio, below = hazard(a), np.exp(log_ndtr(a))
+    # The limits of measured days are not known. A day below a limit stands for as many days with that limit as it takes
+    # to find one below: for itself only where nearly all lie below. Days that nothing stands for had low limits.
+    stands_for = 1 / np.maximum(below, _TINY)
+    n_stood_for = np.bincount(of, weights=stands_for, minlength=n_periods)
+    scale = np.minimum(n_days / np.maximum(n_stood_for, 1), 1)
+    n_others = np.maximum(n_days - n_stood_for, 0).astype(np.float64)
 
     def all_days(each: Floats) -> Floats:
-        total: Floats = np.bincount(of, weights=each, minlength=n_periods) / n_limits * n_days
+        total: Floats = np.multiply(np.bincount(of, weights=stands_for * each, minlength=n_periods), scale, dtype=float)
         return total
 
-    ratio, below = hazard(a), np.exp(log_ndtr(a))
     third = -below * (ratio * (a + ratio) ** 2 - ratio + ratio**2 * (a + ratio))
     rising = (_expected_information(a + _TINY) - _expected_information(a - _TINY)) / (2 * _TINY)
-    information = all_days(_expected_information(a)) / log_sd**2
+    information = (all_days(_expected_information(a)) + n_others) / log_sd**2
     skew = (all_days(third) - 2 * all_days(rising)) / log_sd**3
     bias: Floats = -skew / (2 * information**2)
     return bias

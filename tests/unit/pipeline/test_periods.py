@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import estimates, explain
 from pipeline.statistics.intervals import log_interval, student_quantile, t_interval
-from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, city, people, results, week
+from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, city, people, reported, results, week
 from tests.unit.pipeline.test_explain import archive
 
 __all__ = ["city"]
@@ -254,3 +254,54 @@ def test_closed_forms_agree_with_drawn_errors(city):
     assert np.log(mean).var() == pytest.approx(sum(parts), rel=0.02)
     normal = math.sqrt(sum(parts)) * 1.959964
     assert np.log(np.quantile(mean, [0.025, 0.975])) == pytest.approx([-normal, normal], rel=0.03)
+
+
+def test_limits_far_above_the_level_move_nothing(city):
+    """Days below a limit that all days lie below say nothing: neither the mean nor its interval runs away."""
+    plain = [9, 10, 11, 12, 8, 13, 7] * 2
+    days = results(
+        week(MONDAY, plain), week(MONDAY + timedelta(days=14), ["<LOQ"] * 4, limits="10,30"),
+        week(MONDAY, plain, "S2"), week(MONDAY + timedelta(days=14), ["<LOQ"] * 4, "S2", limits="10,1000"),
+    )  # fmt: skip
+    with city(results=days) as warehouse:
+        rows = [
+            one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == s) for s in ("S1", "S2")
+        ]
+    for row in rows:
+        assert row["mean_mg_per_day_per_1000"] == pytest.approx(10 * FACTOR, rel=0.03)
+        assert row["ci_high_mg_per_day_per_1000"] < 2 * row["mean_mg_per_day_per_1000"]
+        assert row["spread_log_variance"] < 1e-3
+
+
+def test_an_interval_that_says_nothing_is_none():
+    low, high = log_interval(np.array([1.0]), np.array([0.0]), np.array([np.inf]), np.array([16.0]))
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()
+
+
+def test_an_area_has_no_interval_where_one_of_its_sites_has_none(city):
+    """One day only: its spread is not known, however well the other site's is."""
+    counts = people("S1 census 1000  ", "S2 census 100000  ")
+    with city(results=results(week(MONDAY, VALUES), week(MONDAY, [10], "S2")), populations=counts) as warehouse:
+        rows = warehouse.read("area_periods").filter(
+            pl.col("protocol") == "statcan", pl.col("period") == "2023", pl.col("level") == "network"
+        )
+    assert rows["n_sites"].to_list() == [2]
+    assert rows["mean_mg_per_day_per_1000"].null_count() == 0
+    for column in ("ci_low_mg_per_day_per_1000", "ci_low_mg_per_day", "days_log_variance"):
+        assert rows[column].to_list() == [None], column
+
+
+def test_sites_without_inhabitants_are_left_out_and_counted_as_such(city):
+    """A reported load of a site nobody counted: it has a mean of its own, and no weight in the network's."""
+    own = week(MONDAY, VALUES)
+    with city(
+        results=results(own),
+        reported=reported(*(f"S2 2023-03-{day} METH 5{day}" for day in range(13, 20))),
+        populations=people("S1 census 1000  "),
+    ) as warehouse:
+        site = one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == "S2")
+        area = one(warehouse, "area_periods", pl.col("period") == "2023", pl.col("level") == "network")
+    assert site["state"] == "estimated"
+    assert (area["n_sites"], area["n_sites_left_out"], area["n_days"]) == (1, 1, 7)
+    assert area["mean_mg_per_day_per_1000"] == pytest.approx(np.mean(VALUES) * FACTOR)

@@ -68,11 +68,55 @@ def test_a_series_the_method_cannot_do_is_refused(city, workspace):
     assert row["mean_mg_per_day_per_1000"].to_list() == [None]
 
 
+@pytest.mark.parametrize("below_limit", ["kaplan_meier", "regression_on_order_statistics"])
+def test_no_mean_lies_above_what_the_limits_allow(city, workspace, below_limit):
+    """Kaplan and Meier's puts what lies below the lowest measured day there, though its limit is far lower."""
+    (workspace.protocols / "ours.toml").write_text(protocol_file(below_limit), encoding="utf-8")
+    with city(results=results(days([10, 11, 12, "<1", "<1", "<1", "<1"]))) as warehouse:
+        rows = warehouse.read("site_periods").filter(pl.col("protocol") == "ours", pl.col("period") == "2023")
+        told = explain.explain_period(warehouse, archive(workspace), "S1", "methamphetamine", "2023", "ours")
+    assert rows["mean_mg_per_day_per_1000"].to_list() == pytest.approx([(33 + 4) / 7])
+    assert rows["ci_low_mg_per_day_per_1000"].to_list() == [None], "a mean that was cut"
+    assert told.agrees
+
+
+def test_a_site_with_nothing_but_limits_is_no_zero_in_its_area(city, workspace):
+    text = protocol_file("kaplan_meier")
+    detects = next(line for line in text.splitlines() if line.startswith("min_detects"))
+    (workspace.protocols / "ours.toml").write_text(text.replace(detects, "min_detects = 0"), encoding="utf-8")
+    with city(results=results(days([10, 10, 10]), days(["<1", "<1"], "S2"))) as warehouse:
+        ours = pl.col("protocol") == "ours", pl.col("period") == "2023"
+        site = warehouse.read("site_periods").filter(*ours, pl.col("site_id") == "S2").row(0, named=True)
+        area = warehouse.read("area_periods").filter(*ours, pl.col("level") == "network").row(0, named=True)
+    assert (site["state"], site["reason"]) == ("not estimable", "too_few_detects")
+    assert (area["n_sites"], area["n_sites_left_out"]) == (1, 1)
+    assert area["mean_mg_per_day_per_1000"] == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("below_limit", "weekday_rule", "interval", "said"),
+    [
+        ("likelihood", "plain", "pooled_spread", 'write weekday_rule = "weekday_means"'),
+        ("likelihood", "weekday_means", "t_of_days", 'write interval = "pooled_spread" or "none"'),
+        ("zero", "plain", "pooled_spread", 'write interval = "t_of_days" or "none"'),
+    ],
+)
+def test_a_likelihood_goes_with_weekdays_and_pooled_spreads(workspace, below_limit, weekday_rule, interval, said):
+    text = protocol_file(below_limit)
+    for field, value in (("weekday_rule", weekday_rule), ("interval", interval)):
+        there = next(line for line in text.splitlines() if line.startswith(f"{field} ="))
+        text = text.replace(there, f'{field} = "{value}"')
+    (workspace.protocols / "ours.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProtocolError, match=r"ours\.toml") as raised:
+        load_protocols([workspace.protocols])
+    assert said in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
         ("weekday_rule", "weekday_means", 'write weekday_rule = "plain"'),
-        ("interval", "pooled_spread", 'write interval = "t_of_days" or "none"'),
+        ("interval", "pooled_spread", "goes with below_limit = 'likelihood' only"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(workspace, field, value, said):
