@@ -6,6 +6,7 @@ functions that compute published figures, and none learns from another.
 
 import argparse
 import datetime as dt
+import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.stats import norm
 
 from pipeline import estimates
+from pipeline.periods import MEAN_OF_SERIES
+from pipeline.statistics.intervals import t_interval
 from pipeline.warehouse import Warehouse
 from schemas.protocol import load_protocols
 from schemas.reference_data import load_uncertainties
@@ -40,13 +44,20 @@ MONTH, QUARTER = "2024-06", "2024-Q2"
 
 
 class Scenario(NamedTuple):
-    """What is simulated: how much lies below limits, and whether batches have an error."""
+    """What is simulated: the share below limits, whether batches have an error, a quarter of the days high limits."""
 
     censored: float
     has_batch_error: bool
+    has_high_limits: bool = False
 
 
-SCENARIOS = [Scenario(censored, batch) for batch in (False, True) for censored in (0.0, 0.3, 0.6, 0.8)]
+SCENARIOS = [
+    *(Scenario(censored, batch) for batch in (False, True) for censored in (0.0, 0.3, 0.6, 0.8)),
+    Scenario(0.0, True, has_high_limits=True),
+    Scenario(0.3, True, has_high_limits=True),
+]
+HIGH_LIMIT, HIGH_SHARE = 2.5, 0.25
+"""A second laboratory's limit over the median of a site's days, and its share of them."""
 
 
 class City(NamedTuple):
@@ -92,6 +103,9 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     if scenario.censored:
         middle = np.quantile(measured, scenario.censored, axis=(2, 3), keepdims=True)
         limit = middle * np.exp(LIMIT_SD * rng.standard_normal(shape))
+    if scenario.has_high_limits:
+        high = HIGH_LIMIT * np.median(measured, axis=(2, 3), keepdims=True) * np.ones(shape)
+        limit = np.where(rng.random(shape) < HIGH_SHARE, high, limit)
     return City(day, np.array(expected), measured, limit, population, population / counted, factor[:, 0, 0, 0])
 
 
@@ -252,6 +266,7 @@ def run(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.Da
     return total.select(
         "protocol", "figure",
         pl.lit(scenario.censored).alias("censored"), pl.lit(scenario.has_batch_error).alias("has_batch_error"),
+        pl.lit(scenario.has_high_limits).alias("has_high_limits"),
         pl.col("n"),
         (1 - pl.col("n_published") / pl.col("n")).alias("refused"),
         (pl.col("n_covered") / pl.col("n_published")).alias("coverage"),
@@ -272,15 +287,52 @@ def main() -> None:
         print(f"{scenario} after {time.perf_counter() - began:.0f} s", flush=True)
     table = pl.concat(rows)
     print(f"\n{chosen.cities} cities a scenario, seed {chosen.seed}, {time.perf_counter() - began:.0f} s\n")
-    print("| protocol | figure | below limits | batch error | figures | refused | covered | bias |")
+    print("| protocol | figure | limits | batch error | figures | refused | covered | bias |")
     print("|---|---|---|---|---|---|---|---|")
-    for row in table.sort("protocol", "figure", "has_batch_error", "censored").iter_rows(named=True):
+    for row in table.sort("protocol", "figure", "has_high_limits", "has_batch_error", "censored").iter_rows(named=True):
         coverage = "" if row["coverage"] is None or np.isnan(row["coverage"]) else f"{100 * row['coverage']:.1f} %"
         bias = "" if row["bias"] is None or np.isnan(row["bias"]) else f"{100 * row['bias']:+.1f} %"
         print(
-            f"| {row['protocol']} | {row['figure']} | {100 * row['censored']:.0f} % |"
+            f"| {row['protocol']} | {row['figure']} | {100 * row['censored']:.0f} %"
+            f"{', a quarter high' if row['has_high_limits'] else ''} |"
             f" {'yes' if row['has_batch_error'] else 'no'} | {row['n']:,} | {100 * row['refused']:.1f} % | {coverage} |"
             f" {bias} |"
+        )
+    _print_series(chosen.seed)
+
+
+def of_series(seed: int, n_series: int = 4000) -> pl.DataFrame:
+    """How the means of one series of days do that an office's own protocol may choose, with t of the measured days.
+
+    Lognormal days of the same limit. Published is what has three measured days and no mean above what the limits allow.
+    Returns one row a spread, number of days, share below and method: `published`, `coverage` and `bias`.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, len(SCENARIOS)]))
+    rows = []
+    for log_sd, n, share in itertools.product((0.3, 0.6), (7, 14, 30), (0.1, 0.3, 0.5, 0.7)):
+        day = np.exp(log_sd * rng.standard_normal((n_series, n)))
+        limit = np.exp(log_sd * norm.ppf(share))
+        is_censored = day < limit
+        value, n_detects = np.where(is_censored, limit, day), (~is_censored).sum(axis=1)
+        truth = np.exp(log_sd**2 / 2)
+        for method, of in MEAN_OF_SERIES.items():
+            mean, sd = of(value, is_censored)
+            is_there = (n_detects >= 3) & np.isfinite(mean) & (mean <= value.mean(axis=1))
+            low, high = t_interval(mean, sd / np.sqrt(np.maximum(n_detects, 1)), n_detects - 1.0)
+            holds = (low <= truth) & (truth <= high)
+            if is_there.any():
+                bias = mean[is_there].mean() / truth - 1
+                rows.append((log_sd, n, share, method, is_there.mean(), holds[is_there].mean(), bias))
+    names = ("log_sd", "n_days", "censored", "method", "published", "coverage", "bias")
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _print_series(seed: int) -> None:
+    print("\n| spread | days | below limits | method | refused | covered | bias |\n|---|---|---|---|---|---|---|")
+    for row in of_series(seed).sort("method", "log_sd", "n_days", "censored").iter_rows(named=True):
+        print(
+            f"| {row['log_sd']} | {row['n_days']} | {100 * row['censored']:.0f} % | {row['method'].replace('_', ' ')} |"
+            f" {100 * (1 - row['published']):.1f} % | {100 * row['coverage']:.1f} % | {100 * row['bias']:+.1f} % |"
         )
 
 

@@ -63,6 +63,11 @@ REASONS: dict[str, Reason] = {
             "marker of population",
             "Its residue is a marker of population: so many use it that a total would tell of nothing else.",
         ),
+        Reason(
+            "sites_differ",
+            "other sites by drug",
+            "The drugs in the total were not measured at the same sites: it is that of no single group of people.",
+        ),
         Reason("no_drug_in_doses", "no drug in doses", "No drug has both an estimate and a dose."),
         # --- of a change -----------------------------------------------------------------------------
         Reason(

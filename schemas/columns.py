@@ -231,7 +231,8 @@ COLUMNS: dict[str, Column] = {
         "mg/day", "drug consumed, or residue load, per 1000 inhabitants, as the protocol's basis says"
     ),
     "amount_limit_mg_per_day_per_1000": Column(
-        "mg/day", "limit of the amount per 1000 inhabitants: the value lies below it"
+        "mg/day",
+        "limit of the amount per 1000 inhabitants: the value lies below it, or above its method's range",
     ),
     "doses_per_day_per_1000": Column("1/day", "doses consumed per 1000 inhabitants; empty for residue loads"),
     "ci_low_doses_per_day_per_1000": Column(
@@ -263,7 +264,15 @@ COLUMNS: dict[str, Column] = {
     "correction_factor_log_sd": Column(
         "dimensionless", "standard deviation of the correction factor's logarithm; 0 for residue loads"
     ),
-    "laboratories": Column(None, "laboratory of each batch in the period; of an unnamed one the site's own"),
+    "weekdays_log_bias": Column(
+        "dimensionless",
+        "logarithm of the days there are over a whole week by the rhythm of the week, its square a part of the"
+        " variance; 0 where all weekdays occur",
+    ),
+    "laboratories": Column(None, "laboratory of each batch in the period; 'not stated' where none is"),
+    "error_scale": Column(
+        "dimensionless", "how many times as far off a net figure is as the load it was subtracted from; else 1"
+    ),
     "batches": Column(None, "batches in the period; where unnamed, the month"),
     "batch_shares": Column("dimensionless", "share of the period's days in each batch"),
     "interval": Column(None, "how intervals are made: none, t_of_days or pooled_spread"),
@@ -290,6 +299,9 @@ COLUMNS: dict[str, Column] = {
     "n_sites_left_out": Column(
         "count", "sites with data that are not in the figure: not estimable in the period, or of a change in one of two"
     ),
+    "n_sites_without_days": Column(
+        "count", "sites of the area where the drug was measured in some period and by some protocol, without a day here"
+    ),
     "mass_mg_per_day": Column(
         "mg/day", "amount in a day of all inhabitants of the sites in the figure; not of a whole area that has others"
     ),
@@ -308,6 +320,8 @@ COLUMNS: dict[str, Column] = {
     ),
     "drugs": Column(None, "drugs in the total, sorted: those with a dose and an estimate"),
     "n_drugs": Column("count", "drugs in the total"),
+    "n_sites_with_all": Column("count", "sites that are in the figure of each drug of the total"),
+    "n_sites_with_some": Column("count", "sites that are in the figure of any drug of the total"),
     "drugs_left_out": Column(None, "drugs measured that are not in the total, sorted"),
     "reasons_left_out": Column(None, "why each of these is not: rule identifiers"),
     # --- changed -------------------------------------------------------------------------------------

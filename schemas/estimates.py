@@ -192,6 +192,7 @@ class _Mean(_Estimated):
     ci_high_mg_per_day_per_1000: float = column("ci_high_mg_per_day_per_1000", nullable=True, ge=0)
     at_least_mg_per_day_per_1000: float = column("at_least_mg_per_day_per_1000", nullable=True, ge=0)
     at_most_mg_per_day_per_1000: float = column("at_most_mg_per_day_per_1000", nullable=True, ge=0)
+    dose_status: str = column("dose_status", nullable=True, isin=STATUS)
     doses_per_day_per_1000: float = column("doses_per_day_per_1000", nullable=True, ge=0)
     ci_low_doses_per_day_per_1000: float = column("ci_low_doses_per_day_per_1000", nullable=True, ge=0)
     ci_high_doses_per_day_per_1000: float = column("ci_high_doses_per_day_per_1000", nullable=True, ge=0)
@@ -205,6 +206,7 @@ class _Mean(_Estimated):
     )
     days_log_variance: float = column("days_log_variance", nullable=True, ge=0)
     days_df: float = column("days_df", nullable=True, gt=0)
+    weekdays_log_bias: float = column("weekdays_log_bias", nullable=True)
     spread_log_variance: float = column("spread_log_variance", nullable=True, ge=0)
     batch_log_variance: float = column("batch_log_variance", nullable=True, ge=0)
     laboratory_log_variance: float = column("laboratory_log_variance", nullable=True, ge=0)
@@ -250,6 +252,7 @@ class SitePeriods(_Mean):
     laboratories: pl.List(pl.String) = column("laboratories")  # type: ignore[valid-type]
     batches: pl.List(pl.String) = column("batches")  # type: ignore[valid-type]
     batch_shares: pl.List(pl.Float64) = column("batch_shares")  # type: ignore[valid-type]
+    error_scale: float = column("error_scale", ge=1)
     expected_detects: float = column("expected_detects", nullable=True, ge=0)
     weekday_mean_mg_per_day_per_1000: float = column("weekday_mean_mg_per_day_per_1000", nullable=True, ge=0)
     weekend_mean_mg_per_day_per_1000: float = column("weekend_mean_mg_per_day_per_1000", nullable=True, ge=0)
@@ -267,6 +270,7 @@ class AreaPeriods(_Mean):
     unit_name: str = column("unit_name", nullable=True)
     n_sites: pl.Int64 = column("n_sites", ge=0)
     n_sites_left_out: pl.Int64 = column("n_sites_left_out", ge=0)
+    n_sites_without_days: pl.Int64 = column("n_sites_without_days", ge=0)
 
     class Config:
         strict = True
@@ -285,6 +289,8 @@ class DoseTotals(_Estimated):
     protocol: str = column("protocol")
     doses_per_day_per_1000: float = column("doses_per_day_per_1000", nullable=True, ge=0)
     n_drugs: pl.Int64 = column("n_drugs", ge=0)
+    n_sites_with_all: pl.Int64 = column("n_sites_with_all", ge=0)
+    n_sites_with_some: pl.Int64 = column("n_sites_with_some", ge=0)
     drugs: pl.List(pl.String) = column("drugs")  # type: ignore[valid-type]
     drugs_left_out: pl.List(pl.String) = column("drugs_left_out")  # type: ignore[valid-type]
     reasons_left_out: pl.List(pl.String) = column("reasons_left_out")  # type: ignore[valid-type]

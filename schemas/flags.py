@@ -24,6 +24,9 @@ FLAGS: dict[str, str] = {
     "partly_below_limit": "some of the day's measurements lay below their limit and count as half of it",
     "several_laboratories": "the day's figure is the mean of several laboratories'",
     "several_samples": "the day's figure is the mean of several samples, each counting alike",
+    "few_detects": "nearly all days of the period lie below limits: the figure rests on the site's year",
+    "methamphetamine_unknown": "days of amphetamine without the methamphetamine to subtract from it are left out",
+    "population_of_reporter": "a reported load, divided by its reporter's inhabitants, not by the protocol's",
     "short_composite": "the composite lasted less than 20 hours",
     "limit_differs": "two different limits are stated for the result; the one beside the value counts",
 }

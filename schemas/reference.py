@@ -17,7 +17,7 @@ from schemas.protocol import BelowLimit
 STATUS = ["approved", "provisional", "experimental"]
 EVIDENCE = ["V", "C", "D", "M"]
 BASIS = ["consumption", "residue load"]
-COMPONENTS = ["sampling", "analysis", "batch", "laboratory", "flow", "population", "factor"]
+COMPONENTS = ["sampling", "analysis", "batch", "laboratory", "flow", "population", "factor", "other sources"]
 _NAME = r"^[a-z0-9-]+$"
 
 
@@ -129,7 +129,6 @@ class PopulationMarkers(_Table):
     population_method: str = column("population_method", isin=POPULATION_METHODS)
     load_mg_per_person_per_day: float = column("load_mg_per_person_per_day", nullable=True, gt=0)
     load_mg_per_cigarette: float = column("load_mg_per_cigarette", nullable=True, gt=0)
-    population_rsd: float = column("population_rsd", nullable=True, gt=0)
     evidence: str = column("evidence", isin=EVIDENCE)
     marker_status: str = column("marker_status", isin=STATUS)
     source: str = column("source")

@@ -13,6 +13,13 @@ available as (
     where s.sampling_year = $year
 ),
 
+-- Sites where the drug was measured at all, in any period and by any protocol.
+known_sites as (
+    select a.level, a.unit_id, s.drug, s.basis, count(distinct s.site_id) as n_known_sites
+    from site_periods s join area_of_site a using (site_id)
+    group by all
+),
+
 -- What the shares are of. Sums in a stated order: over a window they could differ in their last digit from run to run.
 totals as (
     select
@@ -39,7 +46,7 @@ estimated as (
 by_batch as (
     select
         level, unit_id, period_kind, period, drug, protocol, laboratory, batch,
-        sum(amount_share * batch_share order by site_id) as share
+        sum(amount_share * error_scale * batch_share order by site_id) as share
     from (
         select
             *, unnest(laboratories) as laboratory, unnest(batches) as batch, unnest(batch_shares) as batch_share
@@ -81,6 +88,8 @@ means as (
         any_value(area_weights) as area_weights,
         count_if(is_in) as n_sites,
         count_if(not is_in) as n_sites_left_out,
+        count(*) as n_sites_with_days,
+        bool_or(is_in and reason = 'weekdays_incomplete') as has_incomplete_weeks,
         bool_or(state = 'estimated') as has_site,
         -- By the limits alone, over all sites with days, also those without an estimate.
         sum(weight * at_least_mg_per_day_per_1000 order by site_id) / sum(weight order by site_id) as at_least,
@@ -109,6 +118,8 @@ means as (
             sum(population_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
             null
         ) as population_aged_15_to_64,
+        sum(mass_mg_per_day(mean_mg_per_day_per_1000, population) order by site_id) filter (where state = 'estimated')
+            as mass_of_means,
         if(
             count_if(state = 'estimated' and mean_mg_per_day_per_1000_aged_15_to_64 is null) = 0,
             avg(mean_mg_per_day_per_1000_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
@@ -122,15 +133,33 @@ means as (
         -- Satterthwaite's: many sites whose spread is little known make a sum that is known well.
         sum(amount_share ^ 2 * days_log_variance order by site_id) ^ 2
             / nullif(sum((amount_share ^ 2 * days_log_variance) ^ 2 / days_df order by site_id), 0) as days_df,
+        -- The sites share the rhythm of the week, and mostly the weekdays they were sampled on.
+        if(
+            count_if(is_in and weekdays_log_bias is null) = 0,
+            sum(amount_share * weekdays_log_bias order by site_id), null
+        ) as weekdays_log_bias,
         -- What is not known of spreads that were learnt together is shared by all sites.
         sum(amount_share * sqrt(spread_log_variance) order by site_id) ^ 2 as spread_log_variance,
         if(
             count_if(is_in and flow_log_variance is null) = 0,
-            sum(amount_share ^ 2 * flow_log_variance order by site_id), null
+            sum(
+                amount_share ^ 2 * flow_log_variance
+                -- Where it cancels in a site's amount it is left in its inhabitants, and so in its weight.
+                + if(
+                    origin = 'measured' and flow_log_variance = 0 and area_weights = 'population',
+                    (amount_share - inhabitants_share) ^ 2 * (select rsd from uncertainties where component = 'flow') ^ 2, 0
+                ) order by site_id
+            ),
+            null
         ) as flow_log_variance,
-        -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum.
+        -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum. A
+        -- reported load was divided by the inhabitants of whoever reported it, and is weighed by ours.
         sum(
-            if(area_weights = 'population', inhabitants_share, amount_share) ^ 2 * population_log_variance
+            case
+                when area_weights <> 'population' then amount_share ^ 2
+                when origin = 'measured' then inhabitants_share ^ 2
+                else amount_share ^ 2 + (amount_share - inhabitants_share) ^ 2
+            end * population_log_variance
             order by site_id
         ) as population_log_variance,
         -- In a mass concentration times flow is all there is: the inhabitants it was divided by cancel, the flow does not.
@@ -141,7 +170,8 @@ means as (
             sum(amount_share ^ 2 order by site_id) * (select rsd from uncertainties where component = 'flow') ^ 2,
             null
         ) as mass_flow_log_variance,
-        max(factor_log_variance) filter (where is_in) as factor_log_variance,
+        -- One error of the factor for all of them.
+        sum(amount_share * sqrt(factor_log_variance) order by site_id) ^ 2 as factor_log_variance,
         joined_flags(string_agg(flags, ' ') filter (where is_in)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
@@ -162,6 +192,7 @@ select
     basis,
     n_sites,
     n_sites_left_out,
+    n_known_sites - n_sites_with_days as n_sites_without_days,
     n_days,
     n_censored,
     mean as mean_mg_per_day_per_1000,
@@ -169,6 +200,7 @@ select
     if(is_at_most_known, at_most, null) as at_most_mg_per_day_per_1000,
     days_log_variance,
     days_df,
+    weekdays_log_bias,
     spread_log_variance,
     batch_log_variance,
     laboratory_log_variance,
@@ -181,17 +213,22 @@ select
     population_aged_15_to_64,
     if(
         area_weights = 'population',
-        load_mg_per_day_per_1000(mass, population_aged_15_to_64),
+        load_mg_per_day_per_1000(mass_of_means, population_aged_15_to_64),
         plain_mean_aged_15_to_64
     ) as mean_mg_per_day_per_1000_aged_15_to_64,
     dose_mg,
+    dose_status,
     if(mean is null, 'not estimable', 'estimated') as state,
-    if(mean is null, if(has_site, 'no_population', 'no_site_estimable'), null) as reason,
+    case
+        when mean is null then if(has_site, 'no_population', 'no_site_estimable')
+        when has_incomplete_weeks then 'weekdays_incomplete'
+    end as reason,
     flags,
     is_provisional,
     is_simulated
 from means
+join known_sites using (level, unit_id, drug, basis)
 left join shared_errors using (level, unit_id, period_kind, period, drug, protocol)
 left join (
-    select protocol, drug, dose_mg from protocols join doses using (factor_set) where protocols.basis = 'consumption'
+    select protocol, drug, dose_mg, dose_status from protocols join doses using (factor_set) where protocols.basis = 'consumption'
 ) using (protocol, drug)

@@ -10,9 +10,11 @@ residue_loads as not materialized (
         site_id, sampled_on, isodow(sampled_on)::integer as weekday, sampling_year, residue, is_censored,
         coalesce(contains(reason, 'above_upper_limit'), false) as is_above_range,
         if(is_censored or is_above_range, null, load_mg_per_day) as load_mg_per_day,
-        load_mg_per_day(limit_ng_per_l, flow_m3_per_day) as load_limit_mg_per_day,
+        -- What it lies below, or above the range of its method what it lies above.
+        load_mg_per_day(if(is_above_range, concentration_ng_per_l, limit_ng_per_l), flow_m3_per_day) as load_limit_mg_per_day,
         if(is_censored or is_above_range, null, load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
-        load_limit_mg_per_day_per_1000, population, population_method, population_rsd,
+        if(is_above_range, load_mg_per_day_per_1000, load_limit_mg_per_day_per_1000) as load_limit_mg_per_day_per_1000,
+        population, population_method, population_rsd,
         coalesce(population_basis = 'marker', false) as is_flow_cancelled,
         n_measurements, laboratory, batch, false as is_measured_too,
         delivery_id, sheet, row_number, source_column, source_cell, flags, is_provisional, is_simulated
@@ -28,7 +30,8 @@ residue_loads as not materialized (
         r.qualifier in ('<LOD', '<LOQ') as is_censored,
         r.qualifier = '>ULOQ' as is_above_range,
         if(is_above_range, null, r.reported_load_mg_per_day_per_1000) as load_mg_per_day_per_1000,
-        r.reported_load_limit_mg_per_day_per_1000 as load_limit_mg_per_day_per_1000,
+        if(is_above_range, r.reported_load_mg_per_day_per_1000, r.reported_load_limit_mg_per_day_per_1000)
+            as load_limit_mg_per_day_per_1000,
         -- It keeps the inhabitants it was divided by; these are its weight among sites, those of the year.
         p.population,
         p.population_method,
@@ -40,7 +43,7 @@ residue_loads as not materialized (
         exists (
             select 1 from loads l
             where l.sampling_year = $year and l.site_id = r.site_id and l.residue = r.residue
-                and (l.state = 'estimated' or l.reason = 'no_population')
+                and (l.state = 'estimated' or l.reason in ('no_population', 'above_upper_limit no_population'))
         ) as is_measured_too,
         r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell, r.flags,
         coalesce(p.is_provisional, false) as is_provisional, r.is_simulated
@@ -50,7 +53,8 @@ residue_loads as not materialized (
     where r.sampling_year = $year and r.qualifier <> 'not measured'
         and not exists (
             select 1 from loads l
-            where l.sampling_year = $year and l.state = 'estimated' and l.site_id = r.site_id and l.residue = r.residue
+            where l.sampling_year = $year and l.site_id = r.site_id and l.residue = r.residue
+                and (l.state = 'estimated' or l.reason = 'above_upper_limit')
         )
 ),
 
@@ -93,6 +97,7 @@ rsds as (
         max(rsd) filter (where component = 'batch') as batch_rsd,
         max(rsd) filter (where component = 'laboratory') as laboratory_rsd,
         max(rsd) filter (where component = 'flow') as flow_rsd,
+        max(rsd) filter (where component = 'other sources') as amphetamine_per_methamphetamine_rsd,
         max(rsd) filter (where component = 'factor' and applies_to = 'least') as least_factor_rsd,
         max(rsd) filter (where component = 'factor' and applies_to = 'without range') as factor_rsd_without_range
     from uncertainties
@@ -112,7 +117,8 @@ ways as (
         if(
             p.basis = 'consumption',
             correction_factor_log_sd(
-                f.excreted_fraction_low, f.excreted_fraction_high, u.least_factor_rsd, u.factor_rsd_without_range
+                f.excreted_fraction, f.excreted_fraction_low, f.excreted_fraction_high, u.least_factor_rsd,
+                u.factor_rsd_without_range
             ),
             0
         ) as correction_factor_log_sd,
@@ -155,7 +161,12 @@ inhabited as not materialized (
             if(is_chosen, c.population_method, l.population_method) as population_method,
             if(is_chosen, c.population_rsd, l.population_rsd) as population_rsd,
             if(is_chosen, c.is_flow_cancelled, l.is_flow_cancelled) as is_flow_cancelled,
-            if(c.flags is null, l.flags, joined_flags(concat_ws(' ', l.flags, c.flags))) as flags,
+            case
+                when l.origin = 'reported' and w.is_population_chosen
+                    then joined_flags(concat_ws(' ', l.flags, 'population_of_reporter'))
+                when c.flags is null then l.flags
+                else joined_flags(concat_ws(' ', l.flags, c.flags))
+            end as flags,
             if(is_chosen, coalesce(c.is_provisional, false), l.is_provisional) as is_provisional,
             l.is_simulated or coalesce(c.is_simulated, false) as is_simulated
         )
@@ -231,6 +242,14 @@ corrected as (
                     u.sampling_rsd, u.analysis_rsd, n_measurements, u.batch_rsd, u.laboratory_rsd,
                     if(is_flow_cancelled, 0, u.flow_rsd), population_rsd, correction_factor_log_sd
                 )
+                + if(
+                    other_sources is null, 0,
+                    net_log_variance(
+                        load_mg_per_day_per_1000, other_sources, u.amphetamine_per_methamphetamine_rsd,
+                        u.sampling_rsd ^ 2 + u.analysis_rsd ^ 2 / greatest(n_measurements, 1) + u.batch_rsd ^ 2
+                        + u.laboratory_rsd ^ 2
+                    )
+                )
             ),
             null
         ) as ratio
@@ -259,7 +278,7 @@ select
     in_sewer_loss,
     is_provisional or coalesce(factor_status <> 'approved', false) as is_provisional,
     amount as amount_mg_per_day_per_1000,
-    if(is_censored, amount_limit, null) as amount_limit_mg_per_day_per_1000,
+    if(is_censored or is_above_range, amount_limit, null) as amount_limit_mg_per_day_per_1000,
     amount / ratio as ci_low_mg_per_day_per_1000,
     amount * ratio as ci_high_mg_per_day_per_1000,
     if(basis = 'consumption', doses_per_day_per_1000(amount, dose_mg), null) as doses_per_day_per_1000,

@@ -10,6 +10,7 @@ select
     c.weekday,
     c.is_censored,
     if(c.is_censored, c.amount_limit_mg_per_day_per_1000, c.amount_mg_per_day_per_1000) as value,
+    c.population,
     c.is_simulated
 from consumption c join protocols p using (protocol)
 where c.sampling_year = $year and p.below_limit in (select unnest($below_limit::varchar[])) and value > 0

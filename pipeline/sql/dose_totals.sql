@@ -37,7 +37,8 @@ judged as (
     where g.basis = 'consumption'
 ),
 
--- What was measured, and has no figure because no factor leads from it to its drug.
+-- What was measured, and has no figure because no factor leads from it to its drug; or because the protocol's set does not
+-- know the residue, that of a drug, at all: then it stands for the drug.
 without_factor as (
     select p.protocol, f.drug, f.residue
     from protocols p join factors f using (factor_set)
@@ -45,6 +46,20 @@ without_factor as (
         and correction_factor(
             f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
         ) is null
+    union all
+    select p.protocol, coalesce(k.drug, r.residue) as drug, r.residue
+    from protocols p
+    cross join residues r
+    -- The drug that other sets compute from it.
+    left join (
+        select residue, min(drug) as drug from factors where is_default group by residue
+    ) k using (residue)
+    where p.basis = 'consumption'
+        and (k.drug is not null or r.kind = 'drug')
+        and not exists (
+            select 1 from factors f
+            where f.factor_set = p.factor_set and (f.residue = r.residue or f.drug = coalesce(k.drug, r.residue))
+        )
 ),
 
 measured as (
@@ -72,6 +87,35 @@ places as (
     select 'site' as level, site_id as unit_id, site_name as unit_name, site_id from current_sites
     union all by name
     select level, unit_id, unit_name, site_id from area_of_site
+),
+
+-- Of each place the sites that are in the figures of the drugs of its total: a total over other sites for each drug is
+-- none of the place.
+in_figures as (
+    select a.level, a.unit_id, s.period, s.protocol, s.site_id, count(*) as n_drugs
+    from site_periods s
+    join places a using (site_id)
+    join protocols p using (protocol)
+    join judged j
+        on j.level = a.level and j.unit_id = a.unit_id and j.period = s.period and j.protocol = s.protocol
+        and j.drug = s.drug
+    where s.sampling_year = $year and s.state = 'estimated' and j.reason_left_out is null
+        and (a.level = 'site' or p.area_weights = 'none' or s.population is not null)
+    group by all
+),
+
+sites_in as (
+    select
+        level, unit_id, period, protocol, count(*) as n_sites_with_some,
+        count_if(n_drugs = n_drugs_of_total) as n_sites_with_all
+    from in_figures
+    join (
+        select level, unit_id, period, protocol, count(*) as n_drugs_of_total
+        from judged
+        where reason_left_out is null
+        group by all
+    ) using (level, unit_id, period, protocol)
+    group by level, unit_id, period, protocol
 ),
 
 of_all_drugs as (
@@ -109,9 +153,13 @@ select
         max(list_position(['approved', 'provisional', 'experimental'], dose_status)) filter (where reason_left_out is null)
     ] as dose_status,
     if(n_drugs = 0, 'not estimable', 'estimated') as state,
-    if(n_drugs = 0, 'no_drug_in_doses', null) as reason,
+    coalesce(any_value(s.n_sites_with_all), 0) as n_sites_with_all,
+    coalesce(any_value(s.n_sites_with_some), 0) as n_sites_with_some,
+    case when n_drugs = 0 then 'no_drug_in_doses' when any_value(s.n_sites_with_all) < any_value(s.n_sites_with_some) then 'sites_differ' end
+        as reason,
     coalesce(bool_or(is_provisional or dose_status <> 'approved') filter (where reason_left_out is null), false)
         as is_provisional,
     bool_or(is_simulated) as is_simulated
 from of_all_drugs
+left join sites_in s using (level, unit_id, period, protocol)
 group by level, unit_id, period_kind, period, protocol

@@ -90,13 +90,35 @@ create or replace temp macro mg_per_day_per_1000_aged_15_to_64(mg_per_day_per_10
     mg_per_day_per_1000 / share_aged_15_to_64;
 
 -- How far a correction factor may be off [standard deviation of its logarithm]: what may lie anywhere between the excreted
--- fractions in use, yet never known better than the least that is believed; of one fraction only, what stands for it.
-create or replace temp macro correction_factor_log_sd(excreted_fraction_low, excreted_fraction_high, least, without_range) as
-    if(
-        excreted_fraction_low is null or excreted_fraction_high is null,
-        without_range,
-        greatest(least, ln(excreted_fraction_high / excreted_fraction_low) / sqrt(12))
-    );
+-- fractions in use, about the one that is used: more where that is the end of its range. Never known better than the least
+-- that is believed; of one fraction only, what stands for it.
+create or replace temp macro correction_factor_log_sd(
+    excreted_fraction, excreted_fraction_low, excreted_fraction_high, least, without_range
+) as
+    case
+        when excreted_fraction_low is null or excreted_fraction_high is null then without_range
+        when excreted_fraction_high > excreted_fraction_low
+            then greatest(
+                least,
+                sqrt(
+                    (
+                        ln(excreted_fraction_high / excreted_fraction) ^ 3
+                        - ln(excreted_fraction_low / excreted_fraction) ^ 3
+                    )
+                    / (3 * ln(excreted_fraction_high / excreted_fraction_low))
+                )
+            )
+        else least
+    end;
+
+-- How many times as far off as its load a figure is that is left when another is subtracted [1], of errors that the two do
+-- not share: net = load - other.
+create or replace temp macro net_error_scale(load, other) as
+    sqrt(load ^ 2 + other ^ 2) / (load - other);
+
+-- What the subtraction adds to the variance of the logarithm of a day's net figure, whose load alone has unshared_variance.
+create or replace temp macro net_log_variance(load, other, ratio_rsd, unshared_variance) as
+    (net_error_scale(load, other) ^ 2 - 1) * unshared_variance + (other / (load - other) * ratio_rsd) ^ 2;
 
 -- How far the figure of one day may be off [variance of its logarithm]: errors multiply, so their squares add up.
 create or replace temp macro day_log_variance(

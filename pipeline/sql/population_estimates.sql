@@ -35,7 +35,7 @@ delivered as (
 -- is smoked.
 by_marker as (
     select
-        m.site_id, m.sampled_on, 'marker' as population_basis, k.population_method, k.population_rsd, m.residue,
+        m.site_id, m.sampled_on, 'marker' as population_basis, k.population_method, null as population_rsd, m.residue,
         m.concentration_ng_per_l, m.flow_m3_per_day, m.flow_basis, s.domestic_share,
         if(k.load_mg_per_cigarette is null, null, s.cigarettes_per_person_per_day) as cigarettes_per_person_per_day,
         if(

@@ -26,15 +26,33 @@ by_weekday as (
         any_value(origin) as origin, -- one for all days of a year: loads of our own take the place of reported ones
         list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
         -- What is known by the limits alone: a day below its limit holds between nothing and the limit.
-        list(if(is_censored, 0, amount_mg_per_day_per_1000) order by sampled_on, origin) as lowest,
+        -- One above the range of its method holds at least that.
+        list(
+            case
+                when is_censored then 0
+                when reason = 'above_upper_limit' then coalesce(amount_limit_mg_per_day_per_1000, 0)
+                else amount_mg_per_day_per_1000
+            end order by sampled_on, origin
+        ) as lowest,
         list(if(is_censored, amount_limit_mg_per_day_per_1000, amount_mg_per_day_per_1000) order by sampled_on, origin)
             as highest,
-        count(*) as n_days,
+        list(mass_mg_per_day(amount_mg_per_day_per_1000, population) order by sampled_on, origin) as masses,
+        -- Amphetamine without the methamphetamine that would be subtracted from it is as good as not measured.
+        count_if(reason is distinct from 'methamphetamine_unknown') as n_days,
+        count_if(reason = 'methamphetamine_unknown') as n_methamphetamine_unknown,
         count_if(is_censored) as n_censored,
         count_if(reason = 'limit_unknown') as n_limit_unknown,
         count_if(reason = 'above_upper_limit') as n_above_range,
-        min(reason) filter (where reason in ('amphetamine_from_methamphetamine', 'methamphetamine_unknown'))
-            as reason_not_net,
+        min(reason) filter (where reason = 'amphetamine_from_methamphetamine') as reason_not_net,
+        -- Of net figures, by their amounts: how much was subtracted, and how errors grow by that.
+        list(
+            amount_mg_per_day_per_1000 * other_sources_mg_per_day_per_1000
+            / (load_mg_per_day_per_1000 - other_sources_mg_per_day_per_1000) order by sampled_on, origin
+        ) filter (where other_sources_mg_per_day_per_1000 is not null) as others,
+        list(
+            amount_mg_per_day_per_1000
+            * net_error_scale(load_mg_per_day_per_1000, other_sources_mg_per_day_per_1000) order by sampled_on, origin
+        ) filter (where other_sources_mg_per_day_per_1000 is not null) as scaled_amounts,
         list(population order by sampled_on, origin) as populations,
         max(population_rsd) as population_rsd,
         max(flow_rsd) as flow_rsd,
@@ -47,16 +65,29 @@ by_weekday as (
     group by site_id, drug, protocol, span, weekday
 ),
 
--- Of which laboratories and batches the days are. Where nobody says: a laboratory of the site's own, a batch a month.
-by_batch as (
+-- Of which laboratories and batches the days are. Where nobody says it is one and the same laboratory, so that nothing is
+-- taken to cancel out, and a batch a month. A day of several is in equal parts theirs; which of several laboratories' batches
+-- is whose is not known.
+by_laboratory as (
     select
-        site_id, drug, protocol, span,
-        coalesce(laboratory, 'of ' || site_id) as laboratory,
-        coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as batch,
-        count(*) as n_days
+        site_id, drug, protocol, span, sampled_on,
+        string_split(coalesce(laboratory, 'not stated'), ' + ') as of_day,
+        unnest(of_day) as laboratory,
+        coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as joined,
+        if(len(of_day) = 1, string_split(joined, ' + '), [joined]) as batches,
+        1 / (len(of_day) * len(batches)) as share
     from days
     where span.period is not null
-    group by all
+),
+
+by_batch as (
+    select site_id, drug, protocol, span, laboratory, batch, sum(share order by sampled_on) as n_days
+    from (select *, unnest(batches) as batch from by_laboratory)
+    group by site_id, drug, protocol, span, laboratory, batch
+),
+
+all_batches as (
+    select site_id, drug, protocol, span, sum(n_days order by laboratory, batch) as n_in_period from by_batch group by all
 ),
 
 batches as (
@@ -65,9 +96,7 @@ batches as (
         list(laboratory order by laboratory, batch) as laboratories,
         list(batch order by laboratory, batch) as batches,
         list(n_days / n_in_period order by laboratory, batch) as batch_shares
-    from (
-        select *, sum(n_days) over (partition by site_id, drug, protocol, span) as n_in_period from by_batch
-    )
+    from by_batch join all_batches using (site_id, drug, protocol, span)
     group by site_id, drug, protocol, span
 ),
 
@@ -82,8 +111,14 @@ means as (
         sum(n_censored)::bigint as n_censored,
         sum(n_limit_unknown)::bigint as n_limit_unknown,
         sum(n_above_range)::bigint as n_above_range,
+        sum(n_methamphetamine_unknown)::bigint as n_methamphetamine_unknown,
         min(reason_not_net) as reason_not_net,
-        count(*) as n_weekdays,
+        count_if(n_days > 0) as n_weekdays,
+        list(list_avg(masses) order by weekday) as weekday_masses,
+        list_avg(flatten(list(masses order by weekday))) as plain_mass,
+        list_sum(flatten(list(others order by weekday))) as other_sum,
+        list_sum(flatten(list(scaled_amounts order by weekday))) as scaled_sum,
+        list_sum(flatten(list(amounts order by weekday))) as amount_sum,
         list(list_avg(amounts) order by weekday) as weekday_means,
         list_avg(flatten(list(amounts order by weekday))) as plain_mean,
         list(list_avg(lowest) order by weekday) as weekday_lowest,
@@ -96,6 +131,8 @@ means as (
         list(n_days order by weekday) as weekday_n_days,
         list(n_censored order by weekday) as weekday_n_censored,
         list_avg(flatten(list(populations order by weekday))) as population,
+        list_min(flatten(list(populations order by weekday))) = list_max(flatten(list(populations order by weekday)))
+            as is_population_steady,
         max(population_rsd) as population_rsd,
         max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
@@ -112,10 +149,12 @@ judged as (
         m.*,
         weekday_rule = 'weekday_means' and n_weekdays < 7 as is_week_incomplete,
         weekday_rule = 'weekday_means' and n_weekdays = 7 as is_by_weekday,
+        coalesce(scaled_sum / nullif(amount_sum, 0), 1) as error_scale,
         case
             when n_above_range > 0 then 'above_upper_limit' -- without its highest days a mean is too low
             when n_limit_unknown > 0 then 'limit_unknown'
             when reason_not_net is not null then reason_not_net -- the days left out are those with least of the drug
+            when n_days = 0 then 'methamphetamine_unknown'
             when p.below_limit = 'likelihood' then null -- judged by the whole year: pipeline/periods.py
             when n_censored > p.max_censored_share * n_days then 'mostly_below_limit'
             when n_days - n_censored < p.min_detects then 'too_few_detects'
@@ -147,9 +186,10 @@ select
     laboratories,
     batches,
     batch_shares,
-    (select rsd from uncertainties where component = 'batch') ^ 2
+    error_scale,
+    error_scale ^ 2 * (select rsd from uncertainties where component = 'batch') ^ 2
         * list_sum([share ^ 2 for share in batch_shares]) as batch_log_variance,
-    (select rsd from uncertainties where component = 'laboratory') ^ 2
+    error_scale ^ 2 * (select rsd from uncertainties where component = 'laboratory') ^ 2
         * list_sum([
             list_sum([
                 batch_shares[i] for i in range(1, len(laboratories) + 1) if laboratories[i] = laboratory
@@ -157,7 +197,10 @@ select
         ]) as laboratory_log_variance,
     flow_rsd ^ 2 as flow_log_variance,
     population_rsd ^ 2 as population_log_variance,
-    correction_factor_log_sd ^ 2 as factor_log_variance,
+    -- With the ratio by which other sources were subtracted: a drug's own as well.
+    correction_factor_log_sd ^ 2
+        + coalesce(other_sum / nullif(amount_sum, 0) * (select rsd from uncertainties where component = 'other sources'), 0) ^ 2
+        as factor_log_variance,
     [weekday_means[list_position(weekdays, day)] for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_mg_per_day_per_1000,
     [coalesce(weekday_n_days[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_n_days,
     [coalesce(weekday_n_censored[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]]
@@ -165,19 +208,24 @@ select
     if(reason_not is null, midweek_mean, null) as weekday_mean_mg_per_day_per_1000,
     if(reason_not is null, weekend_mean, null) as weekend_mean_mg_per_day_per_1000,
     population,
+    -- What all inhabitants made of it: the mean of the days' masses, as the inhabitants may differ from day to day.
+    if(reason_not is not null, null, if(is_by_weekday, list_avg(weekday_masses), plain_mass)) as mass_mg_per_day,
+    is_population_steady,
     dose_mg,
+    dose_status,
     share_aged_15_to_64,
     -- The flow's error is in a mass also where a marker of the sample counts the inhabitants, and it cancels in the mean. A
     -- reported load was divided by the inhabitants of whoever reported it: times ours, their error does not cancel.
     if(origin = 'measured', (select rsd from uncertainties where component = 'flow') ^ 2, null) as mass_flow_log_variance,
     if(reason_not is null, 'estimated', 'not estimable') as state,
     coalesce(reason_not, if(is_week_incomplete, 'weekdays_incomplete', null)) as reason,
-    flags,
+    joined_flags(concat_ws(' ', flags, if(n_methamphetamine_unknown > 0 and n_days > 0, 'methamphetamine_unknown', null)))
+        as flags,
     is_provisional,
     is_simulated
 from judged
 join batches using (site_id, drug, protocol, span)
 left join (select site_id, share_aged_15_to_64 from current_sites) using (site_id)
 left join (
-    select protocol, drug, dose_mg from protocols join doses using (factor_set) where basis = 'consumption'
+    select protocol, drug, dose_mg, dose_status from protocols join doses using (factor_set) where basis = 'consumption'
 ) using (protocol, drug)

@@ -26,6 +26,8 @@ class Levels(NamedTuple):
         spread_log_variance: what is added because the spread is not known exactly, where days lie below limits. Sites
             whose spreads were learnt together share it. (n_periods,)
         n_days, n_detects: values, and those measured. (n_periods,)
+        weekdays_log_bias: logarithm of what the mean of the weekdays there are is over that of a whole week, by the
+            rhythm: 0 where all occur. Not corrected. Sites with the same rhythm and weekdays share it. (n_periods,)
         expected: each value; of one below its limit what is to be expected there. NaN where its period has no level.
             (n,)
     """
@@ -35,6 +37,7 @@ class Levels(NamedTuple):
     spread_log_variance: Floats
     n_days: Ints
     n_detects: Ints
+    weekdays_log_bias: Floats
     expected: Floats
 
 
@@ -65,7 +68,7 @@ def period_levels(
 
     Notes
     -----
-    Weekdays that are missing leave the week in doubt: what the rhythm says the mean is off by is added to the variance.
+    Weekdays that are missing leave the week in doubt: what the rhythm says the mean is off by is told beside it.
 
     A day below its limit counts as what is to be expected there. For that the level is found by maximum likelihood with
     each day's own limit, a lognormal spread and the known rhythm, less its first-order bias [1]_: with four of
@@ -95,18 +98,18 @@ def period_levels(
         )  # fmt: skip
         mu = level[number[period[below]]] + effects[period[below], weekday[below] - 1]
         expected[below] = expected_below(mu, log_sd[period[below]], value[below])
-    mean, plain_variance = _plain(expected, period, weekday, n_periods, log_sd, weights)
+    mean, plain_variance, weekdays_bias = _plain(expected, period, weekday, n_periods, log_sd, weights)
     with np.errstate(divide="ignore", invalid="ignore"):
         # A plain mean uses the measured days less well than the likelihood does, the less so the wider they spread.
         variance += (np.expm1(log_sd**2) - log_sd**2) / n_days
     log_variance = np.where(partly, np.maximum(variance, plain_variance), plain_variance)
-    return Levels(mean, log_variance, of_spread, n_days, n_detects, expected)
+    return Levels(mean, log_variance, of_spread, n_days, n_detects, weekdays_bias, expected)
 
 
 def _plain(
     value: Floats, period: Ints, weekday: Ints, n_periods: int, log_sd: Floats, weights: Floats
-) -> tuple[Floats, Floats]:
-    """Mean and log variance as if every value had been measured."""
+) -> tuple[Floats, Floats, Floats]:
+    """Mean, log variance and log bias by missing weekdays, as if every value had been measured."""
     cell = period * 7 + weekday - 1
     n = np.bincount(cell, minlength=7 * n_periods).reshape(n_periods, 7)
     total = np.bincount(cell, weights=value, minlength=7 * n_periods).reshape(n_periods, 7)
@@ -121,8 +124,12 @@ def _plain(
     with np.errstate(divide="ignore", invalid="ignore"):
         # Of the days that are there, by their rhythm, over that of a whole week.
         off = np.log(expected / np.maximum(n_days, 1) / weights.mean(axis=1))
-        part_variance = square_cv * (n * weights**2).sum(axis=1) / expected**2 + off**2
-    return np.where(is_whole, by_weekday, plain), np.where(is_whole, whole_variance, part_variance)
+        part_variance = square_cv * (n * weights**2).sum(axis=1) / expected**2
+    return (
+        np.where(is_whole, by_weekday, plain),
+        np.where(is_whole, whole_variance, part_variance),
+        np.where(is_whole, 0.0, off),
+    )
 
 
 def _censored(

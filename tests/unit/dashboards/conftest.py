@@ -127,6 +127,7 @@ def city(
                     "laboratories": ["north"],
                     "batches": ["1"],
                     "batch_shares": [1.0],
+                    "error_scale": 1.0,
                     "by_weekday_n_days": [4, 0, 4, 4, 4, 4, 8],
                     "by_weekday_n_censored": [0, 0, 0, 0, 0, 0, counts["n_censored"]],
                     "mean_mg_per_day_per_1000": mean,
@@ -154,6 +155,7 @@ def city(
                         "unit_name": "All sites" if unit == "network" else area_name[unit],
                         "n_sites": len(mine),
                         "n_sites_left_out": 0,
+                        "n_sites_without_days": 0,
                         "state": "estimated" if mine else "not estimable",
                         "reason": None if mine else "no_site_estimable",
                     }

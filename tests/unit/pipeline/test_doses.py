@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from pipeline import estimates
 from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, city, people, results, week
 
 __all__ = ["city"]
@@ -61,3 +62,44 @@ def test_a_total_adds_doses_and_says_of_what(city):
     assert (total["drugs"], total["n_drugs"]) == (["cocaine", "methamphetamine"], 2)
     assert "ketamine" in total["drugs_left_out"]
     assert total["is_provisional"]
+
+
+def test_a_total_over_other_sites_for_each_drug_says_so(city):
+    """Methamphetamine at both sites, cocaine at one: no group of people used that much."""
+    days = results(week(MONDAY, [10] * 7), week(MONDAY, [10] * 7, "S2"), week(MONDAY, [10] * 7, residue="BE"))
+    with city(results=days) as warehouse:
+        area = one(warehouse, "dose_totals", level="network", period="2023", protocol="permille")
+        site = one(warehouse, "dose_totals", level="site", unit_id="S1", period="2023", protocol="permille")
+    assert (area["n_sites_with_all"], area["n_sites_with_some"], area["reason"]) == (1, 2, "sites_differ")
+    assert area["doses_per_day_per_1000"] is not None
+    assert (site["n_sites_with_all"], site["n_sites_with_some"], site["reason"]) == (1, 1, None)
+
+
+def test_a_drug_the_factor_set_does_not_know_is_named(city):
+    """By a set without cocaine a total is one without cocaine."""
+    days = results(week(MONDAY, [10] * 7), week(MONDAY, [10] * 7, residue="BE"))
+    with city(results=days) as warehouse:
+        factors = warehouse.read("factors")
+        others = factors.filter(pl.col("drug") != "cocaine").with_columns(factor_set=pl.lit("few"))
+        doses = warehouse.read("doses").with_columns(factor_set=pl.lit("few"))
+        with warehouse.transaction():
+            warehouse.replace("factors", pl.concat([factors, others]))
+            warehouse.replace("doses", pl.concat([warehouse.read("doses"), doses]))
+            few = warehouse.read("protocols").filter(pl.col("protocol") == "permille").with_columns(
+                protocol=pl.lit("few"), factor_set=pl.lit("few")
+            )  # fmt: skip
+            warehouse.replace("protocols", pl.concat([warehouse.read("protocols"), few]))
+        for table in ("consumption", "day_spreads", "site_periods", "area_periods", "dose_totals"):
+            estimates.compute(warehouse, table)
+        found = one(warehouse, "dose_totals", level="network", period="2023", protocol="few")
+    assert found["drugs"] == ["methamphetamine"]
+    assert (found["drugs_left_out"], found["reasons_left_out"]) == (["cocaine"], ["no_factor"])
+
+
+def test_a_provisional_dose_is_told_beside_the_doses(city):
+    with city(results=results(week(MONDAY, [10] * 7))) as warehouse:
+        for table in ("site_periods", "area_periods"):
+            rows = warehouse.read(table).filter(pl.col("protocol") == "permille")
+            assert rows["dose_status"].unique().to_list() == [
+                warehouse.read("doses").filter(drug="methamphetamine", factor_set="2026")["dose_status"].item()
+            ]

@@ -1,5 +1,7 @@
 """Amphetamine net of methamphetamine, morphine of heroin, and ratios of residues that are none of use."""
 
+import math
+
 import pytest
 
 from pipeline import estimates, explain
@@ -47,6 +49,54 @@ def test_amphetamine_is_less_what_methamphetamine_leaves_behind(city, workspace)
             estimates.compute(warehouse, table)
         assert site_mean(warehouse, "reason", drug="amphetamine") == "amphetamine_from_methamphetamine"
         assert site_mean(warehouse, drug="amphetamine") is None, "the days left would give too high a mean"
+
+
+def test_days_without_methamphetamine_beside_them_are_left_out(city):
+    """One such day does not make a year unknown; a year of nothing but such days is."""
+    days = results(
+        week(MONDAY, [50] * 7, residue="AMP"), week(MONDAY, [100] * 6), week(MONDAY, [50] * 7, "S2", residue="AMP")
+    )
+    with city(results=days) as warehouse:
+        with_protocol(warehouse, net_of_other_sources=True)
+        for table in ("day_spreads", "site_periods"):
+            estimates.compute(warehouse, table)
+        asked = [
+            tuple(site_mean(warehouse, column, drug="amphetamine", site_id=site) for column in ("n_days", "n_weekdays"))
+            for site in ("S1", "S2")
+        ]
+        assert asked == [(6, 6), (0, 0)]
+        assert site_mean(warehouse, drug="amphetamine") == pytest.approx(41 * AMPHETAMINE)
+        assert site_mean(warehouse, "at_most_mg_per_day_per_1000", drug="amphetamine") == pytest.approx(
+            41 * AMPHETAMINE
+        )
+        assert "methamphetamine_unknown" in site_mean(warehouse, "flags", drug="amphetamine")
+        assert site_mean(warehouse, "reason", drug="amphetamine", site_id="S2") == "methamphetamine_unknown"
+
+
+def test_what_is_subtracted_widens_the_interval(city):
+    """20 beside 100 leaves 11: errors of 20 and of 9 over 11, and the ratio, which may be half or twice as large."""
+    days = results(week(MONDAY, [20] * 7, residue="AMP"), week(MONDAY, [100] * 7))
+    with city(results=days) as warehouse:
+        gross = warehouse.read("consumption").filter(drug="amphetamine", protocol="permille")
+        with_protocol(warehouse, net_of_other_sources=True)
+        for table in ("day_spreads", "site_periods"):
+            estimates.compute(warehouse, table)
+        net = warehouse.read("consumption").filter(drug="amphetamine", protocol="permille")
+        period = warehouse.read("site_periods").filter(drug="amphetamine", protocol="permille", period="2023")
+
+    def log_variance(days) -> float:
+        row = days.sort("sampled_on").row(0, named=True)
+        return (math.log(row["ci_high_mg_per_day_per_1000"] / row["amount_mg_per_day_per_1000"]) / 1.959964) ** 2
+
+    own = 0.10**2 + 0.08**2 + 0.08**2 + 0.10**2  # sampling, analysis, batch, laboratory
+    scale = (20**2 + 9**2) / 11**2
+    added = (scale - 1) * own + (9 / 11 * 0.45) ** 2
+    assert log_variance(net) - log_variance(gross) == pytest.approx(added, rel=1e-6)
+    row = period.row(0, named=True)
+    assert row["laboratory_log_variance"] == pytest.approx(scale * 0.10**2)
+    assert row["batch_log_variance"] == pytest.approx(scale * 0.08**2)
+    factor = gross["correction_factor_log_sd"][0] ** 2
+    assert row["factor_log_variance"] == pytest.approx(factor + (9 / 11 * 0.45) ** 2)
 
 
 def test_morphine_of_heroin(tmp_path):

@@ -1,7 +1,7 @@
 """Intervals of published levels: the parts of their variance by hand; what is shared does not shrink with numbers."""
 
 import math
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import estimates, explain
 from pipeline.statistics.intervals import log_interval, student_quantile, t_interval
+from pipeline.warehouse import Warehouse
 from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, city, people, reported, results, week
 from tests.unit.pipeline.test_explain import archive
 
@@ -305,3 +306,161 @@ def test_sites_without_inhabitants_are_left_out_and_counted_as_such(city):
     assert site["state"] == "estimated"
     assert (area["n_sites"], area["n_sites_left_out"], area["n_days"]) == (1, 1, 7)
     assert area["mean_mg_per_day_per_1000"] == pytest.approx(np.mean(VALUES) * FACTOR)
+
+
+def network(warehouse, *where):
+    return one(warehouse, "area_periods", pl.col("period") == "2023", pl.col("level") == "network", *where)
+
+
+def test_the_factors_error_is_about_the_fraction_in_use(tmp_path):
+    """At the end of its range twice as far as in its middle; of MDMA 0.225 in 0.225 to 0.65."""
+    with Warehouse.open(tmp_path / "w.duckdb") as warehouse:
+        found = warehouse.query(
+            "select correction_factor_log_sd(f, 0.2, 0.8, 0.1, 0.26) as sd from (values (0.2), (0.4), (0.8)) t(f)"
+            " union all select correction_factor_log_sd(0.225, 0.225, 0.65, 0.1, 0.26)"
+            " union all select correction_factor_log_sd(0.3, 0.3, 0.3, 0.1, 0.26)"
+            " union all select correction_factor_log_sd(0.3, null, null, 0.1, 0.26)"
+        )["sd"].to_list()
+    middle = math.log(4) / math.sqrt(12)
+    assert found == pytest.approx([2 * middle, middle, 2 * middle, math.log(0.65 / 0.225) / math.sqrt(3), 0.1, 0.26])
+
+
+def test_sites_share_the_weekdays_they_lack(city):
+    """Weekends only in one month: what the rhythm says they are off by is no smaller for two sites than for one."""
+    full = [9, 9, 9, 9, 11, 13, 12]
+    weeks = [(MONDAY + timedelta(days=7 * n), [v * (1 + n / 50) for v in full]) for n in range(-8, 4)]
+    days = results(
+        *(week(start, values, site) for site in ("S1", "S2") for start, values in weeks),
+        *(week(date(2023, 5, 6) + timedelta(days=7 * n), [13, 12], site) for site in ("S1", "S2") for n in range(3)),
+    )
+    meters = "site_id,date,flow_m3_per_day\n" + "".join(
+        f"{site},{date(2023, 1, 1) + timedelta(days=n)},1000\n" for site in ("S1", "S2") for n in range(160)
+    )
+    with city(results=days, flows=meters) as warehouse:
+        site = one(warehouse, "site_periods", pl.col("period") == "2023-05", pl.col("site_id") == "S1")
+        area = one(warehouse, "area_periods", pl.col("period") == "2023-05", pl.col("level") == "network")
+        whole = network(warehouse)
+    assert site["weekdays_log_bias"] > 0.1
+    assert area["weekdays_log_bias"] == pytest.approx(site["weekdays_log_bias"])
+    assert area["reason"] == "weekdays_incomplete"
+    low, mean = area["ci_low_mg_per_day_per_1000"], area["mean_mg_per_day_per_1000"]
+    assert low < np.mean(full) * FACTOR < mean, "the interval holds the mean of a whole week"
+    assert math.log(mean / low) > 1.96 * site["weekdays_log_bias"]
+    assert (whole["weekdays_log_bias"], whole["reason"]) == (0, None)
+
+
+def test_a_mass_is_the_mean_of_the_days_masses(city):
+    """20 mg on each of fourteen days, whoever is there: 500 or 2,000 people. Its mean a head is no help."""
+    counts = people(
+        *(f"S1 mobile {500 if n % 2 else 2000} {d} {d}" for n in range(14) for d in [MONDAY + timedelta(days=n)]),
+    )
+    with city(results=results(week(MONDAY, [20, 20] * 7)), populations=counts) as warehouse:
+        rows = warehouse.read("site_periods").filter(pl.col("period") == "2023")
+        area = network(warehouse)
+    mass = dict(rows.select("protocol", "mass_mg_per_day").iter_rows())
+    assert mass["statcan"] == pytest.approx(20)
+    assert mass["permille"] == pytest.approx(20 * FACTOR)
+    assert area["mass_mg_per_day"] == pytest.approx(20 * FACTOR)
+    assert area["mean_mg_per_day_per_1000"] == pytest.approx(25 * FACTOR), "40 and 10 mg/day/1000 in turn"
+
+
+def test_sites_of_an_area_without_days_in_a_period_are_counted(city):
+    first, later = week(MONDAY, VALUES), week(MONDAY + timedelta(days=364), VALUES)
+    with city(results=results(first, week(MONDAY, VALUES, "S2"), later)) as warehouse:
+        rows = warehouse.read("area_periods").filter(
+            pl.col("level") == "network", pl.col("protocol") == "permille", pl.col("period_kind") == "year"
+        )
+    counted = rows.sort("period").select("period", "n_sites", "n_sites_left_out", "n_sites_without_days").rows()
+    assert counted == [("2023", 2, 0, 0), ("2024", 1, 0, 1)]
+
+
+def test_an_unnamed_laboratory_is_taken_to_be_one_for_all(city):
+    days = results(week(MONDAY, VALUES), week(MONDAY, VALUES, "S2")).replace(",Lab,B\n", ",,\n")
+    with city(results=days) as warehouse:
+        area = network(warehouse)
+    assert area["laboratory_log_variance"] == pytest.approx(LABORATORY**2)
+    assert area["batch_log_variance"] == pytest.approx(BATCH**2)
+
+
+def test_a_day_of_two_laboratories_is_half_of_each(city):
+    """Site 2's days are measured by both: three quarters of the network are the first's, a quarter the second's."""
+    both = week(MONDAY, VALUES, "S2") + week(MONDAY, VALUES, "S2").replace(",Lab,B\n", ",Lab2,C\n")
+    with city(results=results(week(MONDAY, VALUES), both)) as warehouse:
+        site = one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == "S2")
+        area = network(warehouse)
+    assert site["laboratories"] == ["Lab", "Lab2"]
+    assert site["laboratory_log_variance"] == pytest.approx(LABORATORY**2 / 2)
+    assert area["laboratory_log_variance"] == pytest.approx((0.75**2 + 0.25**2) * LABORATORY**2)
+
+
+def test_inhabitants_of_whoever_reported_a_load_have_an_error_of_their_own(city):
+    """Weights alike, a thousandfold difference of the loads: all of the amount is divided by the reporter's count."""
+    loads = reported(
+        *(f"{site} 2023-03-{day} METH {load}" for site, load in (("S1", 1000), ("S2", 1)) for day in range(13, 20))
+    )
+    with city(results=results(week(MONDAY, [1], residue="MDMA")), reported=loads) as warehouse:
+        area = network(warehouse, pl.col("drug") == "methamphetamine")
+    assert area["population_log_variance"] == pytest.approx((1 + 2 * 0.5**2) * CENSUS**2, rel=0.01)
+
+
+def test_by_a_marker_the_flow_cancels_in_the_amounts_but_not_in_the_weights(city):
+    """Two sites alike but for the drug: what is too much flow makes too many of the inhabitants of one site."""
+    lines = [
+        week(MONDAY, [load] * 7, site) + week(MONDAY, [7000000] * 7, site, residue="NH4-N")
+        for site, load in (("S1", 1000), ("S2", 1))
+    ]
+    with city(
+        results=results(*lines),
+        sites="site_id,site_name,area_id,latitude,longitude\nS1,,A,,\nS2,,A,,\nS9,,A,,\n",
+        populations=people("S9 census 1  "),
+    ) as warehouse:
+        area = network(warehouse)
+    assert area["n_sites"] == 2
+    assert area["flow_log_variance"] == pytest.approx(2 * 0.5**2 * FLOW**2, rel=0.01)
+
+
+def test_sites_that_weigh_alike_leave_the_mass_without_an_interval(city):
+    with city(results=results(week(MONDAY, VALUES), week(MONDAY, VALUES, "S2"))) as warehouse:
+        protocols = warehouse.read("protocols").with_columns(
+            area_weights=pl.when(pl.col("protocol") == "statcan").then(pl.lit("none")).otherwise("area_weights")
+        )
+        warehouse.replace("protocols", protocols)
+        estimates.compute(warehouse, "area_periods")
+        area = warehouse.read("area_periods").filter(
+            pl.col("protocol") == "statcan", pl.col("period") == "2023", pl.col("level") == "network"
+        ).row(0, named=True)  # fmt: skip
+    assert area["mass_mg_per_day"] > 0
+    assert area["ci_low_mg_per_day_per_1000"] is not None
+    assert area["ci_low_mg_per_day"] is None
+
+
+def test_at_least_holds_where_a_day_lies_above_the_range(city):
+    """Six days of 600 and one of more than 500: 586 at least, not 600."""
+    days = results(week(MONDAY, [600] * 6)) + f"S1,{MONDAY + timedelta(days=6)},METH,>500,ng/L,0.5,1,Lab,B\n"
+    with city(results=days) as warehouse:
+        row = one(warehouse, "site_periods", pl.col("period") == "2023")
+    assert row["reason"] == "above_upper_limit"
+    assert row["at_least_mg_per_day_per_1000"] == pytest.approx((6 * 600 + 500) / 7 * FACTOR)
+    assert row["at_most_mg_per_day_per_1000"] is None
+
+
+def test_days_above_the_range_are_own_loads_and_not_mixed_with_reported_ones(city):
+    own = results() + f"S1,{MONDAY},METH,>500,ng/L,0.5,1,Lab,B\n"
+    loads = reported(*(f"S1 2023-03-{day} METH 50" for day in range(13, 16)))
+    with city(results=own, reported=loads) as warehouse:
+        row = one(warehouse, "site_periods", pl.col("period") == "2023")
+    assert (row["origin"], row["n_days"], row["reason"]) == ("measured", 1, "above_upper_limit")
+
+
+def test_a_month_with_one_measured_day_of_a_years_many_says_so(city):
+    """The year decides what is published; that this month's figure rests on it is told."""
+    full = [week(MONDAY + timedelta(days=7 * n), VALUES) for n in range(3)]
+    below = week(date(2023, 4, 3), [9, *["<LOQ"] * 6], limits="3,9")
+    meters = "site_id,date,flow_m3_per_day\n" + "".join(
+        f"S1,{date(2023, 3, 1) + timedelta(days=n)},1000\n" for n in range(60)
+    )
+    with city(results=results(*full, below), flows=meters) as warehouse:
+        april = one(warehouse, "site_periods", pl.col("period") == "2023-04")
+        march = one(warehouse, "site_periods", pl.col("period") == "2023-03")
+    assert (april["state"], april["flags"]) == ("estimated", "few_detects")
+    assert march["flags"] is None

@@ -1,11 +1,12 @@
 """Inhabitants by several methods: one primary method a site, markers of the sample, what a protocol may choose."""
 
+import polars as pl
 import pytest
 
 from pipeline import estimates, explain
 from pipeline.warehouse import Warehouse
 from tests.conftest import estimate
-from tests.unit.pipeline.test_estimates import FACTOR, LATER, MONDAY, city, flows, one, people, results, week
+from tests.unit.pipeline.test_estimates import FACTOR, LATER, MONDAY, city, flows, one, people, reported, results, week
 
 __all__ = ["city"]
 SITES = "site_id,site_name,population_method,cigarettes_per_person_per_day,domestic_share\n"
@@ -224,7 +225,7 @@ def test_a_protocol_may_name_a_method(city):
         assert rows == [
             (pytest.approx(5 * FACTOR), None, 2000, None),
             (None, pytest.approx(0.5 * FACTOR), 2000, "below_limit"),
-            (None, None, 500, "above_upper_limit"),
+            (None, pytest.approx(1000 * FACTOR), 500, "above_upper_limit"),
         ], "also on the day the primary method has no figure for"
         with_protocol(warehouse, population_method="mobile")
         assert of_protocol(warehouse) == [], "nobody has counted so"
@@ -277,3 +278,28 @@ def test_inhabitants_by_another_method_are_explained(city, workspace):
     assert found.agrees
     assert found.sources[-1].text == "4000"
     assert found.figure["population_method"] == "design"
+
+
+def test_reported_loads_say_that_no_marker_counted_their_inhabitants(city):
+    loads = reported(*(f"S1 2023-03-{day} METH 50" for day in range(13, 16)))
+    with city(results=results(week(MONDAY, [1], residue="MDMA")), reported=loads) as warehouse:
+        rows = warehouse.query(
+            "select distinct protocol, flags from consumption where drug = 'methamphetamine'"
+            " and protocol in ('guizhou', 'permille') order by protocol"
+        ).rows()
+    assert rows == [("guizhou", "population_of_reporter"), ("permille", None)]
+
+
+def test_an_offices_own_error_of_a_method_holds_for_its_marker(city):
+    """That of inhabitants by BOD stands where those of other methods do, and can be replaced like them."""
+    days = results(week(MONDAY, [10]), week(MONDAY, [60000000], residue="BOD"))
+    with city(
+        results=days, sites=SITES + "S1,One,,,\nS2,Two,,,\nS9,Nine,,,\n", populations=people("S9 census 1  ")
+    ) as warehouse:
+        shipped = warehouse.query("select population_rsd from counted_populations where population_method = 'BOD'")
+        own = warehouse.read("uncertainties").with_columns(
+            rsd=pl.when(pl.col("applies_to") == "BOD").then(0.15).otherwise("rsd")
+        )
+        warehouse.replace("uncertainties", own)
+        changed = warehouse.query("select population_rsd from counted_populations where population_method = 'BOD'")
+    assert (shipped.item(), changed.item()) == (0.36, 0.15)
