@@ -422,6 +422,7 @@ def _trend_table(periods: pl.DataFrame) -> _Row:
             "high": row["ci_high_mg_per_day_per_1000"],
             "short": ", ".join(reason.short for reason in labels.reasons(row["reason"])),
             "n_sites": row["n_sites"],
+            "n_known_sites": row["n_known_sites"],
             "n_days": row["n_days"],
             "n_censored": row["n_censored"],
             "areas": [mean.get(row["period"]) for mean in means],

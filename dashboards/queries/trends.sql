@@ -20,8 +20,9 @@ counted as (
 )
 
 select
-    m.drug, m.level, m.unit_id, m.unit_name, m.period_kind, m.period, m.state, m.reason, m.n_sites, m.n_days,
-    m.n_censored, m.mean_mg_per_day_per_1000, m.ci_low_mg_per_day_per_1000, m.ci_high_mg_per_day_per_1000, m.basis, m.is_provisional,
+    m.drug, m.level, m.unit_id, m.unit_name, m.period_kind, m.period, m.state, m.reason, m.n_sites,
+    m.n_sites + m.n_sites_left_out + m.n_sites_without_days as n_known_sites, m.n_days, m.n_censored,
+    m.mean_mg_per_day_per_1000, m.ci_low_mg_per_day_per_1000, m.ci_high_mg_per_day_per_1000, m.basis, m.is_provisional,
     if(m.basis = 'consumption', f.factor_status, null) as factor_status
 from periods m
 join counted c on c.drug = m.drug

@@ -119,6 +119,19 @@ def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
     assert "Largest fall: Cocaine, down" in text
 
 
+def test_a_trend_says_of_how_many_sites_it_is(build):
+    """A mean over other sites than the quarter before is no trend: sites that are missing are counted beside it."""
+    tables = city()
+    is_first = (pl.col("period") == "2023-Q1") & (pl.col("level") == "network")
+    tables["area_periods"] = tables["area_periods"].with_columns(
+        n_sites_without_days=pl.when(is_first).then(3).otherwise("n_sites_without_days")
+    )
+    text = page(build(tables))
+    rows = dict(re.findall(r'<tr><th scope="row">(2023-Q[12])</th>(.*?)</tr>', text))
+    assert "<td>8 <small>of 11</small></td>" in rows["2023-Q1"]
+    assert "<td>8</td>" in rows["2023-Q2"]
+
+
 def test_downloads_tell_the_status_of_the_factor(build):
     folder = build(city())
     for name in ("changes", "area_periods", "site_periods"):
