@@ -68,21 +68,28 @@ by_weekday as (
 -- Of which laboratories and batches the days are. Where nobody says it is one and the same laboratory, so that nothing is
 -- taken to cancel out, and a batch a month. A day of several is in equal parts theirs; which of several laboratories' batches
 -- is whose is not known.
-by_laboratory as (
+as_stated as (
     select
-        site_id, drug, protocol, span, sampled_on,
-        string_split(coalesce(laboratory, 'not stated'), ' + ') as of_day,
-        unnest(of_day) as laboratory,
-        coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as joined,
-        if(len(of_day) = 1, string_split(joined, ' + '), [joined]) as batches,
-        1 / (len(of_day) * len(batches)) as share
+        site_id, drug, protocol, span,
+        coalesce(laboratory, 'not stated') as laboratory,
+        coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as batch,
+        count(*) as n_days
     from days
     where span.period is not null
+    group by all
+),
+
+by_laboratory as (
+    select
+        * replace (unnest(string_split(laboratory, ' + ')) as laboratory),
+        if(contains(laboratory, ' + '), [batch], string_split(batch, ' + ')) as batches,
+        n_days / len(string_split(laboratory, ' + ')) / len(batches) as n_days_of_each
+    from as_stated
 ),
 
 by_batch as (
-    select site_id, drug, protocol, span, laboratory, batch, sum(share order by sampled_on) as n_days
-    from (select *, unnest(batches) as batch from by_laboratory)
+    select site_id, drug, protocol, span, laboratory, batch, sum(n_days_of_each order by n_days_of_each) as n_days
+    from (select * replace (unnest(batches) as batch) from by_laboratory)
     group by site_id, drug, protocol, span, laboratory, batch
 ),
 
