@@ -99,6 +99,7 @@ def history(
     from pipeline.warehouse import Warehouse, WarehouseError
 
     here = opened(workspace)
+    warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             place = place_of(warehouse, site, is_site=True)
@@ -268,8 +269,9 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     figure = found.figure
     mean = figure["mean_mg_per_day_per_1000"]
     said = f"{mean:.6g} mg/day/1000{_interval(figure)}" if mean is not None else _not_estimable(figure)
+    resting = _resting_on(figure, found.factor, found.markers)
     say(f"{_simulated(figure)}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol"
-         f" {figure['protocol']}: {said} ({figure['basis']}){_resting_on(figure, found.factor, found.markers)}")  # fmt: skip
+         f" {figure['protocol']}: {said} ({figure['basis']}){resting}")  # fmt: skip
     _print_bounds(figure)
     _print_in_other_units(figure, found.dose)
     days = labels.things(found.days.height, "day", "days")
@@ -333,8 +335,9 @@ def _print_area(found: "AreaExplained", *, as_json: bool) -> None:
     figure = found.figure
     mean = figure["mean_mg_per_day_per_1000"]
     said = f"{mean:.6g} mg/day/1000{_interval(figure)}" if mean is not None else _not_estimable(figure)
+    resting = _resting_on(figure, found.factor, found.markers)
     say(f"{_simulated(figure)}{figure['drug']} over {figure['unit_name'] or figure['unit_id']} in {figure['period']},"
-         f" protocol {figure['protocol']}: {said} ({figure['basis']}){_resting_on(figure, found.factor, found.markers)}")  # fmt: skip
+         f" protocol {figure['protocol']}: {said} ({figure['basis']}){resting}")  # fmt: skip
     _print_bounds(figure)
     _print_in_other_units(figure, found.dose)
     sites = f"{figure['n_sites']} in it, {figure['n_sites_left_out']} left out"

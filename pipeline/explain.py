@@ -471,8 +471,9 @@ def _refuse_what_waits(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
         return
     n, first = sum(row["n_results"] for row in found), found[0]
     method = f", and {asked['protocol']} counts inhabitants by {m}" if (m := first["population_method"]) else ""
+    said = f"{asked['drug']} at {asked['site']} {'in' if 'period' in asked else 'on'} {when}"
     raise ExplainError(
-        f"there is no figure of {asked['drug']} at {asked['site']} in {when} by protocol {asked['protocol']}:"
+        f"there is no figure of {said} by protocol {asked['protocol']}:"
         f" {n} {'result' if n == 1 else 'results'} of {first['residue']} {'waits' if n == 1 else 'wait'}{method}",
         reason=first["reason"],
     )

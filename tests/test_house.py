@@ -116,7 +116,8 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
     assert computed <= files
     questions = {
         "days_of_period", "levels", "markers_behind", "missing", "no_longer_stated", "places",
-        "protocols_without_figures", "restated", "same_values", "site_names", "sites_of_area", "totals", "waiting_results",
+        "protocols_without_figures", "restated", "same_values", "site_names", "sites_of_area", "totals",
+        "waiting_results",
     }  # fmt: skip
     assert files - computed == {"macros", "views", *questions}, "a file is named after what it gives"
 
