@@ -379,10 +379,12 @@ def test_a_published_copy_that_is_none_is_told_by_every_command(workspace, tmp_p
 
 def test_a_mistyped_variable_or_setting_is_no_silent_default(workspace, monkeypatch):
     monkeypatch.setenv("PERMILLE_BASLINE", "2023")
-    assert "PERMILLE_BASLINE is no setting; there are" in call("run", "-w", workspace.folder, code=1)
+    assert "PERMILLE_BASLINE is no setting (perhaps PERMILLE_BASELINE); there are" in call(
+        "run", "-w", workspace.folder, code=1
+    )
     monkeypatch.delenv("PERMILLE_BASLINE")
     for line, said in {
-        "titel = 1": "there is no setting 'titel'; there are",
+        "titel = 1": "there is no setting 'titel' (perhaps title); there are",
         "baseline = 2023": 'baseline = "2023"',
     }.items():
         (workspace.folder / "permille.toml").write_text(line + "\n")
