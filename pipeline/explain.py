@@ -450,7 +450,7 @@ def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
         if str(asked[name]) not in there:
             if name == "site" and (called := sites_called(warehouse, str(asked[name]))):
                 raise ExplainError(f"{str(asked[name])!r} is a sender's number; it stands for {called}: name the site")
-            if name in ("day", "period") and "drug" in asked:
+            if name in ("drug", "day", "period") and "drug" in asked:
                 _refuse_what_waits(warehouse, asked)
             shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
             raise ExplainError(

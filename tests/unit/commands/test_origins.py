@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from pipeline.warehouse import Warehouse
 from tests.test_command_line import call
 
 
@@ -38,6 +39,13 @@ def test_results_that_wait_for_a_flow_are_told_to_wait(published):
     assert "The flow of the sampled day was not delivered" in said
     said = call("explain", "S2", "methamphetamine", "--period", "2023-04", "-w", published.folder, code=1)
     assert "in 2023-04 by protocol permille: 1 result of methamphetamine waits." in said
+
+
+def test_a_site_whose_results_all_wait_is_not_told_that_it_has_none(city):
+    with Warehouse.open(city.published) as warehouse:
+        warehouse.connection.execute("delete from consumption where site_id = 'S2'").fetchall()
+    said = call("explain", "S2", "methamphetamine", "2023-04-01", "-w", city.folder, code=1)
+    assert "1 result of methamphetamine waits. The flow of the sampled day was not delivered" in said
 
 
 def test_a_protocol_without_inhabitants_says_so_and_not_to_see_status(published):
@@ -120,8 +128,6 @@ def test_an_area_asks_for_a_period(published):
 
 
 def test_a_name_of_two_places_asks_for_the_id(city):
-    from pipeline.warehouse import Warehouse
-
     with Warehouse.open(city.published) as warehouse:
         warehouse.connection.execute("update sites set site_name = 'Mill' where site_id = 'S2'").fetchall()
     said = call("explain", "Mill", "cocaine", "--period", "2024", "-w", city.folder, code=2)
