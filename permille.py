@@ -58,7 +58,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names are Chinese, terminals may not be
     try:
-        app()
+        app(prog_name="permille")
     except OSError as error:  # a full disk, a folder one may not write to
         what = f"{error.filename}: " if error.filename else ""
         typer.echo(f"Error: {what}{error.strerror or error}.", err=True)

@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.definitions import build_defs
 from assets.resources import WorkspaceResource
-from pipeline.estimates import PeriodError
+from pipeline.estimates import PeriodError, remarks_on_reference, require_reference
 from pipeline.publication import NotOursError
 from pipeline.quality import BrokenTableError
 from pipeline.settings import SettingsError, Workspace
@@ -36,6 +36,13 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
     Returns True where a delivery taken in by this run has rows in quarantine or was refused.
     Raises `RunFailedError` where the run failed for a reason its user can mend.
     """
+    try:
+        # Before anything is taken in: a protocol that cannot be used would fail the run after all deliveries were.
+        require_reference(workspace)
+        for remark in remarks_on_reference(workspace):
+            tell(f"  {remark}")
+    except _SPOKEN as error:
+        raise RunFailedError(str(error)) from error
     try:
         before = _held(workspace)
     except WarehouseError:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 DONE, FAILED, WRONG_USAGE, QUARANTINED = 0, 1, 2, 3
+SIMULATED_DATA = "SIMULATED DATA. "
+"""What stands before figures that rest on any data that are simulated."""
 
 
 WorkspaceOption = Annotated[
@@ -85,6 +87,21 @@ def opened_if_there(folder: Path | None) -> "Workspace | None":
 
     is_there = (workspace_folder(named(folder)) / SETTINGS_FILE).is_file()
     return opened(folder) if folder or is_there else None
+
+
+def warn_of_broken_files(here: "Workspace") -> None:
+    """Says on stderr what the next run would refuse: until it is mended the figures are those of the last good run."""
+    from pipeline.estimates import require_reference
+    from schemas.protocol import ProtocolError
+    from schemas.reference_data import FactorError
+
+    try:
+        require_reference(here)
+    except (ProtocolError, FactorError) as error:
+        say(
+            f"Warning: {error} Until that is mended no run computes anything: what is shown is of the last good run.",
+            err=True,
+        )
 
 
 def day_of(text: str) -> "date":
@@ -172,7 +189,11 @@ def print_table(title: str, frame: "pl.DataFrame") -> None:
     for row in safe.iter_rows():
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     # A pipe has no width: rows are not broken there.
-    Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 400, highlight=False).print(table)
+    is_terminal = sys.stdout.isatty()
+    console = Console(soft_wrap=not is_terminal, width=None if is_terminal else 400, highlight=False)
+    with console.capture() as printed:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in printed.get().rstrip("\n").split("\n")))
 
 
 def print_messages(messages: "Sequence[str]", most: int) -> None:

@@ -4,7 +4,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.common import Format, WorkspaceOption, fail, opened_if_there, print_data, print_table, say
+from commands.common import (
+    SIMULATED_DATA,
+    WRONG_USAGE,
+    Format,
+    WorkspaceOption,
+    fail,
+    opened_if_there,
+    print_data,
+    print_table,
+    say,
+    warn_of_broken_files,
+    worded,
+)
+
+_MEAN = "mean_mg_per_day_per_1000"
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +29,10 @@ if TYPE_CHECKING:
     from pipeline.factors import Now
 
 
-app = typer.Typer(no_args_is_help=True, help="Factor sets: what leads from a residue back to a drug.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Factor sets: what leads from a residue back to a drug.\n\nExample: permille factors diff 2026 older",
+)
 
 
 @app.command("list")
@@ -73,7 +90,11 @@ def factors_diff(
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.reference_data import FactorError
 
+    if a == b:
+        fail(f"both sets are {a!r}: name two; 'permille factors list' says which there are.", WRONG_USAGE)
     here = opened_if_there(workspace)
+    if here is not None:
+        warn_of_broken_files(here)
     try:
         now = None
         if here is not None and here.published.is_file():
@@ -132,7 +153,7 @@ def _print_comparison(a: str, b: str, rows: "pl.DataFrame", now: "Now | None") -
         _print_effect(a, b, rows, now)
         typer.echo("")
 
-    def worded(name: str, words: "Callable[[Any], str]" = labels.reference) -> pl.Expr:
+    def cell(name: str, words: "Callable[[Any], str]" = labels.reference) -> pl.Expr:
         return pl.col(name).map_elements(words, return_dtype=pl.String).fill_null("–")
 
     print_table(
@@ -140,11 +161,11 @@ def _print_comparison(a: str, b: str, rows: "pl.DataFrame", now: "Now | None") -
         rows.select(
             "drug",
             "residue",
-            worded("excreted_fraction_a").alias(f"fraction {a}"),
-            worded("excreted_fraction_b").alias(f"fraction {b}"),
-            worded("correction_factor_a", labels.amount).alias(f"factor {a}"),
-            worded("correction_factor_b", labels.amount).alias(f"factor {b}"),
-            worded("ratio", labels.amount).alias("ratio"),
+            cell("excreted_fraction_a").alias(f"fraction {a}"),
+            cell("excreted_fraction_b").alias(f"fraction {b}"),
+            cell("correction_factor_a", labels.amount).alias(f"factor {a}"),
+            cell("correction_factor_b", labels.amount).alias(f"factor {b}"),
+            cell("ratio", labels.amount).alias("ratio"),
             "differs",
         ),
     )
@@ -165,17 +186,39 @@ def _print_effect(a: str, b: str, rows: "pl.DataFrame", now: "Now") -> None:
         typer.echo(f"Protocol {now.protocol} gives residue loads: no factor changes them.")
         return
     found = rows.drop_nulls("mean_mg_per_day_per_1000")
+    label = SIMULATED_DATA if found["is_simulated"].any() else ""
+    typer.echo(f"{label}Network mean in {now.period}, mg/day/1000, protocol {now.protocol}")
+
+    def mean(which: str, name: str) -> pl.Expr:
+        """The mean by a set, and the status of the factor by which it would be."""
+        status = pl.col(f"factor_status{which}")
+        amount = worded(f"mean{which}_mg_per_day_per_1000", labels.amount)
+        mark = pl.when(status == "approved").then(pl.lit("")).otherwise(pl.format(" ({})", status))
+        return pl.when(amount == "").then(pl.lit("–")).otherwise(pl.concat_str(amount, mark)).alias(name)
+
+    # By the set that the figures rest on they are what they are now: no column of its own for that.
+    sets = [(which, name, name == now.factor_set) for which, name in (("_a", a), ("_b", b))]
     shown = found.select(
         "drug",
         *(
-            pl.col(f"mean{which}_mg_per_day_per_1000")
-            .map_elements(labels.amount, return_dtype=pl.String)
-            .fill_null("–")
-            .alias(name)
-            for which, name in (("", "now"), ("_a", f"by {a}"), ("_b", f"by {b}"))
+            []
+            if any(is_now for *_, is_now in sets)
+            else [worded(_MEAN, labels.amount).alias(f"now, by {now.factor_set}")]
         ),
+        *(mean(which, f"{'now, ' if is_now else ''}by {name}") for which, name, is_now in sets),
     )
-    print_table(f"\nNetwork mean in {now.period}, mg/day/1000, protocol {now.protocol}", shown)
+    print_table("", shown)
+    without = now.means.filter(pl.col(_MEAN).is_null())
+    if not without.is_empty():
+        said = "; ".join(
+            f"{drug} ({', '.join(reason.short for reason in labels.reasons(why))})"
+            for drug, why in without.select("drug", "reason").iter_rows()
+        )
+        say(f"{labels.NOT_ESTIMABLE.capitalize()} in {now.period}: {said}")
+    seen = now.means["drug"].to_list()
+    unseen = rows.filter(~pl.col("drug").is_in(seen))["drug"].unique(maintain_order=True).to_list()
+    if unseen:
+        say(f"In no figure of {now.period}, for want of results or of a factor: {', '.join(unseen)}")
     if now.baseline is not None:
         typer.echo(
             f"The change from {now.baseline} to {now.period} is the same by each: one factor in both periods cancels."

@@ -7,7 +7,10 @@ import typer
 
 from commands.common import WorkspaceOption, fail, opened, say
 
-app = typer.Typer(no_args_is_help=True, help="Fetch published data. No other command asks the network.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Fetch published data. No other command asks the network.\n\nExample: permille fetch euda --workspace europe",
+)
 
 
 @app.command("euda")

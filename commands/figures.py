@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.common import (
+    SIMULATED_DATA,
     WRONG_USAGE,
     Format,
     Level,
@@ -15,11 +16,16 @@ from commands.common import (
     print_data,
     print_table,
     say,
+    warn_of_broken_files,
     worded,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import polars as pl
+
+    from pipeline.warehouse import Warehouse
 
 
 def change(
@@ -46,6 +52,7 @@ def change(
         if period and not is_period(period):
             fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
     here = opened(workspace)
+    warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
@@ -61,16 +68,18 @@ def change(
                 fail("there is no estimate yet: see 'permille status' for what is missing.")
             from_, to = chosen or ("", "")
             rows = with_factor_status(warehouse, estimates.changes_between(warehouse, baseline or from_, current or to))
+            asked = known if wanted == "all" else [wanted]
+            rows = rows.filter((pl.col("level") == level.value) & pl.col("protocol").is_in(asked))
+            rows = rows.sort("protocol", "drug", "unit_id")
+            markers = markers_of(warehouse, rows, (baseline or from_, current or to))
+            nothing = estimates.protocols_without_figures(warehouse, current or to)
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
         fail(str(error))
-    rows = rows.filter(
-        (pl.col("level") == level.value) & pl.col("protocol").is_in(known if wanted == "all" else [wanted])
-    )
-    rows = rows.sort("protocol", "drug", "unit_id")
     if form is not Format.table:
         print_data(rows, form)
     else:
-        print_changes(rows, level)
+        print_changes(rows, level, markers)
+    _say_without_figures(nothing, set(asked) - set(rows["protocol"]), form)
 
 
 def levels(
@@ -92,21 +101,25 @@ def levels(
     from pipeline.warehouse import Warehouse, WarehouseError
 
     here = opened(workspace)
+    warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             of, there = period_of(warehouse, here, period)
             rows = estimates.levels_side_by_side(warehouse, level.value, of)
+            for name, asked in (("drug", drug.casefold() if drug else None), ("protocol", protocol)):
+                known = there if name == "protocol" else sorted(rows["drug"].unique())
+                if asked and asked not in known:
+                    fail(f"there is no {name} {asked!r} in {of}; there are {', '.join(known) or 'none'}.", WRONG_USAGE)
+                rows = rows.filter(rows[name] == asked) if asked else rows
+            markers = markers_of(warehouse, rows, (of,))
+            nothing = estimates.protocols_without_figures(warehouse, of)
     except (WarehouseError, SettingsError, estimates.PeriodError) as error:
         fail(str(error))
-    for name, asked in (("protocol", protocol), ("drug", drug.casefold() if drug else None)):
-        known = there if name == "protocol" else sorted(rows["drug"].unique())
-        if asked and asked not in known:
-            fail(f"there is no {name} {asked!r} in {of}; there are {', '.join(known) or 'none'}.", WRONG_USAGE)
-        rows = rows.filter(rows[name] == asked) if asked else rows
     if form is not Format.table:
         print_data(rows, form)
     else:
-        _print_levels(rows, level, of)
+        _print_levels(rows, level, of, markers)
+    _say_without_figures(nothing, {protocol} if protocol else set(there), form)
 
 
 def totals(
@@ -118,7 +131,7 @@ def totals(
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """How many doses of all drugs together, and of which? Milligrams of different drugs are never added.
+    """How many doses of all drugs together, and of each? Milligrams of different drugs are never added.
 
     Example: permille totals --level area --period 2024
     """
@@ -129,16 +142,14 @@ def totals(
     from pipeline.warehouse import Warehouse, WarehouseError
 
     here = opened(workspace)
+    warn_of_broken_files(here)
     wanted = protocol or here.settings.protocol
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             of, _ = period_of(warehouse, here, period)
             basis = dict(warehouse.query("select protocol, basis from protocols order by protocol").iter_rows())
-            rows = warehouse.query(
-                "select * from dose_totals where level = $level and period = $period and protocol = $protocol"
-                " order by doses_per_day_per_1000 desc nulls last, unit_id",
-                {"level": level.value, "period": of, "protocol": wanted},
-            )
+            rows = estimates.totals_of_doses(warehouse, level.value, of, wanted)
+            nothing = estimates.protocols_without_figures(warehouse, of)
             doses = warehouse.query(
                 "select d.drug, d.dose_mg, d.dose_status from doses d join protocols p using (factor_set)"
                 " where p.protocol = $protocol order by d.drug",
@@ -156,9 +167,64 @@ def totals(
     else:
         in_one = rows["drugs"].explode(empty_as_null=False).unique()
         _print_totals(rows, doses.filter(pl.col("drug").is_in(in_one.to_list())), level, of, wanted)
+    _say_without_figures(nothing, {wanted}, form)
 
 
-def print_changes(rows: "pl.DataFrame", level: Level) -> None:
+def markers_of(warehouse: "Warehouse", rows: "pl.DataFrame", periods: "Iterable[str]") -> list[str]:
+    """The markers nobody has verified behind figures that rest on no other such thing, each once; mostly none."""
+    import polars as pl
+
+    from dashboards import labels
+    from pipeline.factors import markers_behind
+
+    if not rows.select((_mark() == labels.MARKER).any()).item():
+        return []
+    found = pl.concat(markers_behind(warehouse, period) for period in periods)
+    return sorted(found["population_method"].unique())
+
+
+def _mark() -> "pl.Expr":
+    """What each figure rests on that nobody has approved, in a word; empty where there is nothing."""
+    import polars as pl
+
+    from dashboards import labels
+
+    def word(row: dict[str, object]) -> str:
+        status = row["factor_status"]
+        return labels.factor_mark(
+            is_provisional=bool(row["is_provisional"]), factor_status=None if status is None else str(status)
+        ) or ""  # fmt: skip
+
+    return pl.struct("is_provisional", "factor_status").map_elements(word, return_dtype=pl.String)
+
+
+def _say_marks(markers: list[str], of: "pl.Series") -> None:
+    """What stands behind the mark of a population marker, and each flag once."""
+    from dashboards import labels
+
+    if markers:
+        say(
+            f"{labels.MARKER}: inhabitants are counted by {', '.join(markers)}, a marker that is provisional; the"
+            " factor, if there is one, is approved"
+        )
+    for flag, meaning in labels.flags(of).items():
+        say(f"{flag}: {meaning}")
+
+
+def _say_without_figures(nothing: "pl.DataFrame", asked: set[str], form: Format) -> None:
+    """Which of the protocols asked for computed nothing at all, and why. Beside data for programs it is no data."""
+    import polars as pl
+
+    from dashboards import labels
+
+    for row in nothing.filter(pl.col("protocol").is_in(list(asked))).iter_rows(named=True):
+        because = labels.because(row["reason"]) or "See 'permille status' for what is missing."
+        method = f" ({m})" if (m := row["population_method"]) and row["reason"] == "no_chosen_population" else ""
+        said = f"{because[:1].lower()}{because[1:].removesuffix('.')}{method}."
+        say(f"Protocol {row['protocol']} computed nothing: {said}", err=form is not Format.table)
+
+
+def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> None:
     """One line a drug: baseline, now, change, in the words and digits of the pages."""
     import polars as pl
 
@@ -168,9 +234,9 @@ def print_changes(rows: "pl.DataFrame", level: Level) -> None:
         typer.echo("There is nothing to compare.")
         return
     first = rows.row(0, named=True)
-    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
+    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
     typer.echo(
-        f"\n{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
+        f"{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
         " sites; no intervals yet"
     )
 
@@ -183,25 +249,39 @@ def print_changes(rows: "pl.DataFrame", level: Level) -> None:
         pl.col("drug"),
         worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
         worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
-        pl.when(pl.col("change_percent").is_null())
-        .then(pl.format("{} ({})", pl.lit(labels.NOT_ESTIMABLE), worded("reason", short)))
-        .otherwise(worded("change_percent", labels.percent))
-        .alias("change"),
+        worded("change_percent", labels.percent).replace("", "–").alias("change"),
         pl.col("n_sites").alias("sites"),
+        *([pl.col("n_sites_left_out").alias("left out")] if level is not Level.site else []),
         pl.col("basis"),
-        pl.when(pl.col("is_provisional")).then("factor_status").otherwise(pl.lit("")).alias("factor"),
+        _mark().alias("rests on"),
+        *([_flags()] if rows["flags"].null_count() < rows.height else []),
         *(
-            [pl.col("flags").fill_null("").str.replace_all(" ", ", ")]
-            if rows["flags"].null_count() < rows.height
+            [
+                pl.when(pl.col("change_percent").is_null())
+                .then(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", short)))
+                .otherwise(worded("reason", short))
+                .alias("remark")
+            ]
+            if rows["reason"].null_count() < rows.height
             else []
         ),
     )
     print_table("", shown)
-    for flag, meaning in labels.flags(rows["flags"]).items():
-        typer.echo(f"{flag}: {meaning}")
+    if level is not Level.site and rows["n_sites_left_out"].sum():
+        say(
+            "A change compares the same sites: those left out have no figure, or too few days that can be compared, in"
+            " one of the periods. The levels of each period are over all that have one."
+        )
+    _say_marks(markers, rows["flags"])
 
 
-def _print_levels(rows: "pl.DataFrame", level: Level, period: str) -> None:
+def _flags() -> "pl.Expr":
+    import polars as pl
+
+    return pl.col("flags").fill_null("").str.replace_all(" ", ", ")
+
+
+def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list[str]) -> None:
     """One line a place, drug and protocol, under a label that says what is in it."""
     import polars as pl
 
@@ -210,12 +290,9 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str) -> None:
     if rows.is_empty():
         typer.echo(f"There is no figure of any {level.value} in {period}.")
         return
-    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
-    typer.echo()
-    say(
-        f"{label}{period}, mg/day/1000 inhabitants, with 95 % intervals where a protocol has one. Consumption and"
-        " residue loads are different things: compare within each"
-    )
+    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
+    say(f"{label}{period}, mg/day/1000 inhabitants, with 95 % intervals where a protocol has one")
+    say("Consumption and residue loads are different things: compare within each")
 
     def amount(name: str) -> pl.Expr:
         return pl.col(name).map_elements(labels.amount, return_dtype=pl.String)
@@ -249,15 +326,17 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str) -> None:
         ),
         pl.col("n_days").alias("days"),
         pl.col("n_censored").alias("below limits"),
-        pl.when(pl.col("is_provisional")).then(pl.lit("provisional")).otherwise(pl.lit("")).alias("factor"),
+        _mark().alias("rests on"),
+        *([_flags()] if rows["flags"].null_count() < rows.height else []),
     )  # fmt: skip
     print_table("", shown)
     if level is not Level.site and rows["n_sites_left_out"].sum():
         say("Sites left out have no figure of their own; the bounds by limits are over all sites.")
+    _say_marks(markers, rows["flags"])
 
 
 def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, period: str, protocol: str) -> None:
-    """One line a place, under a label that says what is added up and of which dose each drug is."""
+    """One line a place, under a label that says what is added up, the doses of each drug, and how much a dose is."""
     import polars as pl
 
     from dashboards import labels
@@ -265,12 +344,9 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
     if rows.is_empty():
         typer.echo(f"There is no total of any {level.value} in {period} by protocol {protocol}.")
         return
-    label = "SIMULATED DATA. " if rows["is_simulated"].any() else ""
-    typer.echo()
-    say(
-        f"{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}: a sum of"
-        " doses, never of milligrams"
-    )
+    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
+    say(f"{label}Doses of all drugs together in {period}, doses/day/1000 inhabitants, protocol {protocol}")
+    say("A sum of doses, never of milligrams; no interval of it is computed: 'permille explain' has those of each drug")
 
     def status(name: str) -> pl.Expr:
         return pl.when(pl.col(name) != "approved").then(name).fill_null("")
@@ -282,11 +358,11 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         .fill_null("–")
         .alias("doses"),
         pl.col("n_drugs").alias("drugs"),
-        pl.col("drugs").list.join(", ").alias("of"),
         status("factor_status").alias("factors"),
         status("dose_status").alias("dose"),
     )
     print_table("", shown)
+    _print_doses(rows, level)
     said = [
         f"{drug} {dose:g} mg{'' if status == 'approved' else f' ({status})'}"
         for drug, dose, status in doses.iter_rows()
@@ -299,3 +375,34 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         say(f"Left out: {drug}{where}: {labels.because(reason)}")
     if rows["drugs"].n_unique() > 1:
         say("Not all places have the same drugs in their total: compare only those that do.")
+
+
+def _print_doses(rows: "pl.DataFrame", level: Level) -> None:
+    """The doses of each drug, a line a drug and a column a place; of many places a line a place and a column a drug."""
+    import polars as pl
+
+    from dashboards import labels
+
+    place = pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)
+    doses = pl.col("doses_of_drugs_per_day_per_1000")
+    each = (
+        rows.with_row_index("place")
+        .filter(pl.col("n_drugs") > 0)
+        .select("place", place, "doses_per_day_per_1000", pl.col("drugs").alias("drug"), doses.alias("doses"))
+        .explode("drug", "doses")
+    )
+    if each.is_empty():
+        return
+    if rows.height == 1:
+        of_total = pl.col("doses") / pl.col("doses_per_day_per_1000")
+        shown = each.sort("doses", descending=True).select(
+            "drug",
+            worded("doses", labels.amount).alias("doses"),
+            of_total.map_elements(labels.share, return_dtype=pl.String).alias("of the total"),
+        )
+    else:
+        wide = each.with_columns(worded("doses", labels.amount)).pivot(
+            "drug", index=["place", level.value], values="doses"
+        )
+        shown = wide.drop("place").with_columns(pl.exclude(level.value).fill_null("–"))
+    print_table("", shown)

@@ -7,7 +7,10 @@ import typer
 
 from commands.common import FAILED, QUARANTINED, WRONG_USAGE, MostOption, fail, print_messages, print_table, say
 
-app = typer.Typer(no_args_is_help=True, help="Profiles: how a sender writes.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Profiles: how a sender writes.\n\nExample: permille profile test city/profiles/north-lab.toml may.xlsx",
+)
 
 
 @app.command("new")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from pipeline.settings import Workspace
 
 
-app = typer.Typer(no_args_is_help=True, help="Sites: which of ours a sender's number stands for.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Sites: which of ours a sender's number stands for.\n\nExample: permille sites questions --workspace europe",
+)
 
 
 def _questions(folder: Path | None) -> "tuple[Questions, Workspace]":

@@ -9,6 +9,7 @@ import typer
 from commands.common import (
     FAILED,
     QUARANTINED,
+    SIMULATED_DATA,
     Level,
     MostOption,
     StatusFormat,
@@ -20,8 +21,9 @@ from commands.common import (
     print_messages,
     print_table,
     say,
+    warn_of_broken_files,
 )
-from commands.figures import print_changes
+from commands.figures import markers_of, print_changes
 
 if TYPE_CHECKING:
     from pipeline.settings import Workspace
@@ -113,9 +115,10 @@ def check(
         fail(str(error))
     print_messages(delivery.messages, most)
     row = delivery.record.row(0, named=True)
-    if here is not None and here.published.is_file():
+    is_list = row["n_accepted"] > 0 and set(delivery.accepted) <= {"sites", "areas"}  # held against nothing
+    if here is not None and here.published.is_file() and not is_list:
         typer.echo(f"Sites were held against those of workspace {here.folder}.", err=True)
-    else:
+    elif not is_list:
         typer.echo(
             "Sites were not held against a list: there is none yet. 'permille run' quarantines rows of sites that no"
             " delivered list holds.",
@@ -141,10 +144,12 @@ def status(
 
     Example: permille status --workspace city
     """
+    from dashboards import labels
     from pipeline.status import status as read_status
     from pipeline.warehouse import Warehouse, WarehouseError
 
     here = opened(workspace)
+    warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             now = read_status(warehouse)
@@ -154,8 +159,12 @@ def status(
         import json
 
         parts = {name: json.loads(frame.write_json()) for name, frame in now._asdict().items()}
-        typer.echo(json.dumps(parts | {"does_add_up": now.does_add_up}, ensure_ascii=False, indent=2))
+        told = {"does_add_up": now.does_add_up, "is_simulated": now.is_simulated}
+        typer.echo(json.dumps(parts | told, ensure_ascii=False, indent=2))
         return
+    if now.is_simulated:
+        n = int(now.deliveries["is_simulated"].sum())
+        typer.echo(f"{SIMULATED_DATA}{n} of {labels.things(now.deliveries.height, 'delivery', 'deliveries')}")
     shown = now.deliveries.select("file_name", "profile", "status", "n_rows", "n_accepted", "n_quarantined")
     print_table("Deliveries", shown)
     sums = now.deliveries.select("n_rows", "n_accepted", "n_quarantined").sum().row(0)
@@ -203,9 +212,9 @@ def status(
         return
     typer.echo("Missing: results that cannot become loads until these are delivered")
     for row in now.missing.iter_rows(named=True):
-        typer.echo(
-            f"  {row['site_id']}: {row['missing']} of {row['n_days']} days ({row['n_results']} results): {row['days']}"
-        )
+        days = labels.things(row["n_days"], "day", "days")
+        results = labels.things(row["n_results"], "result", "results")
+        typer.echo(f"  {row['site_id']}: {row['missing']} of {days} ({results}): {row['days']}")
 
 
 def _make(folder: Path | None, settings: dict[str, str] | None = None) -> "Workspace":
@@ -232,6 +241,7 @@ def _run(here: "Workspace") -> bool:
 def _print_headline(here: "Workspace") -> None:
     import polars as pl
 
+    from dashboards import labels
     from pipeline.factors import with_factor_status
     from pipeline.warehouse import Warehouse
 
@@ -240,13 +250,18 @@ def _print_headline(here: "Workspace") -> None:
             (pl.col("level") == "network") & (pl.col("protocol") == here.settings.protocol)
         )
         rows = with_factor_status(warehouse, rows)
+        compared = rows["baseline_period"].to_list() + rows["current_period"].to_list()
+        markers = markers_of(warehouse, rows, sorted(set(compared)))
         missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
             "n"
         ].item()
     if rows.is_empty():
         typer.echo("No change can be computed yet: see 'permille status' for what is missing.")
     else:
-        print_changes(rows.sort("drug"), Level.network)
+        typer.echo("")
+        print_changes(rows.sort("drug"), Level.network, markers)
     if missing:
-        typer.echo(f"{missing} results lack a flow or a population: see 'permille status'.")
+        typer.echo(
+            f"{labels.things(missing, 'result lacks', 'results lack')} a flow or a population: see 'permille status'."
+        )
     typer.echo(f"Page: {here.site / 'index.html'}")

@@ -14,6 +14,10 @@ UNIT = "mg/day/1000"
 UNIT_IN_WORDS = "mg/day per 1000 inhabitants"
 SIMULATED = "SIMULATED DATA"
 NOT_ESTIMABLE = "not estimable"
+MARKER = "population marker"
+"""What a figure rests on that counts inhabitants by a marker nobody has verified."""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+"""The names of the weekdays 1 to 7."""
 
 
 class Reason(NamedTuple):
@@ -36,6 +40,16 @@ REASONS: dict[str, Reason] = {
             "no_population",
             "no population",
             "The population of a site is not known, or not by its primary method.",
+        ),
+        Reason(
+            "no_chosen_population",
+            "no inhabitants by its method",
+            "Nobody is counted by the method the protocol divides by.",
+        ),
+        Reason(
+            "no_domestic_share",
+            "no domestic share",
+            "No site list states the share of domestic sewage, which the protocol asks for.",
         ),
         Reason("limit_unknown", "limit unknown", "A value lies below a limit that was not delivered."),
         # --- of a period -----------------------------------------------------------------------------
@@ -167,13 +181,54 @@ def flags(of: Iterable[str | None]) -> dict[str, str]:
 
 
 def factor_mark(*, is_provisional: bool, factor_status: str | None) -> str | None:
-    """What a figure says of a factor that is not approved; None where there is nothing to say.
+    """What a figure says of what it rests on and nobody has approved; None where there is nothing to say.
+
+    The status of the factor; where that is approved, or as of a residue load there is none, it is the marker by which
+    inhabitants are counted.
 
     >>> [factor_mark(is_provisional=yes, factor_status=status)
-    ...  for yes, status in ((True, "experimental"), (True, None), (False, "approved"))]
-    ['experimental', 'provisional', None]
+    ...  for yes, status in ((True, "experimental"), (True, "approved"), (True, None), (False, "approved"))]
+    ['experimental', 'population marker', 'population marker', None]
     """
-    return (factor_status or "provisional") if is_provisional else None
+    if not is_provisional:
+        return None
+    return factor_status if factor_status in ("provisional", "experimental") else MARKER
+
+
+def resting_on(mark: str) -> str:
+    """What a mark of `factor_mark` means: what the figure rests on.
+
+    >>> resting_on("experimental"), resting_on(MARKER)
+    ('experimental factor', 'provisional population marker')
+    """
+    return f"provisional {MARKER}" if mark == MARKER else f"{mark} factor"
+
+
+def sign_of(mark: str) -> str:
+    """One letter for a mark, for heads of narrow columns.
+
+    >>> sign_of("experimental"), sign_of("provisional"), sign_of(MARKER)
+    ('E', 'P', 'M')
+    """
+    return "M" if mark == MARKER else mark[0].upper()
+
+
+def yes_no(value: bool) -> str:
+    """A truth in a word.
+
+    >>> yes_no(True), yes_no(False)
+    ('yes', 'no')
+    """
+    return "yes" if value else "no"
+
+
+def share(value: float) -> str:
+    """A part of the whole.
+
+    >>> share(0.1284)
+    '12.8 %'
+    """
+    return f"{100 * value:.1f} %"
 
 
 def percent(change: float) -> str:

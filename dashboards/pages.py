@@ -127,6 +127,8 @@ def _environment() -> Environment:
         magnitude=labels.magnitude,
         percent=labels.percent,
         reference=labels.reference,
+        resting_on=labels.resting_on,
+        sign_of=labels.sign_of,
         records=lambda value: labels.things(value, "record", "records"),
     )
     return environment
@@ -251,7 +253,7 @@ def _lead(headline: list[_Row], baseline: str | None, current: str | None) -> st
     first = ""
     if named:
         row, words = named[0]
-        resting = f" ({row['factor_mark']} factor)" if row["factor_mark"] else ""
+        resting = f" ({labels.resting_on(row['factor_mark'])})" if row["factor_mark"] else ""
         first = f" Largest fall: {row['name']}, {words}{resting}."
     return f"{drugs} from {baseline} to {current}: {counts}.{first}"
 
@@ -347,7 +349,7 @@ def _trends(
         mark = labels.factor_mark(
             is_provisional=bool(periods["is_provisional"].any()), factor_status=statuses[0] if statuses else None
         )
-        resting = f", {mark} factor" if mark else ""
+        resting = f", {labels.resting_on(mark)}" if mark else ""
         figure_data = TrendData(
             drug=drug,
             title=f"{name}: {labels.change_in_words(change['change_percent'])}" if change else name,

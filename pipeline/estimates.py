@@ -8,10 +8,11 @@ from collections.abc import Collection
 import polars as pl
 
 from pipeline import periods as means
-from pipeline.settings import Settings, Workspace, all_protocols
+from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, protocol_files
 from schemas.reference_data import (
+    FOR_COMPARISON_ONLY,
     factor_sets,
     load_doses,
     load_factors,
@@ -55,7 +56,7 @@ def load_reference(warehouse: Warehouse, workspace: Workspace | None = None) -> 
     protocols = all_protocols(workspace)
     own = workspace.factors if workspace else None
     _require_factor_sets(workspace, factor_sets(own))
-    sets = sorted({protocol.factor_set for protocol in protocols})
+    sets = _sets_of(protocols)
     with warehouse.transaction():
         warehouse.replace("residues", load_residues())
         warehouse.replace("factors", pl.concat([load_factors(name, own) for name in sets]))
@@ -68,6 +69,54 @@ def load_reference(warehouse: Warehouse, workspace: Workspace | None = None) -> 
         warehouse.replace("protocols", protocol_rows(protocols))
 
 
+def require_reference(workspace: Workspace) -> None:
+    """Reads an office's own protocols, and the factor sets and errors these rest on, as a run will.
+
+    Raises `ProtocolError` and `FactorError` where a file cannot be used.
+    """
+    own = workspace.factors
+    protocols = all_protocols(workspace)
+    _require_factor_sets(workspace, factor_sets(own))
+    shipped = factor_sets()
+    for name in _sets_of(protocols):
+        if name not in shipped:
+            load_factors(name, own)
+            load_doses(name, own)
+    if own.is_dir():
+        load_uncertainties(own)
+
+
+def remarks_on_reference(workspace: Workspace) -> list[str]:
+    """What an office should know of its own protocols and factor sets before a run: a line each.
+
+    Which shipped protocol one of its own takes the place of, and which drugs a set of its own leaves out.
+    Raises `ProtocolError` and `FactorError` where a file cannot be used.
+    """
+    said = [
+        f"protocol {name}: that of your {file.name} takes the place of the shipped one"
+        for name, file in replaced_protocols(workspace).items()
+    ]
+    usual = _computed_drugs(load_factors())
+    for file, protocol in protocol_files([workspace.protocols]).values():
+        lacking = [
+            drug for drug in usual if drug not in _computed_drugs(load_factors(protocol.factor_set, workspace.factors))
+        ]
+        if lacking:
+            said.append(
+                f"protocol {protocol.protocol} ({file.name}): factor set {protocol.factor_set} computes no"
+                f" {', '.join(lacking)}: there will be no figures of these"
+            )
+    return said
+
+
+def _computed_drugs(factors: pl.DataFrame) -> list[str]:
+    return factors.filter(pl.col("is_default"))["drug"].unique(maintain_order=True).to_list()
+
+
+def _sets_of(protocols: list[Protocol]) -> list[str]:
+    return sorted({protocol.factor_set for protocol in protocols})
+
+
 def _require_factor_sets(workspace: Workspace | None, sets: Collection[str]) -> None:
     folders = [SHIPPED, *([workspace.protocols] if workspace else [])]
     for file, protocol in protocol_files(folders).values():
@@ -75,7 +124,13 @@ def _require_factor_sets(workspace: Workspace | None, sets: Collection[str]) -> 
             yours = f", or lay yours into {workspace.factors}" if workspace else ""
             raise ProtocolError(
                 f"{file}: field 'factor_set': there is no factor set {protocol.factor_set!r}: write one of"
-                f" {', '.join(sets)}{yours}."
+                f" {', '.join(name for name in sets if name not in FOR_COMPARISON_ONLY)}{yours}."
+            )
+        if protocol.factor_set in FOR_COMPARISON_ONLY:
+            raise ProtocolError(
+                f"{file}: field 'factor_set': {protocol.factor_set!r} knows a few drugs only, and is there to be"
+                f" compared with ('permille factors diff'): write one of"
+                f" {', '.join(name for name in sets if name not in FOR_COMPARISON_ONLY)}."
             )
 
 
@@ -136,6 +191,16 @@ def levels_side_by_side(warehouse: Warehouse, level: str, period: str) -> pl.Dat
     Parameters: `level` site, area or network; `period` one of `periods`. Sorted by place, drug, basis and protocol.
     """
     return warehouse.query(sql("levels"), {"level": level, "period": period})
+
+
+def protocols_without_figures(warehouse: Warehouse, period: str) -> pl.DataFrame:
+    """The protocols with no mean at all in a period: `protocol`, `population_method`, `reason`, null where unknown."""
+    return warehouse.query(sql("protocols_without_figures"), {"period": period})
+
+
+def totals_of_doses(warehouse: Warehouse, level: str, period: str, protocol: str) -> pl.DataFrame:
+    """The doses of all drugs together at each place of a level, and of each drug. The largest total first."""
+    return warehouse.query(sql("totals"), {"level": level, "period": period, "protocol": protocol})
 
 
 def current_period(warehouse: Warehouse, settings: Settings) -> str:

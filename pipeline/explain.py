@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from pipeline.factors import markers_behind
 from pipeline.findings import DeliveryError
 from pipeline.periods import expected_days, mean_of_series
 from pipeline.reading.delivery import DeliveredFile
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import Warehouse, sql
 from schemas.columns import COLUMNS
 from schemas.flags import FLAGS
 from schemas.profile import Profile, column_number
@@ -39,8 +40,22 @@ _OURS = {
 }  # fmt: skip
 
 
+_CASE = re.compile(r"WHEN \(*(\w+) = '([^']*)'\)* THEN (.+?)(?= WHEN | ELSE | END)", re.IGNORECASE)
+"""One case of a macro that chooses by a word, as the warehouse writes it: the parameter, the word, the formula."""
+
+
 class ExplainError(ValueError):
-    """There is no such figure; the message says what there is."""
+    """There is no such figure; the message says what there is.
+
+    Attributes:
+        reason: the rules by which there is none, where results were delivered; None else.
+        is_wrong_usage: True where a name was asked for that nothing here has.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None, is_wrong_usage: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.is_wrong_usage = is_wrong_usage
 
 
 class Source(NamedTuple):
@@ -69,6 +84,7 @@ class Source(NamedTuple):
     value: str
     details: dict[str, Any]
     read_again: str | None
+    is_simulated: bool
 
     @property
     def is_as_archived(self) -> bool | None:
@@ -81,13 +97,19 @@ PARTS_OF_A_PERIOD = ("days", "spread", "batch", "laboratory", "flow", "populatio
 
 
 class Step(NamedTuple):
-    """One step of the formula: the macro, its text with the numbers put in, and what that gives."""
+    """One step of the formula: the macro, its text with the numbers put in, and what that gives.
+
+    Attributes:
+        formula: of a macro that has several cases the one that holds; empty where none does: nothing is computed.
+        is_of_limit: True where the step is computed from the limit, in place of a value below it.
+    """
 
     macro: str
     formula: str
     with_numbers: str
     result: float | None
     stored: float | None
+    is_of_limit: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -118,6 +140,8 @@ class DayExplained(NamedTuple):
     Attributes:
         populations: what the figure would be by the other methods of counting inhabitants.
         budget: what its interval is made of, the largest part first; nothing where it has none.
+        below_limit: what the protocol lets stand for a day below its limit.
+        markers: `population_method`, `marker_status` of a marker nobody has verified, if its inhabitants rest on one.
     """
 
     figure: dict[str, Any]
@@ -128,6 +152,8 @@ class DayExplained(NamedTuple):
     flags: dict[str, str]
     populations: list[dict[str, Any]]
     budget: list[Part]
+    below_limit: str
+    markers: list[dict[str, Any]]
 
     @property
     def agrees(self) -> bool:
@@ -139,12 +165,13 @@ class PeriodExplained(NamedTuple):
     """The mean of a period and the days it is made of.
 
     Attributes:
-        days: each with its amount and the cell it comes from; `text` is the cell as it was written. Where the protocol
-            infers what lies below a limit, that is the amount of such a day.
+        days: each with its amount and the cells it comes from; `text` is what is written in these, one after the other.
+            Where the protocol infers what lies below a limit, that is the amount of such a day.
         budget: what the interval is made of, the largest part first; nothing where there is none.
         n_read_again, n_as_archived: how many of these cells the archive still holds, and still says the same.
         steps: the mean in doses, as a mass and per 1000 inhabitants aged 15 to 64, as far as there are such figures.
         dose: the dose the figure in doses rests on; None where there is no such figure.
+        markers: as those of a day.
     """
 
     figure: dict[str, Any]
@@ -157,6 +184,7 @@ class PeriodExplained(NamedTuple):
     budget: list[Part]
     steps: list[Step]
     dose: dict[str, Any] | None
+    markers: list[dict[str, Any]]
 
     @property
     def agrees(self) -> bool:
@@ -224,7 +252,7 @@ def explain_day(
     if found.is_empty():
         _refuse(warehouse, asked)
     figure = found.row(0, named=True)
-    factor = _factor(warehouse, figure)
+    factor = factor_of(warehouse, figure)
     steps: list[Step] = []
     of_day = {"site": site_id, "day": sampled_on, "residue": figure["residue"]}
     if figure["origin"] == "measured":
@@ -249,7 +277,9 @@ def explain_day(
         asked,
     ).to_dicts()
     budget = _budget_of_day(warehouse, figure)
-    return DayExplained(figure, steps, factor, sources, superseded, flags, populations, budget)
+    below_limit = warehouse.query("select below_limit from protocols where protocol = $p", {"p": protocol}).item()
+    markers = markers_behind(warehouse, sampled_on.isoformat(), "site", site_id, drug, protocol).to_dicts()
+    return DayExplained(figure, steps, factor, sources, superseded, flags, populations, budget, below_limit, markers)
 
 
 def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part]:
@@ -281,7 +311,7 @@ def parts_of(warehouse: Warehouse, log_variances: Mapping[str, float | None]) ->
     return sorted(parts, key=lambda part: (-part.share, part.component))
 
 
-def _factor(warehouse: Warehouse, figure: Mapping[str, Any]) -> dict[str, Any]:
+def factor_of(warehouse: Warehouse, figure: Mapping[str, Any]) -> dict[str, Any]:
     """The row of the factors that a figure rests on; of a residue load the one that it would."""
     return warehouse.query(
         "select f.* from factors f join protocols p using (factor_set)"
@@ -306,19 +336,7 @@ def explain_period(
     if found.is_empty():
         _refuse(warehouse, asked)
     figure = found.row(0, named=True)
-    days = warehouse.query(
-        "select c.sampled_on, c.weekday, c.amount_mg_per_day_per_1000, c.is_censored, c.flags, d.file_name, c.sheet,"
-        " c.source_cell, coalesce(r.value_as_written, l.value_as_written) as text, c.delivery_id, d.profile"
-        " from consumption c join ordered_deliveries d using (delivery_id)"
-        " left join results r on c.origin = 'measured' and r.delivery_id = c.delivery_id and r.sheet = c.sheet"
-        " and r.row_number = c.row_number and r.source_column = c.source_column and r.residue = c.residue"
-        " left join reported_loads l on c.origin = 'reported' and l.delivery_id = c.delivery_id and l.sheet = c.sheet"
-        " and l.row_number = c.row_number and l.source_column = c.source_column and l.residue = c.residue"
-        " where c.site_id = $site and c.drug = $drug and c.protocol = $protocol"
-        " and $period in (c.sampling_year::varchar, strftime(c.sampled_on, '%Y') || '-Q' || quarter(c.sampled_on),"
-        " strftime(c.sampled_on, '%Y-%m')) order by c.sampled_on, c.weekday, c.origin",
-        asked,
-    )
+    days = warehouse.query(sql("days_of_period"), asked)
     expected = expected_days(warehouse, figure)
     if expected.height:
         days = days.join(expected, on=["sampled_on", "weekday"], how="left", nulls_equal=True, maintain_order="left")
@@ -336,26 +354,30 @@ def explain_period(
         rule = f"mean of the days by {figure['below_limit'].replace('_', ' ')}"
         result = mean_of_series(warehouse, figure)
     again = [
-        (archive.text_of(row["delivery_id"], row["profile"], row["sheet"], row["source_cell"]), row["text"])
-        for row in days.iter_rows(named=True)
+        (archive.text_of(cell["delivery_id"], cell["profile"], cell["sheet"], cell["cell"]), cell["text"])
+        for cell in days["cells"].explode().drop_nulls()
     ]
     held = [(now, then) for now, then in again if now is not None]
-    days = days.drop("delivery_id", "profile")
     budget = parts_of(warehouse, {name: figure[f"{name}_log_variance"] for name in PARTS_OF_A_PERIOD})
     n_as_archived = sum(now == then for now, then in held)
-    factor = _factor(warehouse, figure)
-    steps, dose = _in_other_units(warehouse, figure)
-    return PeriodExplained(figure, factor, rule, days, result, len(held), n_as_archived, budget, steps, dose)
+    factor, dose = factor_of(warehouse, figure), dose_of(warehouse, figure)
+    steps = _in_other_units(warehouse, figure, dose)
+    markers = markers_behind(warehouse, period, "site", site_id, drug, protocol).to_dicts()
+    return PeriodExplained(figure, factor, rule, days, result, len(held), n_as_archived, budget, steps, dose, markers)
 
 
-def _in_other_units(warehouse: Warehouse, figure: Mapping[str, Any]) -> tuple[list[Step], dict[str, Any] | None]:
-    """The mean of a period in doses, as a mass and per 1000 inhabitants aged 15 to 64, and the dose of it."""
+def dose_of(warehouse: Warehouse, figure: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The dose a mean in doses rests on; None where there is no such mean."""
     doses = warehouse.query(
         "select d.* from doses d join protocols p using (factor_set)"
         " where p.protocol = $protocol and p.basis = 'consumption' and d.drug = $drug",
         {name: figure[name] for name in ("protocol", "drug")},
     ).to_dicts()
-    dose = doses[0] if doses and figure["mean_mg_per_day_per_1000"] is not None else None
+    return doses[0] if doses and figure["mean_mg_per_day_per_1000"] is not None else None
+
+
+def _in_other_units(warehouse: Warehouse, figure: Mapping[str, Any], dose: Mapping[str, Any] | None) -> list[Step]:
+    """The mean of a site's period in doses, as a mass and per 1000 inhabitants aged 15 to 64."""
     share = warehouse.query(
         "select share_aged_15_to_64 from current_sites where site_id = $site", {"site": figure["site_id"]}
     ).item()
@@ -366,7 +388,7 @@ def _in_other_units(warehouse: Warehouse, figure: Mapping[str, Any]) -> tuple[li
     )
     mean = figure["mean_mg_per_day_per_1000"]
     steps = [_step(warehouse, macro, [mean, by], figure[stored]) for macro, by, stored in divided]
-    return [step for step in steps if step.result is not None or step.stored is not None], dose
+    return [step for step in steps if step.result is not None or step.stored is not None]
 
 
 def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, sampled_on: date) -> list[Source]:
@@ -411,8 +433,10 @@ def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
         "protocol": "select protocol from protocols order by 1",
         "drug": "select distinct drug from consumption where site_id = $site order by 1",
         "residue": "select distinct residue from results where site_id = $site order by 1",
-        "period": "select distinct period from site_periods where site_id = $site and drug = $drug order by 1",
-        "day": "select distinct sampled_on::varchar from consumption where site_id = $site and drug = $drug order by 1",
+        "period": "select distinct period from site_periods where site_id = $site and drug = $drug"
+        " and protocol = $protocol order by 1",
+        "day": "select distinct sampled_on::varchar from consumption where site_id = $site and drug = $drug"
+        " and protocol = $protocol and sampled_on is not null order by 1",
     }
     if "residue" in asked:
         known["day"] = (
@@ -424,14 +448,38 @@ def _refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
         bound = {key: value for key, value in asked.items() if f"${key}" in text}
         there = warehouse.query(text, bound).to_series().to_list()
         if str(asked[name]) not in there:
-            if name == "site" and (called := _called_so(warehouse, str(asked[name]))):
+            if name == "site" and (called := sites_called(warehouse, str(asked[name]))):
                 raise ExplainError(f"{str(asked[name])!r} is a sender's number; it stands for {called}: name the site")
+            if name in ("drug", "day", "period") and "drug" in asked:
+                _refuse_what_waits(warehouse, asked)
             shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
-            raise ExplainError(f"there is no {name} {str(asked[name])!r} here; there are {shown or 'none'}")
+            raise ExplainError(
+                f"there is no {name} {str(asked[name])!r} here; there are {shown or 'none'}",
+                is_wrong_usage=name in ("site", "protocol", "drug", "residue"),
+            )
+    if "drug" in asked:
+        _refuse_what_waits(warehouse, asked)
     raise ExplainError(f"there is no figure of {', '.join(map(str, asked.values()))}: see 'permille status'")
 
 
-def _called_so(warehouse: Warehouse, code: str) -> str:
+def _refuse_what_waits(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
+    """Raises where results of the day or period were delivered and are in no figure, and says what they wait for."""
+    when = str(asked.get("period") or asked["day"])
+    bound = {"site": asked["site"], "drug": asked["drug"], "protocol": asked["protocol"], "period": when}
+    found = warehouse.query(sql("waiting_results"), bound).to_dicts()
+    if not found:
+        return
+    n, first = sum(row["n_results"] for row in found), found[0]
+    method = f", and {asked['protocol']} counts inhabitants by {m}" if (m := first["population_method"]) else ""
+    said = f"{asked['drug']} at {asked['site']} {'in' if 'period' in asked else 'on'} {when}"
+    raise ExplainError(
+        f"there is no figure of {said} by protocol {asked['protocol']}:"
+        f" {n} {'result' if n == 1 else 'results'} of {first['residue']} {'waits' if n == 1 else 'wait'}{method}",
+        reason=first["reason"],
+    )
+
+
+def sites_called(warehouse: Warehouse, code: str) -> str:
     """The sites that a sender's number stands for, by edition."""
     rows = warehouse.query(
         "select distinct site_id || ' (' || concat_ws(' ', numbering, release) || ')' as said"
@@ -491,6 +539,7 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
         header=row["source_column"], text=row["value_as_written"], unit=row["unit_as_written"], value=value,
         details={name: str(said) for name, said in told.items() if said is not None},
         read_again=archive.text_of(row["delivery_id"], row["profile"], row["sheet"], row["source_cell"]),
+        is_simulated=row["is_simulated"],
     )  # fmt: skip
 
 
@@ -627,7 +676,8 @@ def _load_steps(warehouse: Warehouse, load: Mapping[str, Any], figure: Mapping[s
     # A protocol may divide by other inhabitants than the table of loads does.
     held = load if load["population"] == figure["population"] else figure
     per_1000 = held["load_limit_mg_per_day_per_1000"] if of_limit else held["load_mg_per_day_per_1000"]
-    return [mass, _step(warehouse, "load_mg_per_day_per_1000", [mass.result, figure["population"]], per_1000)]
+    steps = [mass, _step(warehouse, "load_mg_per_day_per_1000", [mass.result, figure["population"]], per_1000)]
+    return [step._replace(is_of_limit=of_limit) for step in steps]
 
 
 def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mapping[str, Any]) -> list[Step]:
@@ -648,7 +698,7 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
         steps += _net_steps(warehouse, figure)
         load = steps[-1].result
     numbers = [load, figure["correction_factor"], figure["in_sewer_loss"] or 0]
-    steps.append(_step(warehouse, "consumption_mg_per_day_per_1000", numbers, stored))
+    steps.append(_step(warehouse, "consumption_mg_per_day_per_1000", numbers, stored)._replace(is_of_limit=of_limit))
     if of_limit:
         below = warehouse.query(
             "select below_limit from protocols where protocol = $p", {"p": figure["protocol"]}
@@ -701,10 +751,17 @@ def _step(warehouse: Warehouse, macro: str, numbers: list[Any], stored: float | 
     # The macro's name is one of our own; its arguments are bound.
     text = f"select {macro}({', '.join(f'${name}' for name in bound)}) as result"
     result = None if any(number is None for number in numbers) else warehouse.query(text, bound)["result"].item()
-    formula = re.sub(r"\s+", " ", known["macro_definition"]).strip()
+    of_macro = re.sub(r"\s+", " ", known["macro_definition"]).strip()
+    formula = _case_that_holds(of_macro, dict(zip(names, numbers, strict=True)))
     put_in = {
         name: "?" if number is None else f"'{number}'" if isinstance(number, str) else f"{number:.12g}"
         for name, number in zip(names, numbers, strict=True)
     }
     shown = re.sub(r"\b\w+\b", lambda word: put_in.get(word[0], word[0]), formula)
     return Step(macro, formula, shown, result, stored)
+
+
+def _case_that_holds(formula: str, given: Mapping[str, Any]) -> str:
+    """Of a formula with several cases the one that holds for a parameter's value; empty where none does."""
+    cases = _CASE.findall(formula) if formula.upper().startswith("CASE ") else []
+    return next((then for name, value, then in cases if given.get(name) == value), "") if cases else formula

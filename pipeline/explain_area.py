@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline.explain import PARTS_OF_A_PERIOD, ExplainError, Part, Step, parts_of
+from pipeline.estimates import protocols_without_figures
+from pipeline.explain import PARTS_OF_A_PERIOD, ExplainError, Part, Step, dose_of, factor_of, parts_of
+from pipeline.factors import markers_behind
 from pipeline.warehouse import Warehouse, sql
 
 
@@ -21,6 +23,9 @@ class AreaExplained(NamedTuple):
         rule: how the sites are put together.
         result: what they give [mg/day/1000].
         budget: what the interval is made of, the largest part first; nothing where there is none.
+        factor: the row of the factors the figure rests on; of a residue load the one that it would.
+        dose: the dose the figure in doses rests on; None where there is no such figure.
+        markers: `population_method`, `marker_status` of markers nobody has verified by which inhabitants are counted.
     """
 
     figure: dict[str, Any]
@@ -28,6 +33,9 @@ class AreaExplained(NamedTuple):
     rule: str
     result: float | None
     budget: list[Part]
+    factor: dict[str, Any]
+    dose: dict[str, Any] | None
+    markers: list[dict[str, Any]]
 
     @property
     def agrees(self) -> bool:
@@ -35,23 +43,14 @@ class AreaExplained(NamedTuple):
         return Step("", "", "", self.result, self.figure["mean_mg_per_day_per_1000"]).agrees
 
 
-def level_of(warehouse: Warehouse, unit_id: str) -> str | None:
-    """`area` or `network` where that is what a name stands for, and no site has it; else None."""
-    found = warehouse.query(
-        "select distinct level from area_of_site where unit_id = $unit"
-        " and $unit not in (select site_id from current_sites) order by level",
-        {"unit": unit_id},
-    )
-    return None if found.is_empty() else found["level"][0]
-
-
-def explain_area(warehouse: Warehouse, unit_id: str, drug: str, period: str, protocol: str) -> AreaExplained:
+def explain_area(
+    warehouse: Warehouse, level: str, unit_id: str, drug: str, period: str, protocol: str
+) -> AreaExplained:
     """The mean of one drug over one area, or all sites, in one period, by one protocol.
 
-    Parameters: `unit_id` an area, or network.
+    Parameters: `level` area or network.
     Raises `ExplainError` where there is no such figure; the message says which there are.
     """
-    level = level_of(warehouse, unit_id)
     asked = {"level": level, "unit": unit_id, "drug": drug, "period": period, "protocol": protocol}
     found = warehouse.query(
         "select a.*, p.area_weights from area_periods a join protocols p using (protocol) where level = $level"
@@ -67,7 +66,9 @@ def explain_area(warehouse: Warehouse, unit_id: str, drug: str, period: str, pro
     result = float((of["mean_mg_per_day_per_1000"] * of["weight_share"]).sum()) if is_there else None
     by = "weighed by inhabitants" if figure["area_weights"] == "population" else "all alike"
     budget = parts_of(warehouse, {name: figure[f"{name}_log_variance"] for name in PARTS_OF_A_PERIOD})
-    return AreaExplained(figure, sites, f"mean of the sites, {by}", result, budget)
+    factor, dose = factor_of(warehouse, figure), dose_of(warehouse, figure)
+    markers = markers_behind(warehouse, period, level, unit_id, drug, protocol).to_dicts()
+    return AreaExplained(figure, sites, f"mean of the sites, {by}", result, budget, factor, dose, markers)
 
 
 def _refuse(warehouse: Warehouse, asked: dict[str, Any]) -> None:
@@ -76,9 +77,19 @@ def _refuse(warehouse: Warehouse, asked: dict[str, Any]) -> None:
         "select distinct protocol, drug, period from area_periods where level = $level and unit_id = $unit",
         {"level": asked["level"], "unit": asked["unit"]},
     )
+    nothing = protocols_without_figures(warehouse, asked["period"]).filter(pl.col("protocol") == asked["protocol"])
+    if not nothing.is_empty() and asked["period"] in figures["period"]:
+        method = f", which counts inhabitants by {m}," if (m := nothing["population_method"][0]) else ""
+        raise ExplainError(
+            f"protocol {asked['protocol']}{method} has no figure of anything in {asked['period']}",
+            reason=nothing["reason"][0],
+        )
     for name in figures.columns:
         there = sorted(figures[name].unique())
         if asked[name] not in there:
             shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
-            raise ExplainError(f"there is no {name} {asked[name]!r} of {asked['unit']}; there are {shown or 'none'}")
+            raise ExplainError(
+                f"there is no {name} {asked[name]!r} of {asked['unit']}; there are {shown or 'none'}",
+                is_wrong_usage=name in ("protocol", "drug"),
+            )
     raise ExplainError(f"there is no figure of {asked['drug']} in {asked['period']}: see 'permille levels'")

@@ -69,6 +69,7 @@ select
     b.source as source_b,
     $period as period,
     n.mean_mg_per_day_per_1000,
+    coalesce(n.is_simulated, false) as is_simulated,
     -- A mean is proportional to its factor, also where half of a limit stands for what lies below it.
     if(
         a.is_default,
@@ -91,7 +92,7 @@ order by coalesce(a.place, b.place), b.place
 """
 _NOW = """
 select
-    m.drug, m.residue, m.mean_mg_per_day_per_1000,
+    m.drug, m.residue, m.mean_mg_per_day_per_1000, m.reason, m.is_simulated,
     correction_factor(
         f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
     ) as correction_factor
@@ -99,7 +100,6 @@ from area_periods m
 join protocols p using (protocol)
 join factors f on f.factor_set = p.factor_set and f.drug = m.drug and f.residue = m.residue
 where m.level = 'network' and m.period = $period and m.protocol = $protocol and m.basis = 'consumption'
-    and m.mean_mg_per_day_per_1000 is not null
 order by m.drug
 """
 _STATUS = """
@@ -112,6 +112,8 @@ _NOBODY = pl.DataFrame(
         "drug": pl.String,
         "residue": pl.String,
         "mean_mg_per_day_per_1000": pl.Float64,
+        "reason": pl.String,
+        "is_simulated": pl.Boolean,
         "correction_factor": pl.Float64,
     }
 )
@@ -123,7 +125,9 @@ class Now(NamedTuple):
     Attributes:
         basis: that of the protocol; residue loads rest on no factor, and `means` is empty.
         baseline, period: the periods compared; `baseline` None where there is one only.
-        means: `drug`, `residue`, `mean_mg_per_day_per_1000` and the `correction_factor` it rests on.
+        means: `drug`, `residue`, `mean_mg_per_day_per_1000`, the `reason` where there is none, `is_simulated`, and the
+            `correction_factor` it rests on.
+        factor_set: the set of the protocol, which the figures rest on.
     """
 
     protocol: str
@@ -131,6 +135,7 @@ class Now(NamedTuple):
     baseline: str | None
     period: str
     means: pl.DataFrame
+    factor_set: str
 
 
 @contextmanager
@@ -179,12 +184,30 @@ def published_now(warehouse: Warehouse, settings: Settings) -> Now | None:
     Raises `PeriodError` where a period of the settings has no data.
     """
     there = [period for period in estimates.periods(warehouse) if len(period) == 4]
-    found = warehouse.query("select basis from protocols where protocol = $p", {"p": settings.protocol})
+    asked = "select basis, factor_set from protocols where protocol = $p"
+    found = warehouse.query(asked, {"p": settings.protocol})
     if not there or found.is_empty():
         return None
     baseline, period = estimates.chosen_periods(warehouse, settings) or (None, there[-1])
     means = warehouse.query(_NOW, {"period": period, "protocol": settings.protocol})
-    return Now(settings.protocol, found.item(), baseline, period, means)
+    basis, of_set = found.row(0)
+    return Now(settings.protocol, basis, baseline, period, means, of_set)
+
+
+def markers_behind(
+    warehouse: Warehouse,
+    period: str,
+    level: str | None = None,
+    unit: str | None = None,
+    drug: str | None = None,
+    protocol: str | None = None,
+) -> pl.DataFrame:
+    """The markers nobody has verified by which inhabitants behind figures are counted: `population_method`, status.
+
+    Parameters: `period` or a day; what is left out is any.
+    """
+    asked = {"period": period, "level": level, "unit": unit, "drug": drug, "protocol": protocol}
+    return warehouse.query(sql("markers_behind"), asked)
 
 
 def with_factor_status(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 Nothing is read at import: `open_workspace(folder)` reads when it is called.
 """
 
+import difflib
 import os
 import re
 import tomllib
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from schemas.protocol import SHIPPED, Protocol, ProtocolError, load_protocols
+from schemas.protocol import SHIPPED, Protocol, ProtocolError, load_protocols, protocol_files
 from schemas.time_zones import time_zones
 
 SETTINGS_FILE = "permille.toml"
@@ -163,7 +164,8 @@ def open_workspace(folder: Path) -> Workspace:
     )
     if unknown:
         names = ", ".join(f"{_PREFIX}{name.upper()}" for name in sorted(Settings.model_fields))
-        raise SettingsError(f"the variable {unknown[0]} is no setting; there are {names}.")
+        near = _perhaps(unknown[0].removeprefix(_PREFIX).lower(), as_variable=True)
+        raise SettingsError(f"the variable {unknown[0]} is no setting{near}; there are {names}.")
     try:
         settings = Settings(**given)
     except ValidationError as error:
@@ -171,7 +173,8 @@ def open_workspace(folder: Path) -> Workspace:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise SettingsError(
-                f"{file}: there is no setting {name!r}; there are {', '.join(sorted(Settings.model_fields))}."
+                f"{file}: there is no setting {name!r}{_perhaps(name)}; there are"
+                f" {', '.join(sorted(Settings.model_fields))}."
             ) from error
         if first["type"] == "string_type":
             raise SettingsError(
@@ -185,6 +188,21 @@ def open_workspace(folder: Path) -> Workspace:
     here = Workspace(folder, settings)
     _require_protocol(file, here)
     return here
+
+
+def _perhaps(name: str, *, as_variable: bool = False) -> str:
+    """The setting that a name is nearest to, in a few words; nothing where it is near to none."""
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f" (perhaps {_PREFIX + near[0].upper() if as_variable else near[0]})" if near else ""
+
+
+def replaced_protocols(workspace: Workspace) -> dict[str, Path]:
+    """The shipped protocols that an office's own of the same name takes the place of, each with the office's file.
+
+    Raises `ProtocolError` where one cannot be used.
+    """
+    shipped = protocol_files()
+    return {name: file for name, (file, _) in protocol_files([workspace.protocols]).items() if name in shipped}
 
 
 def all_protocols(workspace: Workspace | None = None) -> list[Protocol]:

@@ -37,6 +37,11 @@ class Status(NamedTuple):
     disputed: pl.DataFrame
 
     @property
+    def is_simulated(self) -> bool:
+        """True where any delivery is simulated."""
+        return bool(self.deliveries["is_simulated"].any())
+
+    @property
     def does_add_up(self) -> bool:
         """True where in each delivery rows = accepted + quarantined, and the tables hold just these."""
         d = self.deliveries

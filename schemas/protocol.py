@@ -1,5 +1,6 @@
 """What a protocol file says: every choice between a result and a published figure. No choice is made here."""
 
+import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,7 +26,7 @@ class Protocol(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     protocol: str = Field(pattern=r"^[a-z0-9-]+$")
-    title: str
+    title: str = Field(pattern=r"\S")
     basis: Literal["consumption", "residue load"]
     factor_set: str
     below_limit: BelowLimit
@@ -105,12 +106,17 @@ def protocol_files(folders: Iterable[Path] = (SHIPPED,)) -> dict[str, tuple[Path
 
 
 def _load(file: Path) -> Protocol:
+    if file.is_dir():
+        raise ProtocolError(f"{file}: this is a folder, and its name is that of a protocol: rename it or move it away.")
     try:
         protocol = Protocol.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))
+    except OSError as error:
+        raise ProtocolError(f"{file}: it cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProtocolError(f"{file}: this is no TOML file in UTF-8: {error}. Mend it there.") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        # A field that nobody knows first: mistyped, it is the one that is missing as well.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         field = ".".join(str(part) for part in first["loc"])
         what = _what_to_do(field, first)
         raise ProtocolError(f"{file}: {f'field {field!r}' if field else 'the file'}: {what}.") from error
@@ -125,11 +131,15 @@ def _what_to_do(field: str, error: Any) -> str:
     if kind == "missing":
         return f"it is missing: write {field} = {_example(field)}"
     if kind == "extra_forbidden":
-        return f"there is no such field: remove it; there are {', '.join(Protocol.model_fields)}"
+        near = difflib.get_close_matches(field, Protocol.model_fields, n=1)
+        meant = f"write {near[0]} if that is meant, or remove it" if near else "remove it"
+        return f"there is no such field: {meant}; there are {', '.join(Protocol.model_fields)}"
     if kind == "literal_error":
         return f"{given!r} is not allowed: write {limits['expected']}"
     if kind == "string_type":
         return f'{given!r} is no text: write it in quotes, {field} = "{given}"'
+    if kind == "string_pattern_mismatch" and field == "title":
+        return 'it is empty: write what the protocol is called on pages, title = "..."'
     if kind == "string_pattern_mismatch":
         return f"{given!r} is not allowed: write small letters, digits and hyphens"
     if kind.startswith(("float_", "int_")):

@@ -148,6 +148,10 @@ def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     return frame.with_columns(pl.Series("_row", [number for number, _ in cells], dtype=pl.Int64))
 
 
+FOR_COMPARISON_ONLY = frozenset({"korea"})
+"""Shipped sets of two drugs or three, to be held against others: a protocol by them would leave all others out."""
+
+
 def factor_sets(own: Path | None = None) -> dict[str, Path]:
     """The names of all factor sets, sorted, each with its file; `own` is an office's folder of its own.
 

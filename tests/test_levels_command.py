@@ -94,13 +94,13 @@ def test_the_mean_of_an_area_is_explained_by_its_sites(tiny, protocol):
 def test_an_area_without_such_a_figure_says_which_there_are(tiny):
     said = call("explain", "network", "cocaine", "--period", "2029", "-w", tiny.folder, code=1)
     assert "there is no period '2029' of network; there are 2023" in said
-    said = call("explain", "network", "sugar", "--period", "2023", "-w", tiny.folder, code=1)
+    said = call("explain", "network", "sugar", "--period", "2023", "-w", tiny.folder, code=2)
     assert "there is no drug 'sugar' of network; there are" in said
 
 
 def test_totals_add_doses_of_the_drugs_they_name(tiny):
     said = call("totals", "--period", "2023", "-w", tiny.folder)
-    assert "a sum of doses, never of milligrams" in said
+    assert "A sum of doses, never of milligrams" in said
     assert "\ufffd" not in said
     total = csv("totals", "--period", "2023", "--level", "site", "-w", tiny.folder)
     parts = csv("levels", "--period", "2023", "--level", "site", "--protocol", "permille", "-w", tiny.folder)

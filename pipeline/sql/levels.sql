@@ -10,12 +10,18 @@ sites as (
 )
 
 select
-    level, unit_id, unit_name, period, drug, residue, protocol, basis, n_sites, n_sites_left_out, n_days, n_censored,
-    mean_mg_per_day_per_1000, ci_low_mg_per_day_per_1000, ci_high_mg_per_day_per_1000,
-    at_least_mg_per_day_per_1000, at_most_mg_per_day_per_1000,
-    doses_per_day_per_1000, ci_low_doses_per_day_per_1000, ci_high_doses_per_day_per_1000,
-    population, mass_mg_per_day, ci_low_mg_per_day, ci_high_mg_per_day,
-    state, reason, flags, is_provisional, is_simulated
-from (select * from sites union all by name select * from area_periods)
-where level = $level and period = $period
-order by unit_name, unit_id, drug, basis, protocol
+    m.level, m.unit_id, m.unit_name, m.period, m.drug, m.residue, m.protocol, m.basis, m.n_sites, m.n_sites_left_out,
+    m.n_days, m.n_censored,
+    m.mean_mg_per_day_per_1000, m.ci_low_mg_per_day_per_1000, m.ci_high_mg_per_day_per_1000,
+    m.at_least_mg_per_day_per_1000, m.at_most_mg_per_day_per_1000,
+    m.doses_per_day_per_1000, m.ci_low_doses_per_day_per_1000, m.ci_high_doses_per_day_per_1000,
+    m.population, m.mass_mg_per_day, m.ci_low_mg_per_day, m.ci_high_mg_per_day,
+    m.state, m.reason, m.flags, m.is_provisional,
+    -- A residue load rests on no factor.
+    if(m.basis = 'consumption', f.factor_status, null) as factor_status,
+    m.is_simulated
+from (select * from sites union all by name select * from area_periods) m
+left join protocols p on p.protocol = m.protocol
+left join factors f on f.factor_set = p.factor_set and f.drug = m.drug and f.residue = m.residue
+where m.level = $level and m.period = $period
+order by m.unit_name, m.unit_id, m.drug, m.basis, m.protocol

@@ -441,3 +441,19 @@ def test_list_becomes_text_with_semicolons(tmp_path):
         '\ufefflist,text,number\n1.5;;0.30000000000000004,plain,-1.0\n"","a,b",1e-9\n,,\n'
     )
     assert neutralised(frame).columns == frame.columns
+
+
+def test_an_approved_factor_beside_an_unverified_marker_is_not_called_provisional(build):
+    tables = city()
+    is_meth = pl.col("drug") == "methamphetamine"
+    tables["factors"] = tables["factors"].with_columns(
+        factor_status=pl.when(is_meth).then(pl.lit("approved")).otherwise("factor_status"),
+        evidence=pl.when(is_meth).then(pl.lit("V")).otherwise("evidence"),
+    )
+    text = page(build(tables))
+    assert "provisional population marker" in tile(text, "Methamphetamine")
+    assert "factor" not in tile(text, "Methamphetamine")
+    heading = dict(re.findall(r'<th scope="col" class="number"><bdi>(.*?)</bdi>(.*?)</th>', text))
+    assert ">M</a>" in heading["Methamphetamine"]
+    assert "M: rests on a provisional population marker." in text
+    assert "consumption, quarterly means, provisional population marker" in text

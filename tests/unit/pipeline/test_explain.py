@@ -116,13 +116,13 @@ def test_json_holds_the_whole_chain(city):
 @pytest.mark.parametrize(
     ("asked", "said", "code"),
     [
-        (("S9", "methamphetamine", "2025-03-11"), "there is no site 'S9' here; there are S1", 1),
-        (("S1", "cocaine", "2025-03-11"), "there is no drug 'cocaine' here; there are methamphetamine", 1),
+        (("S9", "methamphetamine", "2025-03-11"), "no site or area 'S9' here; there are: site S1 (One); network", 2),
+        (("S1", "cocaine", "2025-03-11"), "there is no drug 'cocaine' here; there are methamphetamine", 2),
         (("S1", "methamphetamine", "2025-03-13"), "there is no day '2025-03-13' here; there are 2025-03-11, 2025", 1),
         (("S1", "methamphetamine", "--period", "2024"), "there is no period '2024' here; there are 2025, ", 1),
         (("S1", "methamphetamine", "11.3.2025"), "'11.3.2025' is no day", 2),
         (("S1", "methamphetamine"), "name a day", 2),
-        (("S1", "methamphetamine", "2025-03-11", "--protocol", "mine"), "there is no protocol 'mine'", 1),
+        (("S1", "methamphetamine", "2025-03-11", "--protocol", "mine"), "there is no protocol 'mine'", 2),
     ],
 )  # fmt: skip
 def test_what_cannot_be_explained_says_what_can(city, asked, said, code):

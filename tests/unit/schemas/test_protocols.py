@@ -29,7 +29,9 @@ def test_a_folder_that_is_not_there_holds_no_protocols(tmp_path):
         ('factor_set = "2026"', "factor_set = 2026", "field 'factor_set': 2026 is no text: write it in quotes"),
         ('"ours"', '"Our own"', "field 'protocol': 'Our own' is not allowed: write small letters, digits and hyphens"),
         ('"ours"', '"all"', "field 'protocol': 'all' means all protocols: write another name"),
-        ('title = "Permille"', 'titel = "Permille"', "field 'title': it is missing: write title = \"...\"."),
+        ('title = "Permille"', "", "field 'title': it is missing: write title = \"...\"."),
+        ('title = "Permille"', 'title = " "', "field 'title': it is empty: write what the protocol is called on pages"),
+        ("min_detects = 3", "min_detect = 3", "field 'min_detect': there is no such field: write min_detects if"),
         ('title = "Permille"', 'title = "x"\ncolour = "red"', "field 'colour': there is no such field: remove it;"),
         ('title = "Permille"', "title = Permille", "this is no TOML file in UTF-8"),
     ],
@@ -49,4 +51,10 @@ def test_two_files_with_one_name_are_refused(tmp_path):
     for name in ("a.toml", "b.toml"):
         (tmp_path / name).write_text(OWN)
     with pytest.raises(ProtocolError, match=r"b\.toml: field 'protocol': a\.toml is called 'ours' already"):
+        load_protocols([SHIPPED, tmp_path])
+
+
+def test_a_folder_in_place_of_a_protocol_says_what_to_do(tmp_path):
+    (tmp_path / "ours.toml").mkdir()
+    with pytest.raises(ProtocolError, match=r"ours\.toml: this is a folder, .*: rename it or move it away"):
         load_protocols([SHIPPED, tmp_path])
