@@ -303,6 +303,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
     def short(reason: str | None) -> str:
         return ", ".join(found.short for found in labels.reasons(reason))
 
+    has_missing = rows["n_sites_without_days"].sum() > 0
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
         "drug", "protocol", "basis",
@@ -324,6 +325,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
             if level is not Level.site
             else []
         ),
+        *([pl.col("n_sites_without_days").alias("not sampled")] if has_missing else []),
         pl.col("n_days").alias("days"),
         pl.col("n_censored").alias("below limits"),
         _mark().alias("rests on"),
@@ -331,7 +333,9 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
     )  # fmt: skip
     print_table("", shown)
     if level is not Level.site and rows["n_sites_left_out"].sum():
-        say("Sites left out have no figure of their own; the bounds by limits are over all sites.")
+        say("Sites left out have no figure of their own; the bounds by limits are over all sites with days.")
+    if has_missing:
+        say("Sites not sampled have no day of the drug in this period, and have some in another.")
     _say_marks(markers, rows["flags"])
 
 
@@ -358,6 +362,11 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         .fill_null("–")
         .alias("doses"),
         pl.col("n_drugs").alias("drugs"),
+        *(
+            [pl.format("{} of {}", "n_sites_with_all", "n_sites_with_some").alias("sites with all")]
+            if level is not Level.site
+            else []
+        ),
         status("factor_status").alias("factors"),
         status("dose_status").alias("dose"),
     )
@@ -373,6 +382,8 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
     for (drug, reason), places in out.group_by("drugs_left_out", "reasons_left_out", maintain_order=True):
         where = "" if rows.height == 1 else f" ({labels.things(places.height, 'place', 'places')} of {rows.height})"
         say(f"Left out: {drug}{where}: {labels.because(reason)}")
+    if (rows["reason"] == "sites_differ").any():
+        say(f"Where not all sites have all drugs: {labels.because('sites_differ')}")
     if rows["drugs"].n_unique() > 1:
         say("Not all places have the same drugs in their total: compare only those that do.")
 

@@ -1,5 +1,6 @@
 """The commands that lead from a figure back to where it comes from."""
 
+import math
 import re
 from typing import TYPE_CHECKING, Annotated
 
@@ -340,7 +341,8 @@ def _print_area(found: "AreaExplained", *, as_json: bool) -> None:
          f" protocol {figure['protocol']}: {said} ({figure['basis']}){resting}")  # fmt: skip
     _print_bounds(figure)
     _print_in_other_units(figure, found.dose)
-    sites = f"{figure['n_sites']} in it, {figure['n_sites_left_out']} left out"
+    missing = f"{figure['n_sites_left_out']} left out, {figure['n_sites_without_days']} not sampled"
+    sites = f"{figure['n_sites']} in it, {missing}"
     if mean is None and found.agrees:
         typer.echo(f"no mean of the sites: {sites}")
     else:
@@ -377,10 +379,11 @@ def _print_in_other_units(figure: "Mapping[str, Any]", dose: "Mapping[str, Any] 
             f" {dose['dose_status']}: {dose['source']}{interval('doses_per_day_per_1000')}"
         )
     if figure["mass_mg_per_day"] is not None:
-        say(
-            f"  = {figure['mass_mg_per_day'] / 1000:.6g} g/day of all {figure['population']:,.0f} inhabitants"
-            f"{interval('mg_per_day', 1000)}"
-        )
+        grams, people = figure["mass_mg_per_day"] / 1000, figure["population"]
+        product = figure["mean_mg_per_day_per_1000"] * people / 1_000_000
+        is_product = "site_id" not in figure or math.isclose(grams, product, rel_tol=1e-9)
+        by_day = "" if is_product else ", the mean of the days' masses"
+        say(f"  = {grams:.6g} g/day of all {people:,.0f} inhabitants{by_day}{interval('mg_per_day', 1000)}")
     if figure["mean_mg_per_day_per_1000_aged_15_to_64"] is not None:
         aged = figure["population_aged_15_to_64"]
         of = "" if aged is None else f" (there are {aged:,.0f})"

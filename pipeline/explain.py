@@ -92,8 +92,8 @@ class Source(NamedTuple):
         return None if self.read_again is None else self.read_again == self.text
 
 
-PARTS_OF_A_PERIOD = ("days", "spread", "batch", "laboratory", "flow", "population", "factor")
-"""The parts of the variance of a mean over a period, as its columns name them."""
+_PARTS_OF_A_PERIOD = ("days", "spread", "batch", "laboratory", "flow", "population", "factor")
+"""The parts of the variance of a mean over a period, as its columns name them. Missing weekdays come on top."""
 
 
 class Step(NamedTuple):
@@ -287,24 +287,42 @@ def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part
     if figure["ci_low_mg_per_day_per_1000"] is None:
         return []
     known = {row["component"]: row["rsd"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
-    return parts_of(
+    own = {
+        "sampling": known["sampling"] ** 2,
+        "analysis": known["analysis"] ** 2 / figure["n_measurements"],
+        "batch": known["batch"] ** 2,
+        "laboratory": known["laboratory"] ** 2,
+    }
+    other = None
+    if figure["other_sources_mg_per_day_per_1000"] is not None:
+        other = warehouse.query(
+            "select net_log_variance($load, $other, $rsd, $own)",
+            {"load": figure["load_mg_per_day_per_1000"], "other": figure["other_sources_mg_per_day_per_1000"],
+             "rsd": known["other sources"], "own": sum(own.values())},
+        ).item()  # fmt: skip
+    return _parts_of(
         warehouse,
         {
-            "sampling": known["sampling"] ** 2,
-            "analysis": known["analysis"] ** 2 / figure["n_measurements"],
-            "batch": known["batch"] ** 2,
-            "laboratory": known["laboratory"] ** 2,
+            **own,
             "flow": figure["flow_rsd"] ** 2,
             "population": figure["population_rsd"] ** 2,
             "factor": figure["correction_factor_log_sd"] ** 2,
+            "other sources": other,
         },
     )
 
 
-def parts_of(warehouse: Warehouse, log_variances: Mapping[str, float | None]) -> list[Part]:
+def budget_of_period(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part]:
+    """The parts of the interval of a row of `site_periods` or `area_periods`."""
+    bias = figure["weekdays_log_bias"]
+    parts = {name: figure[f"{name}_log_variance"] for name in _PARTS_OF_A_PERIOD}
+    return _parts_of(warehouse, parts | {"weekdays": None if bias is None else bias**2})
+
+
+def _parts_of(warehouse: Warehouse, log_variances: Mapping[str, float | None]) -> list[Part]:
     """Each part with its share, the largest first; what has no error is none."""
     shared = {row["component"]: row["shared_over"] for row in warehouse.read("uncertainties").iter_rows(named=True)}
-    shared |= {"days": "one day", "spread": "one drug"}
+    shared |= {"days": "one day", "spread": "one drug", "weekdays": "one drug"}
     there = {name: variance for name, variance in log_variances.items() if variance}
     total = sum(there.values())
     parts = [Part(name, v**0.5, v / total, shared[name]) for name, v in there.items()]
@@ -358,7 +376,7 @@ def explain_period(
         for cell in days["cells"].explode().drop_nulls()
     ]
     held = [(now, then) for now, then in again if now is not None]
-    budget = parts_of(warehouse, {name: figure[f"{name}_log_variance"] for name in PARTS_OF_A_PERIOD})
+    budget = budget_of_period(warehouse, figure)
     n_as_archived = sum(now == then for now, then in held)
     factor, dose = factor_of(warehouse, figure), dose_of(warehouse, figure)
     steps = _in_other_units(warehouse, figure, dose)
@@ -381,14 +399,20 @@ def _in_other_units(warehouse: Warehouse, figure: Mapping[str, Any], dose: Mappi
     share = warehouse.query(
         "select share_aged_15_to_64 from current_sites where site_id = $site", {"site": figure["site_id"]}
     ).item()
+    # Of inhabitants counted each day the mean of the days' masses is no product of means.
+    differs = warehouse.query(
+        "select count(distinct population) > 1 from consumption"
+        " where site_id = $site_id and drug = $drug and protocol = $protocol and sampling_year = $sampling_year",
+        {name: figure[name] for name in ("site_id", "drug", "protocol", "sampling_year")},
+    ).item()
     divided = (
         ("doses_per_day_per_1000", dose["dose_mg"] if dose else None, "doses_per_day_per_1000"),
-        ("mass_mg_per_day", figure["population"], "mass_mg_per_day"),
+        ("mass_mg_per_day", None if differs else figure["population"], "mass_mg_per_day"),
         ("mg_per_day_per_1000_aged_15_to_64", share, "mean_mg_per_day_per_1000_aged_15_to_64"),
     )
     mean = figure["mean_mg_per_day_per_1000"]
     steps = [_step(warehouse, macro, [mean, by], figure[stored]) for macro, by, stored in divided]
-    return [step for step in steps if step.result is not None or step.stored is not None]
+    return [step for step in steps if step.result is not None or (step.stored is not None and not differs)]
 
 
 def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, sampled_on: date) -> list[Source]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.estimates import protocols_without_figures
-from pipeline.explain import PARTS_OF_A_PERIOD, ExplainError, Part, Step, dose_of, factor_of, parts_of
+from pipeline.explain import ExplainError, Part, Step, budget_of_period, dose_of, factor_of
 from pipeline.factors import markers_behind
 from pipeline.warehouse import Warehouse, sql
 
@@ -65,7 +65,7 @@ def explain_area(
     is_there = figure["state"] == "estimated" and not of.is_empty()
     result = float((of["mean_mg_per_day_per_1000"] * of["weight_share"]).sum()) if is_there else None
     by = "weighed by inhabitants" if figure["area_weights"] == "population" else "all alike"
-    budget = parts_of(warehouse, {name: figure[f"{name}_log_variance"] for name in PARTS_OF_A_PERIOD})
+    budget = budget_of_period(warehouse, figure)
     factor, dose = factor_of(warehouse, figure), dose_of(warehouse, figure)
     markers = markers_behind(warehouse, period, level, unit_id, drug, protocol).to_dicts()
     return AreaExplained(figure, sites, f"mean of the sites, {by}", result, budget, factor, dose, markers)

@@ -5,16 +5,17 @@ with
 sites as (
     select
         'site' as level, s.site_id as unit_id, c.site_name as unit_name, s.*,
-        (s.state = 'estimated')::bigint as n_sites, (s.state <> 'estimated')::bigint as n_sites_left_out
+        (s.state = 'estimated')::bigint as n_sites, (s.state <> 'estimated')::bigint as n_sites_left_out,
+        0::bigint as n_sites_without_days
     from site_periods s left join current_sites c using (site_id)
 )
 
 select
     m.level, m.unit_id, m.unit_name, m.period, m.drug, m.residue, m.protocol, m.basis, m.n_sites, m.n_sites_left_out,
-    m.n_days, m.n_censored,
+    m.n_sites_without_days, m.n_days, m.n_censored,
     m.mean_mg_per_day_per_1000, m.ci_low_mg_per_day_per_1000, m.ci_high_mg_per_day_per_1000,
     m.at_least_mg_per_day_per_1000, m.at_most_mg_per_day_per_1000,
-    m.doses_per_day_per_1000, m.ci_low_doses_per_day_per_1000, m.ci_high_doses_per_day_per_1000,
+    m.dose_status, m.doses_per_day_per_1000, m.ci_low_doses_per_day_per_1000, m.ci_high_doses_per_day_per_1000,
     m.population, m.mass_mg_per_day, m.ci_low_mg_per_day, m.ci_high_mg_per_day,
     m.state, m.reason, m.flags, m.is_provisional,
     -- A residue load rests on no factor.

@@ -73,8 +73,10 @@ def test_days_without_methamphetamine_beside_them_are_left_out(city):
         assert site_mean(warehouse, "reason", drug="amphetamine", site_id="S2") == "methamphetamine_unknown"
 
 
-def test_what_is_subtracted_widens_the_interval(city):
+def test_what_is_subtracted_widens_the_interval(city, workspace):
     """20 beside 100 leaves 11: errors of 20 and of 9 over 11, and the ratio, which may be half or twice as large."""
+    from tests.unit.pipeline.test_explain import archive
+
     days = results(week(MONDAY, [20] * 7, residue="AMP"), week(MONDAY, [100] * 7))
     with city(results=days) as warehouse:
         gross = warehouse.read("consumption").filter(drug="amphetamine", protocol="permille")
@@ -83,6 +85,7 @@ def test_what_is_subtracted_widens_the_interval(city):
             estimates.compute(warehouse, table)
         net = warehouse.read("consumption").filter(drug="amphetamine", protocol="permille")
         period = warehouse.read("site_periods").filter(drug="amphetamine", protocol="permille", period="2023")
+        day = explain.explain_day(warehouse, archive(workspace), "S1", "amphetamine", MONDAY, "permille")
 
     def log_variance(days) -> float:
         row = days.sort("sampled_on").row(0, named=True)
@@ -92,6 +95,9 @@ def test_what_is_subtracted_widens_the_interval(city):
     scale = (20**2 + 9**2) / 11**2
     added = (scale - 1) * own + (9 / 11 * 0.45) ** 2
     assert log_variance(net) - log_variance(gross) == pytest.approx(added, rel=1e-6)
+    parts = {part.component: part.rsd**2 for part in day.budget}
+    assert parts["other sources"] == pytest.approx(added)
+    assert sum(parts.values()) == pytest.approx(log_variance(net), rel=1e-6)
     row = period.row(0, named=True)
     assert row["laboratory_log_variance"] == pytest.approx(scale * 0.10**2)
     assert row["batch_log_variance"] == pytest.approx(scale * 0.08**2)

@@ -340,6 +340,10 @@ def test_sites_share_the_weekdays_they_lack(city):
         site = one(warehouse, "site_periods", pl.col("period") == "2023-05", pl.col("site_id") == "S1")
         area = one(warehouse, "area_periods", pl.col("period") == "2023-05", pl.col("level") == "network")
         whole = network(warehouse)
+        budget = explain.budget_of_period(warehouse, area)
+    parts = {part.component: part for part in budget}
+    assert parts["weekdays"].rsd == pytest.approx(site["weekdays_log_bias"])
+    assert sum(part.share for part in budget) == pytest.approx(1)
     assert site["weekdays_log_bias"] > 0.1
     assert area["weekdays_log_bias"] == pytest.approx(site["weekdays_log_bias"])
     assert area["reason"] == "weekdays_incomplete"
@@ -349,12 +353,15 @@ def test_sites_share_the_weekdays_they_lack(city):
     assert (whole["weekdays_log_bias"], whole["reason"]) == (0, None)
 
 
-def test_a_mass_is_the_mean_of_the_days_masses(city):
+def test_a_mass_is_the_mean_of_the_days_masses(city, workspace):
     """20 mg on each of fourteen days, whoever is there: 500 or 2,000 people. Its mean a head is no help."""
     counts = people(
         *(f"S1 mobile {500 if n % 2 else 2000} {d} {d}" for n in range(14) for d in [MONDAY + timedelta(days=n)]),
     )
     with city(results=results(week(MONDAY, [20, 20] * 7)), populations=counts) as warehouse:
+        found = explain.explain_period(warehouse, archive(workspace), "S1", "methamphetamine", "2023", "permille")
+        assert all(step.agrees for step in found.steps)
+        assert "mass_mg_per_day" not in [step.macro for step in found.steps], "no product of means"
         rows = warehouse.read("site_periods").filter(pl.col("period") == "2023")
         area = network(warehouse)
     mass = dict(rows.select("protocol", "mass_mg_per_day").iter_rows())
