@@ -22,6 +22,7 @@ from commands.common import (
     say,
 )
 from commands.figures import print_changes
+from commands.plausibility import print_counts
 
 if TYPE_CHECKING:
     from pipeline.settings import Workspace
@@ -137,7 +138,7 @@ def status(
     form: Annotated[StatusFormat, typer.Option("--format", help="table or json.")] = StatusFormat.table,
     most: MostOption = 50,
 ) -> None:
-    """What has been delivered, what is quarantined, and which flows and populations are missing.
+    """What has been delivered, what is quarantined or implausible, and which flows and populations are missing.
 
     Example: permille status --workspace city
     """
@@ -192,6 +193,7 @@ def status(
             " correct it (layout permille-corrections),"
             " or ask for a new file."
         )
+    print_counts(now.implausible)
     counts = dict(now.tables.iter_rows())
     counts["flows"] += counts["flow_readings"]
     lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
@@ -232,6 +234,7 @@ def _run(here: "Workspace") -> bool:
 def _print_headline(here: "Workspace") -> None:
     import polars as pl
 
+    from dashboards.labels import things
     from pipeline.factors import with_factor_status
     from pipeline.warehouse import Warehouse
 
@@ -243,10 +246,16 @@ def _print_headline(here: "Workspace") -> None:
         missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
             "n"
         ].item()
+        n_implausible = warehouse.count("plausibility")
     if rows.is_empty():
         typer.echo("No change can be computed yet: see 'permille status' for what is missing.")
     else:
         print_changes(rows.sort("drug"), Level.network)
     if missing:
         typer.echo(f"{missing} results lack a flow or a population: see 'permille status'.")
+    if n_implausible:
+        typer.echo(
+            f"{things(n_implausible, 'finding', 'findings')} of plausibility want looking at: 'permille plausibility'"
+            " lists them."
+        )
     typer.echo(f"Page: {here.site / 'index.html'}")
