@@ -9,6 +9,7 @@ import polars as pl
 
 from assets.resources import WorkspaceResource
 from pipeline import quality
+from pipeline.findings import printable
 from pipeline.plausibility import implausible
 from pipeline.status import status
 from schemas.plausibility import RULES
@@ -49,11 +50,13 @@ def markdown_table(frame: pl.DataFrame) -> str:
     | S&#124;1 &#60;b&#62; |
     """
 
+    safe = frame.with_columns(printable(pl.col(pl.String)), pl.col(pl.Float64).round_sig_figs(4))
+
     def text(value: object) -> str:
         one_line = " ".join(str("" if value is None else value).split())
         return re.sub(r"[^\w ,%+.-]|_", lambda sign: f"&#{ord(sign[0])};", one_line)
 
-    rows = [frame.columns, ["---"] * frame.width, *([text(value) for value in row] for row in frame.rows())]
+    rows = [frame.columns, ["---"] * frame.width, *([text(value) for value in row] for row in safe.rows())]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -69,6 +72,7 @@ def _plausibility_check(rule: str) -> dg.AssetChecksDefinition:
             found = implausible(warehouse, rule=rule).drop("rule")
         metadata: dict[str, Any] = {
             "findings": found.height, "sites": found["site_id"].n_unique(), "limits": dict(entry.limits),
+            "unit": entry.unit,
         }  # fmt: skip
         if found.height:
             metadata["first_findings"] = dg.MetadataValue.md(markdown_table(found.head(FIRST_FINDINGS)))

@@ -52,9 +52,11 @@ def test_no_check_of_plausibility_blocks():
 
 
 def test_what_a_delivery_calls_its_site_is_shown_as_text():
-    shown = markdown_table(pl.DataFrame({"site_id": ["<img src=x onerror=alert(1)>|`[a](b)`\n| b_c"], "value": [1.5]}))
+    site = "<img src=x onerror=alert(1)>|`[a](b)`\n| b_c\u202e"
+    shown = markdown_table(pl.DataFrame({"site_id": [site], "value": [1.23456]}))
     head, _, row = shown.splitlines()
     assert head == "| site_id | value |"
     assert not set("<>[]()`_") & set(row)
     assert row.count("|") == 3
+    assert row.endswith(" b&#95;c&#65533; | 1.235 |")
     assert row.startswith("| &#60;img src&#61;x onerror&#61;alert&#40;1&#41;&#62;&#124;")

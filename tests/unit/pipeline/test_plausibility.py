@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import polars as pl
 import pytest
 
 from pipeline.plausibility import implausible
@@ -145,7 +146,7 @@ def test_one_to_three_days_that_are_off_are(city, n_days, n_after):  # noqa: F81
 def test_numbers_in_a_finding_have_no_exponents(city):  # noqa: F811
     with city(results=daily([10_000] * 40 + [5_000_000] + [10_000] * 9), flows=flows_of([2019])) as warehouse:
         (row,) = found(warehouse, "off_its_history")
-        assert row["finding"].startswith("5500000 mg/day/1000 is 550 times the 10000 that is usual")
+        assert row["finding"].startswith("1300000 mg/day/1000 is 500 times the 2600 that is usual")
 
 
 def test_those_furthest_off_come_first(city):  # noqa: F811
@@ -415,3 +416,72 @@ def test_the_dumping_of_the_simulated_city_is_found_and_hardly_another_day(simul
     below = rows.filter(rule="mostly_below_limits")
     assert (set(below["residue"]), below.height) == ({"6-mam"}, 16 * 3 + 2 * 2)
     assert rows["is_simulated"].all()
+
+
+@pytest.fixture
+def changed_city(simulated_workspace, tmp_path):
+    """Findings of the simulated city after a statement has changed its loads: `changed_city("update loads ...")`."""
+    import shutil
+
+    from pipeline import estimates
+
+    _, here = simulated_workspace
+
+    def findings(*statements: str) -> pl.DataFrame:
+        copy = tmp_path / "changed.duckdb"
+        shutil.copy(here.published, copy)
+        with Warehouse.open(copy) as warehouse:
+            for statement in statements:
+                warehouse.connection.execute(statement).fetchall()
+            estimates.compute(warehouse, "plausibility")
+            return implausible(warehouse)
+
+    return findings
+
+
+@pytest.mark.xdist_group("simulation")
+@pytest.mark.parametrize("ratio", [1000, 10, 0.1])
+def test_mistakes_planted_into_the_simulated_city_are_found(changed_city, simulated_workspace, ratio):
+    """One load in a hundred, of any site, day and residue."""
+    planted = "load_mg_per_day_per_1000 > 0 and qualifier = '=' and hash(site_id, sampled_on, residue, 7) % 100 = 0"
+    _, here = simulated_workspace
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        there = set(warehouse.query(f"select site_id, sampled_on, residue from loads where {planted}").rows())
+    rows = changed_city(
+        f"update loads set load_mg_per_day_per_1000 = {ratio} * load_mg_per_day_per_1000 where {planted}"
+    )
+    off = set(rows.filter(rule="off_its_history").select("site_id", "sampled_on", "residue").rows())
+    assert len(there) > 200
+    assert len(there & off) >= 0.97 * len(there)
+    assert len(off - there) <= 4  # the drugs poured away, and chance
+
+
+@pytest.mark.xdist_group("simulation")
+@pytest.mark.parametrize("ratio", [3, 0.33])
+def test_a_day_with_the_wrong_flow_is_found_by_its_residues_together(changed_city, simulated_workspace, ratio):
+    planted = "hash(site_id, sampled_on, 7) % 50 = 0"
+    _, here = simulated_workspace
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        there = set(warehouse.query(f"select site_id, sampled_on from loads where {planted}").rows())
+    rows = changed_city(
+        f"update loads set load_mg_per_day_per_1000 = {ratio} * load_mg_per_day_per_1000 where {planted}"
+    )
+    together = set(rows.filter(rule="residues_move_together").select("site_id", "sampled_on").rows())
+    assert len(there) > 40
+    assert len(there & together) >= 0.9 * len(there)
+    assert not together - there
+
+
+@pytest.mark.xdist_group("simulation")
+@pytest.mark.parametrize("ratio", [0.8, 0.5, 0.05])
+@pytest.mark.parametrize(
+    "share_of_the_fall", ["1", "least(1, (sampled_on - date '2024-01-01') / 366.0)"], ids=["at once", "over a year"]
+)
+def test_a_fall_of_the_simulated_city_that_lasts_is_no_finding(changed_city, ratio, share_of_the_fall):
+    rows = changed_city(
+        f"update loads set load_mg_per_day_per_1000 = load_mg_per_day_per_1000 * {ratio} ^ ({share_of_the_fall})"
+        " where sampled_on >= '2024-01-01'"
+    )
+    off = rows.filter(rule="off_its_history")
+    assert off.height <= 4  # the drugs poured away, and chance
+    assert set(rows["rule"]) == {"off_its_history", "mostly_below_limits"}
