@@ -46,7 +46,7 @@ RULES: dict[str, Rule] = {
     "off_its_history": Rule(
         "a load lies more than 5 robust deviations off the median of the site's seven measured days nearest in time,"
         " itself among them, the rhythm of the week taken off, in a series of at least 14 days; or, of at least 5"
-        " days, a hundredfold off",
+        " days, a hundredfold off; and is not one of four measured days in a row that are all half as far off",
         "Look for drugs poured away (other residues of the drug, police reports), a mistaken unit, column or sample.",
         "mg/day/1000",
         "The identifier of Hampel (Hampel 1974, Journal of the American Statistical Association 69:383; Davies and"

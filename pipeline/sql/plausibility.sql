@@ -66,21 +66,30 @@ placed as (
             day - lag(day, 4, -20000000) over series <= lead(day, 3, 10000000) over series - day,
             day - lag(day, 5, -20000000) over series <= lead(day, 2, 10000000) over series - day,
             day - lag(day, 6, -20000000) over series <= lead(day, 1, 10000000) over series - day
-        ]::integer[])::integer as n_of_week_before
+        ]::integer[])::integer as n_of_week_before,
+        -- Of this day and the three measured after it; of fewer than four days nothing is told.
+        if(count(*) over four = 4, min(level) over four, null) as lowest_of_four,
+        if(count(*) over four = 4, max(level) over four, null) as highest_of_four
     from day_loads d
     left join rhythms r using (residue, weekday)
-    window series as (partition by site_id, residue order by placed_on, weekday, sampled_on)
+    window
+        series as (partition by site_id, residue order by placed_on, weekday, sampled_on),
+        four as (series rows between current row and 3 following)
 ),
 
 -- The identifier of Hampel: a day against the median of its week. With itself in it the seven are an odd number, of
 -- which four decide: where a level changes and stays, days at either side of the step have most of their week with them.
+-- Not so where it changes within a campaign. Hence also, of the four times four measured days in a row that hold the day,
+-- those that lie highest and those that lie lowest: where all four are on the day's side, it is no day by itself.
 local as (
     select
-        * exclude (n_of_week_before),
+        * exclude (n_of_week_before, lowest_of_four, highest_of_four),
         level - median(level) over (
             partition by site_id, residue order by placed_on, weekday, sampled_on
             rows between n_of_week_before preceding and 6 - n_of_week_before following
         ) as log_ratio,
+        max(lowest_of_four) over fours_with_it as lowest_of_highest_four,
+        min(highest_of_four) over fours_with_it as highest_of_lowest_four,
         lag(level) over series as level_day_before,
         median(level) over before as level_before,
         count(*) over before as n_before,
@@ -91,6 +100,7 @@ local as (
     from placed
     window
         series as (partition by site_id, residue order by placed_on, weekday, sampled_on),
+        fours_with_it as (series rows between 3 preceding and current row),
         before as (series rows between 7 preceding and 1 preceding),
         from_here as (series rows between current row and 6 following)
 ),
@@ -106,7 +116,16 @@ deviations as (
 ),
 
 days_off as (
-    select d.*, s.log_sd, d.log_ratio / s.log_sd as z, d.log_load - d.log_ratio as usual
+    select
+        d.*, s.log_sd, d.log_ratio / s.log_sd as z, d.log_load - d.log_ratio as usual,
+        -- Four days in a row beyond half the way from what is usual to this day: a level, of which it is one day.
+        coalesce(
+            if(
+                log_ratio > 0, lowest_of_highest_four > level - log_ratio / 2,
+                highest_of_lowest_four < level - log_ratio / 2
+            ),
+            false
+        ) as is_of_a_level
     from local d
     join deviations s using (site_id, residue)
 ),
@@ -119,7 +138,7 @@ off_its_history as (
         exp(usual - most_off) as expected_low,
         exp(usual + most_off) as expected_high
     from days_off
-    where n_days >= $fewest_days_in_all and abs(log_ratio) > most_off
+    where n_days >= $fewest_days_in_all and abs(log_ratio) > most_off and not is_of_a_level
 ),
 
 -- A lasting change is what is looked for, but for one of a hundredfold: a whole campaign or batch in another unit. Around
@@ -152,7 +171,7 @@ moved_together as (
     where n_days >= $fewest_days
     group by site_id, sampled_on, weekday, sampling_year
     having n_residues >= $fewest_residues and abs(middle_z) > $most_deviations_together
-        and spread < abs(middle_log_ratio) / 2
+        and spread < abs(middle_log_ratio) / 2 and 2 * count_if(is_of_a_level) <= n_residues
 ),
 
 -- Of a day whose residues come from several samples the flow that is furthest off.

@@ -223,6 +223,25 @@ def test_campaigns_that_fall_are_not(city, levels, every_months):  # noqa: F811
         assert warehouse.count("plausibility") == 0
 
 
+@pytest.mark.parametrize("n_before", [1, 2, 3, 4, 5, 6])
+def test_a_level_that_changes_within_a_campaign_and_stays_is_not(city, n_before):  # noqa: F811
+    """The days nearest to the few at one side are those of the other side, though a year before they were as these."""
+    first, second = [1000 * value / 10 for value in USUAL[:7]], [50 * value / 10 for value in USUAL[:7]]
+    years = [first, first, [*first[:n_before], *second[n_before:]], second]
+    days = [week(date(2019 + n, 2, 7), values) for n, values in enumerate(years)]
+    with city(results=results(*days), flows=flows_of([2019, 2020, 2021, 2022])) as warehouse:
+        assert warehouse.count("loads") == 28
+        assert warehouse.count("plausibility") == 0
+
+
+def test_a_day_at_the_edge_of_a_campaign_is_where_those_beside_it_are_not_like_it(city):  # noqa: F811
+    text = campaigns([1000, 900, 800], 12)
+    off = text.replace(f"S1,{date(2020, 2, 7)},METH,900.0", f"S1,{date(2020, 2, 7)},METH,9000.0")
+    assert off != text
+    with city(results=off, flows=flows_of([2019, 2020, 2021])) as warehouse:
+        assert days_of(warehouse, "off_its_history") == [date(2020, 2, 7)]
+
+
 def test_a_day_of_a_campaign_in_another_unit_is(city):  # noqa: F811
     text = campaigns([1000, 300, 100], 12)
     off = text.replace(f"S1,{date(2020, 2, 9)},METH,270", f"S1,{date(2020, 2, 9)},METH,270000")
@@ -475,12 +494,18 @@ def test_a_day_with_the_wrong_flow_is_found_by_its_residues_together(changed_cit
 @pytest.mark.xdist_group("simulation")
 @pytest.mark.parametrize("ratio", [0.8, 0.5, 0.05])
 @pytest.mark.parametrize(
-    "share_of_the_fall", ["1", "least(1, (sampled_on - date '2024-01-01') / 366.0)"], ids=["at once", "over a year"]
+    ("since", "share_of_the_fall"),
+    [
+        ("2024-01-01", "1"),
+        ("2024-01-01", "least(1, (sampled_on - date '2024-01-01') / 366.0)"),
+        ("2024-06-13", "1"),  # a Thursday within a campaign
+    ],
+    ids=["at once", "over a year", "within a campaign"],
 )
-def test_a_fall_of_the_simulated_city_that_lasts_is_no_finding(changed_city, ratio, share_of_the_fall):
+def test_a_fall_of_the_simulated_city_that_lasts_is_no_finding(changed_city, ratio, since, share_of_the_fall):
     rows = changed_city(
         f"update loads set load_mg_per_day_per_1000 = load_mg_per_day_per_1000 * {ratio} ^ ({share_of_the_fall})"
-        " where sampled_on >= '2024-01-01'"
+        f" where sampled_on >= '{since}'"
     )
     off = rows.filter(rule="off_its_history")
     assert off.height <= 4  # the drugs poured away, and chance
