@@ -1,16 +1,23 @@
-"""Asset checks: each table against its model, blocking; and that no row of a delivery was lost."""
+"""Asset checks: each table against its model, blocking; what is implausible, as warnings; that no row was lost."""
 
 import logging
+import re
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from assets.resources import WorkspaceResource
 from pipeline import quality
+from pipeline.findings import printable
+from pipeline.plausibility import implausible
 from pipeline.status import status
+from schemas.plausibility import RULES
 from schemas.tables import TABLES
 
 _log = logging.getLogger("permille")
+FIRST_FINDINGS = 20
+"""Findings that a check of plausibility shows; all of them are in the table."""
 
 
 def _model_check(table: str) -> dg.AssetChecksDefinition:
@@ -32,6 +39,52 @@ def _model_check(table: str) -> dg.AssetChecksDefinition:
 
 
 MODEL_CHECKS = [_model_check(table) for table in TABLES]
+
+
+def markdown_table(frame: pl.DataFrame) -> str:
+    """A frame as a table in Markdown. What deliveries wrote stays text: nothing in it is taken for markup.
+
+    >>> print(markdown_table(pl.DataFrame({"site_id": ["S|1 <b>"]})))
+    | site_id |
+    | --- |
+    | S&#124;1 &#60;b&#62; |
+    """
+
+    safe = frame.with_columns(printable(pl.col(pl.String)), pl.col(pl.Float64).round_sig_figs(4))
+
+    def text(value: object) -> str:
+        one_line = " ".join(str("" if value is None else value).split())
+        return re.sub(r"[^\w ,%+.-]|_", lambda sign: f"&#{ord(sign[0])};", one_line)
+
+    rows = [frame.columns, ["---"] * frame.width, *([text(value) for value in row] for row in safe.rows())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _plausibility_check(rule: str) -> dg.AssetChecksDefinition:
+    entry = RULES[rule]
+
+    @dg.asset_check(
+        asset="plausibility", name=rule, blocking=False, pool="warehouse",
+        description=f"Implausible: {entry.sentence}. {entry.remedy} Source: {entry.source}.",
+    )  # fmt: skip
+    def check(workspace: WorkspaceResource) -> dg.AssetCheckResult:
+        with workspace.warehouse() as warehouse:
+            found = implausible(warehouse, rule=rule).drop("rule")
+        metadata: dict[str, Any] = {
+            "findings": found.height, "sites": found["site_id"].n_unique(), "limits": dict(entry.limits),
+            "unit": entry.unit,
+        }  # fmt: skip
+        if found.height:
+            metadata["first_findings"] = dg.MetadataValue.md(markdown_table(found.head(FIRST_FINDINGS)))
+        return dg.AssetCheckResult(
+            passed=found.is_empty(), severity=dg.AssetCheckSeverity.WARN, metadata=metadata,
+            description=None if found.is_empty() else f"{found.height} findings: {entry.sentence}. {entry.remedy}",
+        )  # fmt: skip
+
+    return check
+
+
+PLAUSIBILITY_CHECKS = [_plausibility_check(rule) for rule in RULES]
 
 
 @dg.asset_check(

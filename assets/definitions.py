@@ -6,13 +6,14 @@ from typing import Any
 import dagster as dg
 
 from assets.change import changes
-from assets.checks import MODEL_CHECKS, nothing_is_lost
+from assets.checks import MODEL_CHECKS, PLAUSIBILITY_CHECKS, nothing_is_lost
 from assets.estimates import (
     area_periods,
     consumption,
     day_spreads,
     dose_totals,
     loads,
+    plausibility,
     population_estimates,
     site_periods,
 )
@@ -31,6 +32,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             reference,
             population_estimates,
             loads,
+            plausibility,
             consumption,
             day_spreads,
             site_periods,
@@ -40,7 +42,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             published_copy,
             site,
         ],
-        asset_checks=[*MODEL_CHECKS, nothing_is_lost],
+        asset_checks=[*MODEL_CHECKS, *PLAUSIBILITY_CHECKS, nothing_is_lost],
         jobs=[monitoring],
         schedules=[weekly],
         sensors=[inbox],

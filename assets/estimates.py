@@ -1,4 +1,4 @@
-"""The estimates: populations, loads, consumption, and means of periods. Each table is its SQL file."""
+"""The estimates: populations, loads, what is implausible, consumption, means of periods. Each table is its SQL file."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import dagster as dg
 from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
+from schemas.plausibility import LIMITS
 
 KINDS = {"sql", "duckdb"}
 
@@ -37,6 +38,20 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     with workspace.warehouse() as warehouse:
         estimates.compute(warehouse, "loads", flow_fill=workspace.get().settings.flow_fill)
         return materialized(warehouse, "loads")
+
+
+@dg.asset(
+    deps=[
+        "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "residues",
+        "uncertainties",
+    ],
+    kinds=KINDS, code_version=sql_version("plausibility", LIMITS), pool="warehouse", **describe("plausibility"),
+)  # fmt: skip
+def plausibility(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """What is hardly possible, for a person to look at; it takes nothing out of the estimates."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute(warehouse, "plausibility")
+        return materialized(warehouse, "plausibility")
 
 
 @dg.asset(

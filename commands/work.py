@@ -24,6 +24,7 @@ from commands.common import (
     warn_of_broken_files,
 )
 from commands.figures import markers_of, print_changes
+from commands.plausibility import print_counts
 
 if TYPE_CHECKING:
     from pipeline.settings import Workspace
@@ -140,7 +141,7 @@ def status(
     form: Annotated[StatusFormat, typer.Option("--format", help="table or json.")] = StatusFormat.table,
     most: MostOption = 50,
 ) -> None:
-    """What has been delivered, what is quarantined, and which flows and populations are missing.
+    """What has been delivered, what is quarantined or implausible, and which flows and populations are missing.
 
     Example: permille status --workspace city
     """
@@ -201,6 +202,7 @@ def status(
             " correct it (layout permille-corrections),"
             " or ask for a new file."
         )
+    print_counts(now.implausible)
     counts = dict(now.tables.iter_rows())
     counts["flows"] += counts["flow_readings"]
     lacking = [name for name in ("sites", "populations", "flows", "results") if not counts[name]]
@@ -255,6 +257,7 @@ def _print_headline(here: "Workspace") -> None:
         missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
             "n"
         ].item()
+        n_implausible = warehouse.count("plausibility")
     if rows.is_empty():
         typer.echo("No change can be computed yet: see 'permille status' for what is missing.")
     else:
@@ -263,5 +266,10 @@ def _print_headline(here: "Workspace") -> None:
     if missing:
         typer.echo(
             f"{labels.things(missing, 'result lacks', 'results lack')} a flow or a population: see 'permille status'."
+        )
+    if n_implausible:
+        typer.echo(
+            f"{labels.things(n_implausible, 'finding', 'findings')} of plausibility want looking at:"
+            " 'permille plausibility' lists them."
         )
     typer.echo(f"Page: {here.site / 'index.html'}")

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
+from schemas.plausibility import LIMITS
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, protocol_files
 from schemas.reference_data import (
     FOR_COMPARISON_ONLY,
@@ -28,6 +29,7 @@ from schemas.tables import TABLES
 SOURCES: dict[str, tuple[str, ...]] = {
     "population_estimates": ("results", "reported_loads"),
     "loads": ("results",),
+    "plausibility": ("loads", "reported_loads"),
     "consumption": ("loads", "reported_loads"),
     "day_spreads": ("consumption",),
     "site_periods": ("consumption",),
@@ -143,10 +145,15 @@ def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:
 def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> None:
     """Computes one table of the estimates anew, every year of sampling in it, in one transaction.
 
+    Year by year, but for what is implausible: that is seen from the days around, which may lie in any year.
+
     Parameters: `table` one of `SOURCES`; `flow_fill` the setting, for those that need flows.
     """
     bound = {"flow_fill": flow_fill} if table in ("population_estimates", "loads") else None
     with warehouse.transaction():
+        if table == "plausibility":
+            warehouse.compute(table, parameters=LIMITS)
+            return
         for year in warehouse.years(*SOURCES[table], table):
             if table in _INFERRED:
                 warehouse.replace_year(table, year, _INFERRED[table](warehouse, year))

@@ -1,4 +1,4 @@
-"""What the warehouse holds and what it lacks: deliveries with their counts, and the days without flow or population.
+"""What the warehouse holds, what it lacks and what is implausible: deliveries with their counts, days without flow.
 
 No estimates are made here.
 """
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.plausibility import implausible
 from pipeline.warehouse import Warehouse, sql
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
@@ -24,6 +25,7 @@ class Status(NamedTuple):
         idle_decisions: decisions on numbers that no delivery holds.
         in_no_figure: `residue`, `n_results`: measured residues that lead neither to a drug by a default factor nor
             to inhabitants.
+        implausible: findings of the table `plausibility`, rule by rule.
         disputed: values that two deliveries saved at the very same moment state differently: see `sql/restated.sql`.
     """
 
@@ -34,6 +36,7 @@ class Status(NamedTuple):
     stale_corrections: pl.DataFrame
     idle_decisions: pl.DataFrame
     in_no_figure: pl.DataFrame
+    implausible: pl.DataFrame
     disputed: pl.DataFrame
 
     @property
@@ -69,6 +72,7 @@ def status(warehouse: Warehouse) -> Status:
             " and residue not in (select residue from factors where is_default)"
             " and residue not in (select residue from population_markers) group by residue order by residue"
         ),
+        implausible(warehouse),
         _disputed(warehouse),
     )
 

@@ -50,6 +50,13 @@ COLUMNS: dict[str, Column] = {
     "rule": Column(None, "identifier of the rule the row broke"),
     "message": Column(None, "what is wrong, where, and what to do"),
     "row_as_written": Column(None, "the whole row as written, as a JSON object of header and text"),
+    # --- plausibility --------------------------------------------------------------------------------
+    "value": Column(
+        None, "what the rule looked at: L/day a head, mg/day/1000, ng/L, a ratio, a share, or deviations, as it says"
+    ),
+    "expected_low": Column(None, "lowest value the rule takes for plausible; empty: there is none"),
+    "expected_high": Column(None, "highest value the rule takes for plausible; empty: there is none"),
+    "finding": Column(None, "what was found, with the numbers that show it"),
     # --- what and where ------------------------------------------------------------------------------
     "site_id": Column(None, "catchment (sewershed) whose wastewater was sampled"),
     "site_code": Column(None, "number or name by which a sender calls a site; empty for all of a sender's sites"),

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
-from schemas import change, estimates, intake, reference
+from schemas import change, estimates, intake, plausibility, reference
 
 
 class Table(NamedTuple):
@@ -57,6 +57,7 @@ TABLES: dict[str, Table] = {
     "protocols": Table("reference", reference.Protocols),
     "population_estimates": Table("estimates", estimates.PopulationEstimates, is_by_year=True),
     "loads": Table("estimates", estimates.Loads, is_by_year=True),
+    "plausibility": Table("estimates", plausibility.Plausibility, is_by_year=True),
     "consumption": Table("estimates", estimates.Consumption, is_by_year=True),
     "day_spreads": Table("estimates", estimates.DaySpreads, is_by_year=True),
     "site_periods": Table("estimates", estimates.SitePeriods, is_by_year=True),

@@ -17,7 +17,9 @@ from schemas.profile import load_profile
 from schemas.tables import TABLES
 from tests.conftest import shared
 
-COMMANDS = ["init", "demo", "run", "check", "status", "change", "levels", "totals", "explain", "history"]
+COMMANDS = [
+    "init", "demo", "run", "check", "status", "plausibility", "change", "levels", "totals", "explain", "history",
+]  # fmt: skip
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 WRONG_UNIT = "S1,2025-03-11,METH,5,mg/kg,,,,\n"
@@ -231,6 +233,51 @@ def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspa
         "change", "--workspace", here.folder, "--protocol", "mine", code=2
     )
     assert "'2024-13' is no period" in call("change", "--workspace", here.folder, "--current", "2024-13", code=2)
+
+
+def test_status_counts_what_is_implausible_and_names_the_command(simulated_workspace):
+    _, here = simulated_workspace
+    said = call("status", "-w", here.folder)
+    assert "findings, left in the figures, want looking at: 'permille plausibility' lists them" in said
+    assert "  mostly_below_limits: 52 at 18 sites\n" in said
+    as_data = json.loads(call("status", "-w", here.folder, "--format", "json"))["implausible"]
+    assert as_data == json.loads(call("plausibility", "-w", here.folder, "--format", "json"))
+
+
+def test_what_is_implausible_is_listed_the_furthest_off_first(simulated_workspace):
+    _, here = simulated_workspace
+    said = call("plausibility", "-w", here.folder)
+    assert said.startswith("SIMULATED DATA.\noff_its_history: ")
+    assert "    sim-05, 2023-09-14, mdma: 51.5 mg/day/1000 is 24.6 times the 2.1 that is usual" in said
+    assert re.search(r"\(\+[\d.]+ deviations\); plausible: \S+ to \S+ mg/day/1000\n", said)
+    assert "measurements of the year lie below their limits; plausible: 0 to 0.8 of the measurements\n" in said
+    assert "  Look for drugs poured away" in said
+    assert "and 42 more: --most 0 prints all." in said
+    assert "more: --most" not in call("plausibility", "-w", here.folder, "--most", 0)
+    one = call("plausibility", "-w", here.folder, "--rule", "off_its_history", "--site", "sim-05", "--format", "csv")
+    assert one.splitlines()[0] == ",".join(TABLES["plausibility"].columns)
+    assert one.splitlines()[1].startswith("off_its_history,sim-05,2023-09-14,4,2023,mdma,51.5")
+    assert "Nothing is implausible." in call("plausibility", "-w", here.folder, "--rule", "flow_per_head")
+    assert "there is no rule 'flow'; there are flow_per_head" in call(
+        "plausibility", "-w", here.folder, "--rule", "flow", code=2
+    )
+    assert "there is no site 'nowhere'" in call("plausibility", "-w", here.folder, "--site", "nowhere", code=1)
+
+
+def test_findings_cannot_rewrite_a_terminal_or_a_spreadsheet(workspace):
+    """A site may be named anything: in the table, in CSV, and as an option."""
+    site = "=S\u202e1\x9b2J"
+    (workspace.inbox / "sites.csv").write_text(SITES.replace("S1", site), encoding="utf-8")
+    text = HEAD + "".join(f"{site},2025-03-1{day},METH,<LOQ,ng/L,1,3,,\n" for day in range(7))
+    (workspace.inbox / "may.csv").write_text(text, encoding="utf-8")
+    call("run", "--workspace", workspace.folder)
+    said = call("plausibility", "-w", workspace.folder)
+    assert "    =S�1�2J, 2025, methamphetamine: 7 of 7 measurements of the year lie below their limits" in said
+    assert "\u202e" not in said
+    assert "\x9b" not in said
+    as_csv = call("plausibility", "-w", workspace.folder, "--format", "csv")
+    assert "\nmostly_below_limits,'=S" in as_csv
+    assert site in json.loads(call("plausibility", "-w", workspace.folder, "--format", "json"))[0]["site_id"]
 
 
 def test_status_has_no_csv(simulated_workspace):

@@ -212,3 +212,7 @@ create or replace temp macro amount_by_other_population(amount_mg_per_day_per_10
 -- Which of several methods of counting inhabitants comes first: counted people before those inferred from chemistry.
 create or replace temp macro population_rank(population_method) as
     list_position(['census', 'served', 'mobile', 'design', 'NH4-N', 'cotinine', 'COD', 'BOD'], population_method);
+
+-- A number in a sentence: three digits, or all of those before the point, never an exponent where it is large.
+create or replace temp macro in_words(number) as
+    if(abs(number) >= 999.5, format('{:.0f}', number), format('{:.3g}', number));

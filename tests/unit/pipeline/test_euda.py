@@ -8,6 +8,7 @@ import pytest
 from pipeline import estimates
 from pipeline.identity import place_id
 from pipeline.intake import take_in
+from pipeline.plausibility import implausible
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
 from tests.conftest import estimate, lay, shared
@@ -132,3 +133,17 @@ def test_weeks_with_zeros_are_not_estimable_by_our_protocol_because_no_limit_was
     assert rows.height > 0
     assert set(rows["reason"]) == {"limit_unknown"}
     assert rows["mean_mg_per_day_per_1000"].null_count() == rows.height
+
+
+def test_few_of_its_days_are_implausible_and_those_are_worth_a_look(warehouse):
+    """Of 27,890 days fewer than one in a hundred; two steps: a first year in another unit, and a year of low values."""
+    found = implausible(warehouse)
+    n_days = warehouse.query("select count(*) from reported_loads where qualifier = '='").item()
+    off = found.filter(rule="off_its_history")
+    assert 0 < off.height < n_days / 100
+    assert off.height + found.filter(rule="residues_move_together").height < 250
+    jumps = found.filter(rule="jump_of_level").select("site_id", "residue", "sampling_year").rows()
+    assert jumps == [("be-geraardsbergen", "amphetamine", 2014), ("si-novo-mesto", "amphetamine", 2022)]
+    # Its week from Monday on: 4.11, 288.8, 4.19, 4.17, 3.85, 11.46, 108.14 mg/day/1000.
+    basel = off.filter(site_id="ch-basel", residue="methamphetamine", sampling_year=2015)
+    assert basel["value"].to_list()[:2] == [288.8, 108.14]

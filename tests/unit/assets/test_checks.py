@@ -1,0 +1,62 @@
+"""Asset checks of plausibility: they warn, with evidence that a person can read, and stop nothing."""
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.checks import FIRST_FINDINGS, PLAUSIBILITY_CHECKS, markdown_table
+from assets.resources import WorkspaceResource
+from schemas.plausibility import RULES
+
+
+@pytest.fixture(scope="module")
+def checked(simulated_workspace):
+    """The result of each rule's check of the simulated city."""
+    _, here = simulated_workspace
+    workspace = WorkspaceResource(folder=str(here.folder))
+    return {rule: check(workspace) for rule, check in zip(RULES, PLAUSIBILITY_CHECKS, strict=True)}
+
+
+@pytest.mark.xdist_group("simulation")
+def test_a_rule_with_findings_warns_and_shows_them(checked):
+    result = checked["off_its_history"]
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert result.metadata["findings"].value >= 1
+    assert result.metadata["limits"].value == RULES["off_its_history"].limits
+    shown = result.metadata["first_findings"].value
+    assert "| sim-05 | 2023-09-14 | 4 | 2023 | mdma |" in shown
+    assert result.description.endswith(RULES["off_its_history"].remedy)
+
+
+@pytest.mark.xdist_group("simulation")
+def test_many_findings_are_counted_and_the_first_shown(checked):
+    result = checked["mostly_below_limits"]
+    assert result.metadata["findings"].value == 52
+    assert result.metadata["sites"].value == 18
+    assert len(result.metadata["first_findings"].value.splitlines()) == FIRST_FINDINGS + 2
+
+
+@pytest.mark.xdist_group("simulation")
+def test_a_rule_without_findings_passes(checked):
+    result = checked["flow_per_head"]
+    assert result.passed
+    assert result.metadata["findings"].value == 0
+    assert "first_findings" not in result.metadata
+
+
+def test_no_check_of_plausibility_blocks():
+    specs = [spec for check in PLAUSIBILITY_CHECKS for spec in check.check_specs]
+    assert [spec.name for spec in specs] == list(RULES)
+    assert not any(spec.blocking for spec in specs)
+
+
+def test_what_a_delivery_calls_its_site_is_shown_as_text():
+    site = "<img src=x onerror=alert(1)>|`[a](b)`\n| b_c\u202e"
+    shown = markdown_table(pl.DataFrame({"site_id": [site], "value": [1.23456]}))
+    head, _, row = shown.splitlines()
+    assert head == "| site_id | value |"
+    assert not set("<>[]()`_") & set(row)
+    assert row.count("|") == 3
+    assert row.endswith(" b&#95;c&#65533; | 1.235 |")
+    assert row.startswith("| &#60;img src&#61;x onerror&#61;alert&#40;1&#41;&#62;&#124;")
