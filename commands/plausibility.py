@@ -4,17 +4,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.common import WRONG_USAGE, Format, WorkspaceOption, fail, opened, print_data, say
+from commands.common import WRONG_USAGE, Format, WorkspaceOption, fail, opened, print_data, say, warn_of_broken_files
 
 if TYPE_CHECKING:
     import polars as pl
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
 
 def plausibility(
     rule: Annotated[str | None, typer.Option(help="Findings of this rule only, as 'permille status' names it.")] = None,
-    site: Annotated[str | None, typer.Option(help="Findings at this site only, as in the table sites.")] = None,
+    site: Annotated[str | None, typer.Option(help="Findings at this site only, by id or name.")] = None,
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
     most: Annotated[int, typer.Option(help="The most findings of a rule to print; 0 prints all.", min=0)] = 10,
     workspace: WorkspaceOption = None,
@@ -26,6 +24,8 @@ def plausibility(
 
     Example: permille plausibility --rule off_its_history --format csv
     """
+    from pipeline.explain import ExplainError
+    from pipeline.place_names import place_of
     from pipeline.plausibility import implausible
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.plausibility import RULES
@@ -35,12 +35,13 @@ def plausibility(
     here = opened(workspace)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
-            found = implausible(warehouse, rule=rule, site_id=site)
-            sites = warehouse.query("select site_id from current_sites order by site_id")["site_id"].to_list()
+            site_id = place_of(warehouse, site, is_site=True).unit_id if site is not None else None
+            found = implausible(warehouse, rule=rule, site_id=site_id)
     except WarehouseError as error:
         fail(str(error))
-    if site is not None and site not in sites:
-        fail(f"there is no site {site!r}: the page or 'permille change --level site' names those there are.")
+    except ExplainError as error:
+        fail(str(error), WRONG_USAGE)
+    warn_of_broken_files(here)
     if form is not Format.table:
         print_data(found, form)
     else:
@@ -94,6 +95,8 @@ def _print_findings(found: "pl.DataFrame", most: int) -> None:
 
 def _in_words(row: dict[str, Any]) -> str:
     """A finding in a line: where, when, of what, the number, and between which it should lie."""
+    from dashboards.labels import WEEKDAYS
+
     day = row["sampled_on"] or row["sampling_year"]
     if row["weekday"] and not row["sampled_on"]:
         day = f"{WEEKDAYS[row['weekday'] - 1]} of {day}"

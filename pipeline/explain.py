@@ -567,57 +567,11 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
     )  # fmt: skip
 
 
-_FLOWS_BEHIND = """
-select f.*, d.file_name, d.received_at, d.place, d.profile, $basis as flow_basis
-from current_flows f
-join ordered_deliveries d using (delivery_id)
-join day_results m on m.site_id = f.site_id and m.sampled_on = $day and m.residue = $residue
-where f.site_id = $site
-    and case $basis
-        when 'days'
-            then f.sampled_on between first_day_covered(m.from_at) and last_day_covered(m.to_at)
-        when 'filled'
-            then isodow(f.sampled_on) = isodow($day) and date_trunc('month', f.sampled_on) = date_trunc('month', $day)
-        else f.sampled_on = $day
-    end
-order by f.sampled_on
-"""
-# Of the readings the first and the last, and how many there are between.
-_READINGS_BEHIND = """
-with
-asked as (
-    select if($basis = 'window', from_steady, steady_of($day::timestamp, time_zone)) as from_steady,
-        if($basis = 'window', to_steady, steady_of($day::timestamp + interval 1 day, time_zone)) as to_steady
-    from day_results
-    where site_id = $site and sampled_on = $day and residue = $residue
-),
-behind as (
-    select f.*, count(*) over () as n_readings,
-        row_number() over (order by read_steady) as number, row_number() over (order by read_steady desc) as from_end
-    from current_flow_readings f, asked
-    where f.site_id = $site
-        -- The readings around the window too: between them it is cut.
-        and f.read_steady >= coalesce(
-            (select max(to_steady) from flow_segments where site_id = $site and to_steady <= asked.from_steady),
-            (select min(from_steady) from flow_segments where site_id = $site)
-        )
-        and f.read_steady <= coalesce(
-            (select min(from_steady) from flow_segments where site_id = $site and from_steady >= asked.to_steady),
-            (select max(to_steady) from flow_segments where site_id = $site)
-        )
-)
-select b.*, d.file_name, d.received_at, d.place, d.profile, $basis as flow_basis
-from behind b join ordered_deliveries d using (delivery_id)
-where number = 1 or from_end = 1
-order by number
-"""
-
-
 def _flow_behind(warehouse: Warehouse, archive: Archive, load: Mapping[str, Any]) -> list[Source]:
     """The flow of a sample, or the readings it was integrated over."""
     readings = load["flow_basis"] in ("window", "readings of the day")
     flow = warehouse.query(
-        _READINGS_BEHIND if readings else _FLOWS_BEHIND,
+        sql("readings_behind") if readings else sql("flows_behind"),
         {"site": load["site_id"], "day": load["sampled_on"], "residue": load["residue"], "basis": load["flow_basis"]},
     )
     return [_source(row, "flow_readings" if readings else "flows", archive) for row in flow.iter_rows(named=True)]

@@ -16,97 +16,6 @@ from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
 from schemas.reference_data import load_doses, load_factors
 
-_LISTED = """
-select
-    f.factor_set, f.drug, f.drug_name, f.residue,
-    f.excreted_fraction, f.excreted_fraction_low, f.excreted_fraction_high, f.excretion_basis,
-    f.residue_mg_per_cigarette, f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol,
-    correction_factor(
-        f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
-    ) as correction_factor,
-    f.stability_class, f.is_default, d.dose_mg, d.dose_status, f.factor_status, f.evidence, f.source, f.valid_from,
-    f.approved_by
-from factors f left join doses d on d.drug = f.drug
-order by f.place
-"""
-_COMPARED = """
-select
-    coalesce(a.drug, b.drug) as drug,
-    coalesce(a.residue, b.residue) as residue,
-    a.excreted_fraction as excreted_fraction_a,
-    b.excreted_fraction as excreted_fraction_b,
-    a.correction_factor as correction_factor_a,
-    b.correction_factor as correction_factor_b,
-    b.correction_factor / a.correction_factor as ratio,
-    case
-        when b.drug is null then 'only in ' || $a
-        when a.drug is null then 'only in ' || $b
-        else concat_ws(
-            ', ',
-            if(a.excreted_fraction is distinct from b.excreted_fraction, 'fraction', null),
-            if(a.excretion_basis is distinct from b.excretion_basis, 'basis', null),
-            if(
-                a.molar_mass_parent_g_per_mol is distinct from b.molar_mass_parent_g_per_mol
-                or a.molar_mass_residue_g_per_mol is distinct from b.molar_mass_residue_g_per_mol,
-                'molar mass', null
-            ),
-            if(a.residue_mg_per_cigarette is distinct from b.residue_mg_per_cigarette, 'mass per cigarette', null),
-            if(a.is_default is distinct from b.is_default, 'default', null),
-            if(a.dose_mg is distinct from b.dose_mg, 'dose', null),
-            if(a.stability_class is distinct from b.stability_class, 'stability', null),
-            if(a.factor_status is distinct from b.factor_status, 'status', null),
-            if(a.evidence is distinct from b.evidence, 'evidence', null),
-            if(a.source is distinct from b.source, 'source', null)
-        )
-    end as differs,
-    a.dose_mg as dose_mg_a,
-    b.dose_mg as dose_mg_b,
-    a.factor_status as factor_status_a,
-    b.factor_status as factor_status_b,
-    a.evidence as evidence_a,
-    b.evidence as evidence_b,
-    a.source as source_a,
-    b.source as source_b,
-    $period as period,
-    n.mean_mg_per_day_per_1000,
-    coalesce(n.is_simulated, false) as is_simulated,
-    -- A mean is proportional to its factor, also where half of a limit stands for what lies below it.
-    if(
-        a.is_default,
-        consumption_mg_per_day_per_1000(n.mean_mg_per_day_per_1000 / n.correction_factor, a.correction_factor, 0),
-        null
-    ) as mean_a_mg_per_day_per_1000,
-    if(
-        b.is_default,
-        consumption_mg_per_day_per_1000(n.mean_mg_per_day_per_1000 / n.correction_factor, b.correction_factor, 0),
-        null
-    ) as mean_b_mg_per_day_per_1000,
-    -- One factor in both periods cancels. Another residue falls otherwise: only computing would tell how.
-    if(
-        mean_a_mg_per_day_per_1000 is not null and mean_b_mg_per_day_per_1000 is not null, false, null
-    ) as does_change_alter
-from a
-full join b on b.drug = a.drug and b.residue = a.residue
-left join now n on n.drug = coalesce(a.drug, b.drug) and n.residue = coalesce(a.residue, b.residue)
-order by coalesce(a.place, b.place), b.place
-"""
-_NOW = """
-select
-    m.drug, m.residue, m.mean_mg_per_day_per_1000, m.reason, m.is_simulated,
-    correction_factor(
-        f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
-    ) as correction_factor
-from area_periods m
-join protocols p using (protocol)
-join factors f on f.factor_set = p.factor_set and f.drug = m.drug and f.residue = m.residue
-where m.level = 'network' and m.period = $period and m.protocol = $protocol and m.basis = 'consumption'
-order by m.drug
-"""
-_STATUS = """
-select p.protocol, f.drug, f.residue, f.factor_status
-from protocols p join factors f using (factor_set)
-where p.basis = 'consumption'
-"""
 _NOBODY = pl.DataFrame(
     schema={
         "drug": pl.String,
@@ -158,7 +67,7 @@ def factor_set(name: str, own: Path | None = None) -> pl.DataFrame:
     with _formula() as connection:
         connection.register("factors", load_factors(name, own).with_row_index("place").to_arrow())
         connection.register("doses", load_doses(name, own).to_arrow())
-        return connection.sql(_LISTED).pl()
+        return connection.sql(sql("listed_factors")).pl()
 
 
 def compared(a: str, b: str, own: Path | None = None, now: Now | None = None) -> pl.DataFrame:
@@ -175,7 +84,9 @@ def compared(a: str, b: str, own: Path | None = None, now: Now | None = None) ->
         for name, chosen in (("a", a), ("b", b)):
             connection.register(name, factor_set(chosen, own).with_row_index("place").to_arrow())
         connection.register("now", (now.means if now else _NOBODY).to_arrow())
-        return connection.sql(_COMPARED, params={"a": a, "b": b, "period": now.period if now else None}).pl()
+        return connection.sql(
+            sql("compared_factors"), params={"a": a, "b": b, "period": now.period if now else None}
+        ).pl()
 
 
 def published_now(warehouse: Warehouse, settings: Settings) -> Now | None:
@@ -189,7 +100,7 @@ def published_now(warehouse: Warehouse, settings: Settings) -> Now | None:
     if not there or found.is_empty():
         return None
     baseline, period = estimates.chosen_periods(warehouse, settings) or (None, there[-1])
-    means = warehouse.query(_NOW, {"period": period, "protocol": settings.protocol})
+    means = warehouse.query(sql("network_means"), {"period": period, "protocol": settings.protocol})
     basis, of_set = found.row(0)
     return Now(settings.protocol, basis, baseline, period, means, of_set)
 
@@ -212,5 +123,5 @@ def markers_behind(
 
 def with_factor_status(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with a protocol, a drug and a residue, and the status of the factor behind each: empty for residue loads."""
-    status = warehouse.query(_STATUS)
+    status = warehouse.query(sql("factor_statuses"))
     return rows.join(status, on=["protocol", "drug", "residue"], how="left", maintain_order="left")

@@ -40,23 +40,6 @@ _MOST_FOR_INTERVAL = 0.3
 that of 30 days held the truth in 61 of 100 series."""
 _REMARK = "weekdays_incomplete"
 """A reason that is a remark on a figure; any other says why there is none."""
-_IN_DOSES = """
-select
-    *,
-    doses_per_day_per_1000(mean_mg_per_day_per_1000, dose_mg) as doses_per_day_per_1000,
-    -- A dose is a definition: it has no error, and the interval is that of the mean.
-    doses_per_day_per_1000(ci_low_mg_per_day_per_1000, dose_mg) as ci_low_doses_per_day_per_1000,
-    doses_per_day_per_1000(ci_high_mg_per_day_per_1000, dose_mg) as ci_high_doses_per_day_per_1000
-from means
-"""
-_OF_A_SITE = """
-select
-    * replace (joined_flags(flags) as flags),
-    population_aged_15_to_64(population, share_aged_15_to_64) as population_aged_15_to_64,
-    mg_per_day_per_1000_aged_15_to_64(mean_mg_per_day_per_1000, share_aged_15_to_64)
-        as mean_mg_per_day_per_1000_aged_15_to_64
-from means
-"""
 _NO_WEEK = pl.lit([None] * 7, pl.List(pl.Float64))
 
 
@@ -347,7 +330,7 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         .then(pl.concat_str("flags", pl.lit("few_detects"), separator=" ", ignore_nulls=True))
         .otherwise("flags"),
     )
-    return _typed("site_periods", _finished(warehouse, _evaluated(warehouse, _OF_A_SITE, rows)))
+    return _typed("site_periods", _finished(warehouse, _evaluated(warehouse, sql("of_a_site"), rows)))
 
 
 def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
@@ -409,7 +392,7 @@ def _finished(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
     # A mass is concentration times flow: the inhabitants that the mean was divided by cancel in it.
     of_mass = tuple(name for name in SHARED if name not in ("flow_log_variance", "population_log_variance"))
     rows = _with_interval(rows, "mass_mg_per_day", (*of_mass, "mass_flow_log_variance"), "mg_per_day")
-    return _evaluated(warehouse, _IN_DOSES, rows)
+    return _evaluated(warehouse, sql("in_doses"), rows)
 
 
 def _evaluated(warehouse: Warehouse, statement: str, means: pl.DataFrame) -> pl.DataFrame:

@@ -261,7 +261,7 @@ def test_what_is_implausible_is_listed_the_furthest_off_first(simulated_workspac
     assert "there is no rule 'flow'; there are flow_per_head" in call(
         "plausibility", "-w", here.folder, "--rule", "flow", code=2
     )
-    assert "there is no site 'nowhere'" in call("plausibility", "-w", here.folder, "--site", "nowhere", code=1)
+    assert "there is no site 'nowhere'" in call("plausibility", "-w", here.folder, "--site", "nowhere", code=2)
 
 
 def test_findings_cannot_rewrite_a_terminal_or_a_spreadsheet(workspace):

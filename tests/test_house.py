@@ -115,10 +115,28 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
     files = {file.stem for file in (ROOT / "pipeline" / "sql").glob("*.sql")}
     assert computed <= files
     questions = {
-        "days_of_period", "levels", "markers_behind", "missing", "no_longer_stated", "places",
-        "protocols_without_figures", "restated", "same_values", "site_names", "sites_of_area", "totals",
+        "compared_factors",
+        "days_of_period",
+        "factor_statuses",
+        "flows_behind",
+        "in_doses",
+        "levels",
+        "listed_factors",
+        "markers_behind",
+        "missing",
+        "network_means",
+        "no_longer_stated",
+        "of_a_site",
+        "places",
+        "protocols_without_figures",
+        "readings_behind",
+        "restated",
+        "same_values",
+        "site_names",
+        "sites_of_area",
+        "totals",
         "waiting_results",
-    }  # fmt: skip
+    }
     assert files - computed == {"macros", "views", *questions}, "a file is named after what it gives"
 
 
