@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, NoReturn
 
-    from pipeline.explain import DayExplained, ExplainError, Part, PeriodExplained, Source, Step
-    from pipeline.explain_area import AreaExplained
+    from pipeline.explain import AreaExplained, DayExplained, ExplainError, Part, PeriodExplained, Source, Step
 
 
 def explain(
@@ -48,8 +47,7 @@ def explain(
     Example: permille explain sim-08 methamphetamine 2025-03-11
     """
     from pipeline import explain as explaining
-    from pipeline.explain_area import explain_area
-    from pipeline.place_names import place_of
+    from pipeline.explain import explain_area, place_of
     from pipeline.settings import is_period
     from pipeline.warehouse import Warehouse, WarehouseError
 
@@ -96,7 +94,7 @@ def history(
     Example: permille history sim-08 methamphetamine 2025-03-11
     """
     from pipeline import explain as explaining
-    from pipeline.place_names import place_of
+    from pipeline.explain import place_of
     from pipeline.warehouse import Warehouse, WarehouseError
 
     here = opened(workspace)

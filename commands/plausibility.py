@@ -24,8 +24,7 @@ def plausibility(
 
     Example: permille plausibility --rule off_its_history --format csv
     """
-    from pipeline.explain import ExplainError
-    from pipeline.place_names import place_of
+    from pipeline.explain import ExplainError, place_of
     from pipeline.plausibility import implausible
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.plausibility import RULES

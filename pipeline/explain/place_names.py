@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.explain import ExplainError, sites_called
+from pipeline.explain.refusals import ExplainError, sites_called
 from pipeline.warehouse import Warehouse, sql
 
 _MOST = 20

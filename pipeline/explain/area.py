@@ -1,6 +1,6 @@
 """Where the mean over an area, or over all sites, comes from: its sites, their weights, the parts of its interval.
 
-The figures of single sites are explained by `explain.py`.
+The figures of single sites are explained by `period.py`.
 """
 
 from typing import Any, NamedTuple
@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.estimates import protocols_without_figures
-from pipeline.explain import ExplainError, Part, Step, budget_of_period, dose_of, factor_of
+from pipeline.explain.period import budget_of_period
+from pipeline.explain.refusals import ExplainError
+from pipeline.explain.steps import Part, Step, dose_of, factor_of
 from pipeline.factors import markers_behind
 from pipeline.warehouse import Warehouse, sql
 
