@@ -243,6 +243,7 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
     def short(reason: str | None) -> str:
         return ", ".join(found.short for found in labels.reasons(reason))
 
+    censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
         *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
@@ -252,6 +253,12 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         worded("change_percent", labels.percent).replace("", "–").alias("change"),
         pl.col("n_sites").alias("sites"),
         *([pl.col("n_sites_left_out").alias("left out")] if level is not Level.site else []),
+        # Of how many days that are compared the limit is all that is known.
+        *(
+            [pl.format("{} of {}", censored, n_days).alias("below limits")]
+            if rows.select(censored.sum()).item()
+            else []
+        ),
         pl.col("basis"),
         _mark().alias("rests on"),
         *([_flags()] if rows["flags"].null_count() < rows.height else []),

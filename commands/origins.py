@@ -156,6 +156,7 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
     _print_budget(found.budget)
     for flag, meaning in found.flags.items():
         say(f"Flag {flag}: {meaning}")
+    _print_implausible(found.implausible)
     if found.populations:
         others = "; ".join(
             f"{row['population_method']} ({row['population_basis']}, {row['population']:,.0f} inhabitants)"
@@ -167,6 +168,15 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
         typer.echo("\nSuperseded by a later delivery")
         for source in found.superseded:
             _print_source(source)
+
+
+def _print_implausible(findings: "list[dict[str, Any]]") -> None:
+    """What is hardly possible about a day, and what to look at."""
+    from commands.plausibility import in_words
+    from schemas.plausibility import RULES
+
+    for row in findings:
+        say(f"Implausible ({row['rule']}): {in_words(row)}. {RULES[row['rule']].remedy}")
 
 
 def _print_json(found: "DayExplained | PeriodExplained | AreaExplained", *lists: str) -> None:
@@ -351,7 +361,7 @@ def _print_area(found: "AreaExplained", *, as_json: bool) -> None:
         worded("mean_mg_per_day_per_1000", labels.amount).alias("mean"),
         worded("population", lambda people: labels.count(round(people))).alias("inhabitants"),
         worded("weight_share", labels.share).alias("of the weight"),
-        worded("amount_share", labels.share).alias("of the amount"),
+        worded("amount_share", labels.share).alias("of the mean"),
         pl.col("n_days").alias("days"), pl.col("n_censored").alias("below limits"),
         worded("at_least_mg_per_day_per_1000", labels.amount).alias("at least"),
         worded("at_most_mg_per_day_per_1000", labels.amount).alias("at most"),

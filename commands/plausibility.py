@@ -86,22 +86,23 @@ def _print_findings(found: "pl.DataFrame", most: int) -> None:
         typer.echo(f"  {entry.remedy}")
         shown = rows.head(most or rows.height)
         for row in shown.iter_rows(named=True):
-            say(f"    {_in_words(row)} {entry.unit}")
+            say(f"    {in_words(row)}")
         if rows.height > shown.height:
             typer.echo(f"    and {rows.height - shown.height} more: --most 0 prints all.")
     typer.echo("Nothing of this is left out of the figures. What is wrong: correct it (layout permille-corrections).")
 
 
-def _in_words(row: dict[str, Any]) -> str:
+def in_words(row: dict[str, Any]) -> str:
     """A finding in a line: where, when, of what, the number, and between which it should lie."""
     from dashboards.labels import WEEKDAYS
+    from schemas.plausibility import RULES
 
     day = row["sampled_on"] or row["sampling_year"]
     if row["weekday"] and not row["sampled_on"]:
         day = f"{WEEKDAYS[row['weekday'] - 1]} of {day}"
     residue = f", {row['residue']}" if row["residue"] else ""
     low, high = (_bound(row[name]) for name in ("expected_low", "expected_high"))
-    return f"{row['site_id']}, {day}{residue}: {row['finding']}; plausible: {low} to {high}"
+    return f"{row['site_id']}, {day}{residue}: {row['finding']}; plausible: {low} to {high} {RULES[row['rule']].unit}"
 
 
 def _bound(value: float | None) -> str:

@@ -248,7 +248,7 @@ def test_what_is_implausible_is_listed_the_furthest_off_first(simulated_workspac
     _, here = simulated_workspace
     said = call("plausibility", "-w", here.folder)
     assert said.startswith("SIMULATED DATA.\noff_its_history: ")
-    assert "    sim-05, 2023-09-14, mdma: 51.5 mg/day/1000 is 24.6 times the 2.1 that is usual" in said
+    assert "    sim-05, 2023-09-14, mdma: a load of 51.5 mg/day/1000 is 24.6 times the 2.1 that is usual" in said
     assert re.search(r"\(\+[\d.]+ deviations\); plausible: \S+ to \S+ mg/day/1000\n", said)
     assert "measurements of the year lie below their limits; plausible: 0 to 0.8 of the measurements\n" in said
     assert "  Look for drugs poured away" in said
@@ -262,6 +262,10 @@ def test_what_is_implausible_is_listed_the_furthest_off_first(simulated_workspac
         "plausibility", "-w", here.folder, "--rule", "flow", code=2
     )
     assert "there is no site 'nowhere'" in call("plausibility", "-w", here.folder, "--site", "nowhere", code=2)
+    day = call("explain", "sim-05", "mdma", "2023-09-14", "-w", here.folder)
+    assert "Implausible (off_its_history): sim-05, 2023-09-14, mdma: a load of 51.5 mg/day/1000" in day
+    near = call("explain", "sim-05", "mdmaa", "2023-09-14", "-w", here.folder, code=2)
+    assert "there is no drug 'mdmaa' here: did you mean 'mdma'?" in near
 
 
 def test_findings_cannot_rewrite_a_terminal_or_a_spreadsheet(workspace):

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.estimates import protocols_without_figures
 from pipeline.explain.period import budget_of_period
-from pipeline.explain.refusals import ExplainError
+from pipeline.explain.refusals import ExplainError, instead
 from pipeline.explain.steps import Part, Step, dose_of, factor_of
 from pipeline.factors import markers_behind
 from pipeline.warehouse import Warehouse, sql
@@ -89,9 +89,8 @@ def _refuse(warehouse: Warehouse, asked: dict[str, Any]) -> None:
     for name in figures.columns:
         there = sorted(figures[name].unique())
         if asked[name] not in there:
-            shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
             raise ExplainError(
-                f"there is no {name} {asked[name]!r} of {asked['unit']}; there are {shown or 'none'}",
+                f"there is no {name} {asked[name]!r} of {asked['unit']}{instead(asked[name], there)}",
                 is_wrong_usage=name in ("protocol", "drug"),
             )
     raise ExplainError(f"there is no figure of {asked['drug']} in {asked['period']}: see 'permille levels'")

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from pipeline.explain.cells import Archive, Source, cells_of_population, corrections_of, flow_behind, sources_of
 from pipeline.explain.refusals import refuse
 from pipeline.explain.steps import Part, Step, factor_of, parts_of, step_of
 from pipeline.factors import markers_behind
+from pipeline.plausibility import implausible
 from pipeline.warehouse import Warehouse
 from schemas.flags import FLAGS
 
@@ -20,6 +23,7 @@ class DayExplained(NamedTuple):
         budget: what its interval is made of, the largest part first; nothing where it has none.
         below_limit: what the protocol lets stand for a day below its limit.
         markers: `population_method`, `marker_status` of a marker nobody has verified, if its inhabitants rest on one.
+        implausible: what is hardly possible about the day or its sample: rows of the table `plausibility`.
     """
 
     figure: dict[str, Any]
@@ -32,6 +36,7 @@ class DayExplained(NamedTuple):
     budget: list[Part]
     below_limit: str
     markers: list[dict[str, Any]]
+    implausible: list[dict[str, Any]]
 
     @property
     def agrees(self) -> bool:
@@ -82,7 +87,13 @@ def explain_day(
     budget = _budget_of_day(warehouse, figure)
     below_limit = warehouse.query("select below_limit from protocols where protocol = $p", {"p": protocol}).item()
     markers = markers_behind(warehouse, sampled_on.isoformat(), "site", site_id, drug, protocol).to_dicts()
-    return DayExplained(figure, steps, factor, sources, superseded, flags, populations, budget, below_limit, markers)
+    findings = implausible(warehouse, site_id=site_id).filter(
+        pl.col("sampled_on") == sampled_on, pl.col("residue").is_null() | (pl.col("residue") == figure["residue"])
+    )
+    return DayExplained(
+        figure, steps, factor, sources, superseded, flags, populations, budget, below_limit, markers,
+        findings.to_dicts(),
+    )  # fmt: skip
 
 
 def _budget_of_day(warehouse: Warehouse, figure: Mapping[str, Any]) -> list[Part]:
@@ -175,6 +186,8 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
     if figure["other_sources_mg_per_day_per_1000"] is not None:
         steps += _net_steps(warehouse, figure)
         load = steps[-1].result
+    if figure["reason"] in ("amphetamine_from_methamphetamine", "methamphetamine_unknown"):
+        return steps  # what is left is not known, and nothing is computed from it
     numbers = [load, figure["correction_factor"], figure["in_sewer_loss"] or 0]
     steps.append(step_of(warehouse, "consumption_mg_per_day_per_1000", numbers, stored)._replace(is_of_limit=of_limit))
     if of_limit:

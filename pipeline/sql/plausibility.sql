@@ -268,7 +268,7 @@ select
     'off_its_history' as rule, site_id, sampled_on, weekday, sampling_year, residue,
     load_mg_per_day_per_1000 as value, expected_low, expected_high,
     format(
-        '{} mg/day/1000 is {} times the {} that is usual in the {} measured days around it{}',
+        'a load of {} mg/day/1000 is {} times the {} that is usual in the {} measured days around it{}',
         in_words(load_mg_per_day_per_1000), in_words(exp(log_ratio)), in_words(exp(usual)), least(n_days, 7),
         if(n_days >= $fewest_days, format(' ({:+.1f} deviations)', z), '')
     ) as finding,
@@ -280,7 +280,7 @@ select
     exp(log_step) as value, 1 / $hardly_possible_ratio as expected_low,
     $hardly_possible_ratio::double as expected_high,
     format(
-        'from here on {} days of {} mg/day/1000 are {} times the {} of the {} before',
+        'from here on {} days with a load of {} mg/day/1000 are {} times the {} of the {} before',
         n_from, in_words(exp(level_from)), in_words(exp(log_step)), in_words(exp(level_before)), n_before
     ) as finding,
     is_simulated

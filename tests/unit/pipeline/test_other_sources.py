@@ -42,7 +42,7 @@ def test_amphetamine_is_less_what_methamphetamine_leaves_behind(city, workspace)
             (None, None, "methamphetamine_unknown"),
             (None, None, "below_limit"),
         ]
-        for day in (MONDAY, MONDAY.replace(day=10), MONDAY.replace(day=12)):
+        for day in (MONDAY.replace(day=n) for n in range(6, 13)):
             found = explain.explain_day(warehouse, archive(workspace), "S1", "amphetamine", day, "permille")
             assert found.agrees, day
         for table in ("day_spreads", "site_periods"):

@@ -78,7 +78,8 @@ def test_a_day_far_off_its_history_is_found(city):  # noqa: F811
         # Its week, 10 13 8 10 12 350 11 of the days 7 to 13, has the middle 11; with the day itself as one of seven.
         assert row["expected_low"] < 8
         assert 13 < row["expected_high"] < 50
-        assert row["finding"].startswith("350 mg/day/1000 is 31.8 times the 11 that is usual in the 7 measured days")
+        said = "a load of 350 mg/day/1000 is 31.8 times the 11 that is usual in the 7 measured days"
+        assert row["finding"].startswith(said)
 
 
 def test_how_far_off_is_by_hand(city):  # noqa: F811
@@ -146,7 +147,7 @@ def test_one_to_three_days_that_are_off_are(city, n_days, n_after):  # noqa: F81
 def test_numbers_in_a_finding_have_no_exponents(city):  # noqa: F811
     with city(results=daily([10_000] * 40 + [5_000_000] + [10_000] * 9), flows=flows_of([2019])) as warehouse:
         (row,) = found(warehouse, "off_its_history")
-        assert row["finding"].startswith("1300000 mg/day/1000 is 500 times the 2600 that is usual")
+        assert row["finding"].startswith("a load of 1300000 mg/day/1000 is 500 times the 2600 that is usual")
 
 
 def test_those_furthest_off_come_first(city):  # noqa: F811
