@@ -56,7 +56,8 @@ REASONS: dict[str, Reason] = {
         Reason(
             "amphetamine_from_methamphetamine",
             "from another drug",
-            "There is no more amphetamine than use of methamphetamine leaves behind.",
+            "On a day there is no more amphetamine than use of methamphetamine leaves behind: a mean of others would be"
+            " too high.",
         ),
         Reason(
             "methamphetamine_unknown",

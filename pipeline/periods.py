@@ -34,7 +34,6 @@ _LIKELIHOOD = ("likelihood",)
 _MOST_FOR_KAPLAN_MEIER = 0.5
 """Share below limits up to which Kaplan and Meier's mean stands where a protocol chooses by it: a working rule after
 Helsel 2012, Statistics for Censored Environmental Data, second edition; provisional, as not read in the source."""
-_BY_RANK = ("kaplan_meier", "by_share_censored")
 _MOST_FOR_INTERVAL = 0.3
 """Share of a site's days of the year below limits beyond which Kaplan and Meier's mean has no interval: at half of them
 that of 30 days held the truth in 61 of 100 series."""
@@ -349,13 +348,17 @@ def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
     # days below its limits is too high besides.
     of_year = pl.col("period_kind") == "year"
     year_censored = (pl.col("n_censored").filter(of_year).sum() / pl.col("n_days").filter(of_year).sum()).over(_SERIES)
-    is_too_high = pl.col("below_limit").is_in(_BY_RANK) & (year_censored > _MOST_FOR_INTERVAL)
+    is_by_rank = (pl.col("below_limit") == "kaplan_meier") | (
+        (pl.col("below_limit") == "by_share_censored")
+        & (pl.col("n_censored") <= _MOST_FOR_KAPLAN_MEIER * pl.col("n_days"))
+    )
+    is_too_high = is_by_rank & (year_censored > _MOST_FOR_INTERVAL)
     # Of a weekday some of whose days lie below their limit the mean of the others says nothing.
     hides = is_it & (pl.col("n_censored") > 0)
     return rows.with_columns(
         mean_mg_per_day_per_1000=pl.when(is_it & has_mean).then(of_series).otherwise("mean_mg_per_day_per_1000"),
-        # Only of inhabitants that do not change is the mean mass that of the mean.
-        mass_mg_per_day=pl.when(is_it & has_mean)
+        # Where days are inferred, the mean mass is that of the mean only if the inhabitants do not change.
+        mass_mg_per_day=pl.when(is_it & has_mean & (pl.col("n_censored") > 0))
         .then(pl.when("is_population_steady").then(of_series * pl.col("population") / 1000))
         .otherwise("mass_mg_per_day"),
         # A mean that had to be cut has no interval: the method that gave it does not hold here.

@@ -111,7 +111,10 @@ means as (
             sum(population order by site_id) filter (where state = 'estimated'),
             null
         ) as population,
-        sum(mass_mg_per_day order by site_id) filter (where state = 'estimated') as mass,
+        if(
+            count_if(is_in and mass_mg_per_day is null) = 0,
+            sum(mass_mg_per_day order by site_id) filter (where state = 'estimated'), null
+        ) as mass,
         -- Likewise its inhabitants aged 15 to 64 the share of each.
         if(
             count_if(state = 'estimated' and population_aged_15_to_64 is null) = 0,
@@ -139,7 +142,10 @@ means as (
             sum(amount_share * weekdays_log_bias order by site_id), null
         ) as weekdays_log_bias,
         -- What is not known of spreads that were learnt together is shared by all sites.
-        sum(amount_share * sqrt(spread_log_variance) order by site_id) ^ 2 as spread_log_variance,
+        if(
+            count_if(is_in and spread_log_variance is null) = 0,
+            sum(amount_share * sqrt(spread_log_variance) order by site_id) ^ 2, null
+        ) as spread_log_variance,
         if(
             count_if(is_in and flow_log_variance is null) = 0,
             sum(
@@ -154,13 +160,17 @@ means as (
         ) as flow_log_variance,
         -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum. A
         -- reported load was divided by the inhabitants of whoever reported it, and is weighed by ours.
-        sum(
-            case
-                when area_weights <> 'population' then amount_share ^ 2
-                when origin = 'measured' then inhabitants_share ^ 2
-                else amount_share ^ 2 + (amount_share - inhabitants_share) ^ 2
-            end * population_log_variance
-            order by site_id
+        if(
+            count_if(is_in and population_log_variance is null) = 0,
+            sum(
+                case
+                    when area_weights <> 'population' then amount_share ^ 2
+                    when origin = 'measured' then inhabitants_share ^ 2
+                    else amount_share ^ 2 + (amount_share - inhabitants_share) ^ 2
+                end * population_log_variance
+                order by site_id
+            ),
+            null
         ) as population_log_variance,
         -- In a mass concentration times flow is all there is: the inhabitants it was divided by cancel, the flow does not.
         -- Only where these are the sites' weights are the shares of the amount those of the mass, and only of our own
@@ -171,7 +181,10 @@ means as (
             null
         ) as mass_flow_log_variance,
         -- One error of the factor for all of them.
-        sum(amount_share * sqrt(factor_log_variance) order by site_id) ^ 2 as factor_log_variance,
+        if(
+            count_if(is_in and factor_log_variance is null) = 0,
+            sum(amount_share * sqrt(factor_log_variance) order by site_id) ^ 2, null
+        ) as factor_log_variance,
         joined_flags(string_agg(flags, ' ') filter (where is_in)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated

@@ -198,8 +198,10 @@ net as (
     select
         i.*, m.methamphetamine,
         case
-            when not i.is_net_asked or i.is_censored or i.is_above_range then null
+            when not i.is_net_asked or i.is_above_range then null
+            -- Also of a day below its limit: left out alone, the measured ones would leave a mean of the others too low.
             when m.methamphetamine is null then 'methamphetamine_unknown'
+            when i.is_censored then null
             when is_amphetamine_from_methamphetamine(i.load_mg_per_day_per_1000, m.methamphetamine)
                 then 'amphetamine_from_methamphetamine'
         end as reason_not_net,
@@ -278,7 +280,7 @@ select
     in_sewer_loss,
     is_provisional or coalesce(factor_status <> 'approved', false) as is_provisional,
     amount as amount_mg_per_day_per_1000,
-    if(is_censored or is_above_range, amount_limit, null) as amount_limit_mg_per_day_per_1000,
+    if(is_censored or (is_above_range and not is_net_asked), amount_limit, null) as amount_limit_mg_per_day_per_1000,
     amount / ratio as ci_low_mg_per_day_per_1000,
     amount * ratio as ci_high_mg_per_day_per_1000,
     if(basis = 'consumption', doses_per_day_per_1000(amount, dose_mg), null) as doses_per_day_per_1000,
@@ -292,8 +294,9 @@ select
     if(amount is null, 'not estimable', 'estimated') as state,
     case
         when is_above_range then 'above_upper_limit'
+        when reason_not_net is not null then reason_not_net
         when amount is null and is_censored and amount_limit is not null then 'below_limit'
-        when amount is null then coalesce(reason_not_net, 'limit_unknown')
+        when amount is null then 'limit_unknown'
     end as reason,
     delivery_id,
     sheet,

@@ -14,3 +14,4 @@ select
     c.is_simulated
 from consumption c join protocols p using (protocol)
 where c.sampling_year = $year and p.below_limit in (select unnest($below_limit::varchar[])) and value > 0
+    and c.reason is distinct from 'methamphetamine_unknown'

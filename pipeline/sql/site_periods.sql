@@ -8,6 +8,8 @@ with
 days as (
     select
         c.*,
+        -- Amphetamine without the methamphetamine that would be subtracted from it is as good as not measured.
+        reason is distinct from 'methamphetamine_unknown' as is_known,
         unnest([
             {'kind': 'year', 'period': sampling_year::varchar},
             {'kind': 'quarter', 'period': strftime(sampled_on, '%Y') || '-Q' || quarter(sampled_on)},
@@ -29,18 +31,23 @@ by_weekday as (
         -- One above the range of its method holds at least that.
         list(
             case
+                when not is_known then null
                 when is_censored then 0
                 when reason = 'above_upper_limit' then coalesce(amount_limit_mg_per_day_per_1000, 0)
                 else amount_mg_per_day_per_1000
             end order by sampled_on, origin
         ) as lowest,
-        list(if(is_censored, amount_limit_mg_per_day_per_1000, amount_mg_per_day_per_1000) order by sampled_on, origin)
-            as highest,
+        list(
+            case
+                when not is_known then null
+                when is_censored then amount_limit_mg_per_day_per_1000
+                else amount_mg_per_day_per_1000
+            end order by sampled_on, origin
+        ) as highest,
         list(mass_mg_per_day(amount_mg_per_day_per_1000, population) order by sampled_on, origin) as masses,
-        -- Amphetamine without the methamphetamine that would be subtracted from it is as good as not measured.
-        count_if(reason is distinct from 'methamphetamine_unknown') as n_days,
-        count_if(reason = 'methamphetamine_unknown') as n_methamphetamine_unknown,
-        count_if(is_censored) as n_censored,
+        count_if(is_known) as n_days,
+        count_if(not is_known) as n_methamphetamine_unknown,
+        count_if(is_censored and is_known) as n_censored,
         count_if(reason = 'limit_unknown') as n_limit_unknown,
         count_if(reason = 'above_upper_limit') as n_above_range,
         min(reason) filter (where reason = 'amphetamine_from_methamphetamine') as reason_not_net,
@@ -53,11 +60,11 @@ by_weekday as (
             amount_mg_per_day_per_1000
             * net_error_scale(load_mg_per_day_per_1000, other_sources_mg_per_day_per_1000) order by sampled_on, origin
         ) filter (where other_sources_mg_per_day_per_1000 is not null) as scaled_amounts,
-        list(population order by sampled_on, origin) as populations,
-        max(population_rsd) as population_rsd,
+        coalesce(list(population order by sampled_on, origin) filter (where is_known), []) as populations,
+        max(population_rsd) filter (where is_known) as population_rsd,
         max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
-        joined_flags(string_agg(flags, ' ')) as flags,
+        joined_flags(string_agg(flags, ' ') filter (where is_known)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from days
@@ -75,7 +82,7 @@ as_stated as (
         coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as batch,
         count(*) as n_days
     from days
-    where span.period is not null
+    where span.period is not null and is_known
     group by all
 ),
 
@@ -190,9 +197,9 @@ select
         if(is_by_weekday, list_avg(weekday_highest), plain_highest)
     ) as at_most_mg_per_day_per_1000,
     sd as sd_mg_per_day_per_1000,
-    laboratories,
-    batches,
-    batch_shares,
+    coalesce(laboratories, []) as laboratories,
+    coalesce(batches, []) as batches,
+    coalesce(batch_shares, []) as batch_shares,
     error_scale,
     error_scale ^ 2 * (select rsd from uncertainties where component = 'batch') ^ 2
         * list_sum([share ^ 2 for share in batch_shares]) as batch_log_variance,
@@ -231,7 +238,7 @@ select
     is_provisional,
     is_simulated
 from judged
-join batches using (site_id, drug, protocol, span)
+left join batches using (site_id, drug, protocol, span) -- none where no day is known
 left join (select site_id, share_aged_15_to_64 from current_sites) using (site_id)
 left join (
     select protocol, drug, dose_mg, dose_status from protocols join doses using (factor_set) where basis = 'consumption'

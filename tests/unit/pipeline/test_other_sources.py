@@ -1,6 +1,7 @@
 """Amphetamine net of methamphetamine, morphine of heroin, and ratios of residues that are none of use."""
 
 import math
+from datetime import timedelta
 
 import pytest
 
@@ -71,6 +72,36 @@ def test_days_without_methamphetamine_beside_them_are_left_out(city):
         )
         assert "methamphetamine_unknown" in site_mean(warehouse, "flags", drug="amphetamine")
         assert site_mean(warehouse, "reason", drug="amphetamine", site_id="S2") == "methamphetamine_unknown"
+
+
+def test_days_below_limits_without_methamphetamine_are_left_out_too(city):
+    """Else those that were measured would go and those below would stay: the mean of the others would be too low."""
+    days = results(
+        week(MONDAY, [50] * 7, residue="AMP"),
+        week(MONDAY, [100] * 7),
+        week(MONDAY + timedelta(days=7), ["<LOQ"] * 7, residue="AMP").replace(",Lab,B\n", ",Other,C\n"),
+    )
+    with city(results=days) as warehouse:
+        with_protocol(warehouse, net_of_other_sources=True)
+        for table in ("day_spreads", "site_periods"):
+            estimates.compute(warehouse, table)
+        row = warehouse.read("site_periods").filter(drug="amphetamine", protocol="permille", period="2023")
+    found = row.row(0, named=True)
+    assert (found["n_days"], found["n_censored"], found["n_weekdays"]) == (7, 0, 7)
+    for column in ("mean", "at_least", "at_most"):
+        assert found[f"{column}_mg_per_day_per_1000"] == pytest.approx(41 * AMPHETAMINE), column
+    assert (found["laboratories"], found["batch_shares"]) == (["Lab"], [1.0]), "those of the days that count"
+
+
+def test_net_amphetamine_above_its_range_holds_no_more_than_nothing_for_sure(city):
+    days = results(week(MONDAY, [600] * 6, residue="AMP"), week(MONDAY, [1000] * 6 + [2000]))
+    days += f"S1,{MONDAY + timedelta(days=6)},AMP,>500,ng/L,0.5,1,Lab,B\n"
+    with city(results=days) as warehouse:
+        with_protocol(warehouse, net_of_other_sources=True)
+        for table in ("day_spreads", "site_periods"):
+            estimates.compute(warehouse, table)
+        least = site_mean(warehouse, "at_least_mg_per_day_per_1000", drug="amphetamine")
+    assert least == pytest.approx(6 * (600 - 90) / 7 * AMPHETAMINE)
 
 
 def test_what_is_subtracted_widens_the_interval(city, workspace):

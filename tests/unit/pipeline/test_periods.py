@@ -441,6 +441,27 @@ def test_sites_that_weigh_alike_leave_the_mass_without_an_interval(city):
     assert area["ci_low_mg_per_day"] is None
 
 
+def test_an_area_has_no_mass_where_one_of_its_sites_has_none(city):
+    """Of a series with days below limits and inhabitants that change no mass is known: nor is one of the area."""
+    counts = people(
+        *(f"S1 mobile {500 if n % 2 else 2000} {d} {d}" for n in range(7) for d in [MONDAY + timedelta(days=n)]),
+        "S2 census 1000  ",
+    )
+    days = results(week(MONDAY, [*VALUES[:6], "<LOQ"], limits="0.5,5"), week(MONDAY, VALUES, "S2"))
+    with city(results=days, populations=counts) as warehouse:
+        protocols = warehouse.read("protocols").filter(pl.col("protocol") == "statcan").with_columns(
+            below_limit=pl.lit("kaplan_meier"), weekday_rule=pl.lit("plain")
+        )  # fmt: skip
+        warehouse.replace("protocols", protocols)
+        for table in ("consumption", "day_spreads", "site_periods", "area_periods"):
+            estimates.compute(warehouse, table)
+        sites = warehouse.read("site_periods").filter(pl.col("period") == "2023").sort("site_id")
+        area = warehouse.read("area_periods").filter(pl.col("period") == "2023", pl.col("level") == "network")
+    assert sites["mass_mg_per_day"].is_null().to_list() == [True, False]
+    assert area["n_sites"].to_list() == [2]
+    assert area["mass_mg_per_day"].to_list() == [None]
+
+
 def test_at_least_holds_where_a_day_lies_above_the_range(city):
     """Six days of 600 and one of more than 500: 586 at least, not 600."""
     days = results(week(MONDAY, [600] * 6)) + f"S1,{MONDAY + timedelta(days=6)},METH,>500,ng/L,0.5,1,Lab,B\n"
