@@ -190,7 +190,7 @@ def _print_effect(a: str, b: str, rows: "pl.DataFrame", now: "Now") -> None:
     typer.echo(f"{label}Network mean in {now.period}, mg/day/1000, protocol {now.protocol}")
 
     def mean(which: str, name: str) -> pl.Expr:
-        """The mean by a set, and the status of the factor by which it would be."""
+        """The mean by a set, or by the one in use, and the status of the factor by which it is."""
         status = pl.col(f"factor_status{which}")
         amount = worded(f"mean{which}_mg_per_day_per_1000", labels.amount)
         mark = pl.when(status == "approved").then(pl.lit("")).otherwise(pl.format(" ({})", status))
@@ -200,11 +200,7 @@ def _print_effect(a: str, b: str, rows: "pl.DataFrame", now: "Now") -> None:
     sets = [(which, name, name == now.factor_set) for which, name in (("_a", a), ("_b", b))]
     shown = found.select(
         "drug",
-        *(
-            []
-            if any(is_now for *_, is_now in sets)
-            else [worded(_MEAN, labels.amount).alias(f"now, by {now.factor_set}")]
-        ),
+        *([] if any(is_now for *_, is_now in sets) else [mean("", f"now, by {now.factor_set}")]),
         *(mean(which, f"{'now, ' if is_now else ''}by {name}") for which, name, is_now in sets),
     )
     print_table("", shown)

@@ -21,7 +21,8 @@ from commands.common import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
     import polars as pl
 
@@ -33,6 +34,7 @@ def change(
     baseline: Annotated[str | None, typer.Option(help="2023, 2023-Q1 or 2023-03; the settings' if left out.")] = None,
     current: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' if left out.")] = None,
     level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    drug: Annotated[str | None, typer.Option(help="One drug; all if left out.")] = None,
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -42,7 +44,7 @@ def change(
     """
     import polars as pl
 
-    from pipeline import estimates
+    from pipeline import estimates, explain
     from pipeline.factors import with_factor_status
     from pipeline.settings import SettingsError, all_protocols, is_period
     from pipeline.warehouse import Warehouse, WarehouseError
@@ -70,7 +72,10 @@ def change(
             rows = with_factor_status(warehouse, estimates.changes_between(warehouse, baseline or from_, current or to))
             asked = known if wanted == "all" else [wanted]
             rows = rows.filter((pl.col("level") == level.value) & pl.col("protocol").is_in(asked))
-            rows = rows.sort("protocol", "drug", "unit_id")
+            drugs = sorted(rows["drug"].unique())
+            if drug is not None and drug not in drugs:
+                fail(f"there is no drug {drug!r} here{explain.instead(drug, drugs)}.", WRONG_USAGE)
+            rows = rows.filter(pl.lit(drug is None) | (pl.col("drug") == drug)).sort("protocol", "drug", "unit_id")
             markers = markers_of(warehouse, rows, (baseline or from_, current or to))
             nothing = estimates.protocols_without_figures(warehouse, current or to)
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
@@ -279,6 +284,9 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
             "A change compares the same sites: those left out have no figure, or too few days that can be compared, in"
             " one of the periods. The levels of each period are over all that have one."
         )
+    remarks = rows.filter(pl.col("change_percent").is_not_null())["reason"].drop_nulls().str.split(" ").explode()
+    for found in labels.reasons(" ".join(remarks.unique(maintain_order=True))):
+        say(f"{found.short}: {found.sentence}")
     _say_marks(markers, rows["flags"])
 
 
@@ -323,8 +331,15 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
             )
         ).alias("mean"),
         pl.format("{} to {}", amount(unit("ci_low")), amount(unit("ci_high"))).fill_null("–").alias("95 % interval"),
-        pl.when(pl.col("n_censored") + pl.col("n_sites_left_out") > 0)
-        .then(pl.format("{} to {}", amount(unit("at_least")), amount(unit("at_most"))))
+        pl.when(
+            (pl.col("n_censored") + pl.col("n_sites_left_out") > 0) | (pl.col("reason") == "above_upper_limit")
+        )
+        .then(
+            pl.coalesce(
+                pl.format("{} to {}", amount(unit("at_least")), amount(unit("at_most"))),
+                pl.format("at least {}", amount(unit("at_least"))),
+            )
+        )
         .fill_null("–")
         .alias("by limits"),
         *(
@@ -332,7 +347,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
             if level is not Level.site
             else []
         ),
-        *([pl.col("n_sites_without_days").alias("not sampled")] if has_missing else []),
+        *([pl.col("n_sites_without_days").alias("no day")] if has_missing else []),
         pl.col("n_days").alias("days"),
         pl.col("n_censored").alias("below limits"),
         _mark().alias("rests on"),
@@ -342,7 +357,10 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
     if level is not Level.site and rows["n_sites_left_out"].sum():
         say("Sites left out have no figure of their own; the bounds by limits are over all sites with days.")
     if has_missing:
-        say("Sites not sampled have no day of the drug in this period, and have some in another.")
+        say(
+            "Sites with no day have none that could be computed by this protocol in this period, though they have in"
+            " another period or by another protocol."
+        )
     _say_marks(markers, rows["flags"])
 
 
@@ -379,6 +397,8 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
     )
     print_table("", shown)
     _print_doses(rows, level)
+    if rows.height == 1:
+        _say_what_dominates(rows.row(0, named=True))
     said = [
         f"{drug} {dose:g} mg{'' if status == 'approved' else f' ({status})'}"
         for drug, dose, status in doses.iter_rows()
@@ -393,6 +413,18 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         say(f"Where not all sites have all drugs: {labels.because('sites_differ')}")
     if rows["drugs"].n_unique() > 1:
         say("Not all places have the same drugs in their total: compare only those that do.")
+
+
+def _say_what_dominates(total: "Mapping[str, Any]") -> None:
+    """Where most of a total is one drug, what the others are: a factor or a dose of that one decides it all."""
+    from dashboards import labels
+
+    doses = dict(zip(total["drugs"], total["doses_of_drugs_per_day_per_1000"], strict=True))
+    first = max(doses, key=doses.__getitem__, default=None)
+    if first and len(doses) > 1 and 2 * doses[first] > total["doses_per_day_per_1000"]:
+        rest = total["doses_per_day_per_1000"] - doses[first]
+        share = labels.share(doses[first] / total["doses_per_day_per_1000"])
+        say(f"{share} of it is {first}, by its factor and its dose: all others together are {labels.amount(rest)}")
 
 
 def _print_doses(rows: "pl.DataFrame", level: Level) -> None:

@@ -110,8 +110,8 @@ def history(
     if any(source.is_simulated for source in found):
         typer.echo(SIMULATED_DATA.strip())
     for source in found:
-        typer.echo(f"{source.received_at[:19]}  {source.value or source.details.get('qualifier', '')}  (believed"
-                   f" {source.details['believed'][:25]})")  # fmt: skip
+        believed = re.sub(r"(\d\d:\d\d:\d\d)\.\d+", r"\1", source.details["believed"])
+        say(f"{source.received_at[:19]}  {source.value or source.details.get('qualifier', '')}  (believed {believed})")
         _print_source(source)
 
 
@@ -322,7 +322,7 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
 
 def _print_bounds(figure: "Mapping[str, Any]") -> None:
     """What limits alone allow of a mean that rests on days below them."""
-    if not figure["n_censored"] and not figure.get("n_sites_left_out"):
+    if not figure["n_censored"] and not figure.get("n_sites_left_out") and figure["reason"] != "above_upper_limit":
         return
     bounds = [
         f"{words} {figure[name]:.6g}"
@@ -349,7 +349,7 @@ def _print_area(found: "AreaExplained", *, as_json: bool) -> None:
          f" protocol {figure['protocol']}: {said} ({figure['basis']}){resting}")  # fmt: skip
     _print_bounds(figure)
     _print_in_other_units(figure, found.dose)
-    missing = f"{figure['n_sites_left_out']} left out, {figure['n_sites_without_days']} not sampled"
+    missing = f"{figure['n_sites_left_out']} left out, {figure['n_sites_without_days']} without a day"
     sites = f"{figure['n_sites']} in it, {missing}"
     if mean is None and found.agrees:
         typer.echo(f"no mean of the sites: {sites}")

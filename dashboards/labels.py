@@ -60,6 +60,11 @@ REASONS: dict[str, Reason] = {
             " too high.",
         ),
         Reason(
+            "methamphetamine_above_range",
+            "other source above range",
+            "Methamphetamine lies above the range of its method, so what it leaves behind cannot be subtracted.",
+        ),
+        Reason(
             "methamphetamine_unknown",
             "other source unknown",
             "Methamphetamine was not measured beside it, so what that leaves behind cannot be subtracted.",

@@ -14,6 +14,7 @@ from schemas.plausibility import LIMITS
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, protocol_files
 from schemas.reference_data import (
     FOR_COMPARISON_ONLY,
+    OWN_UNCERTAINTY,
     factor_sets,
     load_doses,
     load_factors,
@@ -89,15 +90,21 @@ def require_reference(workspace: Workspace) -> None:
 
 
 def remarks_on_reference(workspace: Workspace) -> list[str]:
-    """What an office should know of its own protocols and factor sets before a run: a line each.
+    """What an office should know of its own protocols, factor sets and errors before a run: a line each.
 
-    Which shipped protocol one of its own takes the place of, and which drugs a set of its own leaves out.
+    Which shipped protocol one of its own takes the place of, which drugs a set of its own leaves out, and which errors
+    of its own stand in all intervals.
     Raises `ProtocolError` and `FactorError` where a file cannot be used.
     """
     said = [
         f"protocol {name}: that of your {file.name} takes the place of the shipped one"
         for name, file in replaced_protocols(workspace).items()
     ]
+    key = ["component", "applies_to", "rsd"]
+    own = load_uncertainties(workspace.factors).join(load_uncertainties(), on=key, how="anti", nulls_equal=True)
+    if not own.is_empty():
+        each = own.select(pl.concat_str(*key, separator=" ", ignore_nulls=True)).to_series()
+        said.append(f"{OWN_UNCERTAINTY}: in the intervals of all protocols stand your own {', '.join(each)}")
     usual = _computed_drugs(load_factors())
     for file, protocol in protocol_files([workspace.protocols]).values():
         lacking = [

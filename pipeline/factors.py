@@ -19,6 +19,7 @@ from schemas.reference_data import load_doses, load_factors
 _NOBODY = pl.DataFrame(
     schema={
         "drug": pl.String,
+        "factor_status": pl.String,
         "residue": pl.String,
         "mean_mg_per_day_per_1000": pl.Float64,
         "reason": pl.String,

@@ -325,9 +325,7 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         .then(of_days**2 / n_known),
         days_df=pl.when(is_estimated & by_spread).then("days_df").when(is_estimated & by_t).then(n_known - 1.0),
         **{name: pl.when(is_estimated & by_spread).then(name) for name in ("weekdays_log_bias", *SHARED)},
-        flags=pl.when(is_estimated & is_inferred & (pl.col("n_detects") < pl.col("min_detects")))
-        .then(pl.concat_str("flags", pl.lit("few_detects"), separator=" ", ignore_nulls=True))
-        .otherwise("flags"),
+        has_few_detects=is_estimated & is_inferred & (pl.col("n_detects") < pl.col("min_detects")),
     )
     return _typed("site_periods", _finished(warehouse, _evaluated(warehouse, sql("of_a_site"), rows)))
 

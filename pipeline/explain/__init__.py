@@ -8,7 +8,7 @@ from pipeline.explain.cells import Archive, Source, history
 from pipeline.explain.day import DayExplained, explain_day
 from pipeline.explain.period import PeriodExplained, budget_of_period, explain_period
 from pipeline.explain.place_names import Place, place_of
-from pipeline.explain.refusals import ExplainError
+from pipeline.explain.refusals import ExplainError, instead
 from pipeline.explain.steps import Part, Step
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "explain_day",
     "explain_period",
     "history",
+    "instead",
     "place_of",
 ]

@@ -14,6 +14,9 @@ from pipeline.plausibility import implausible
 from pipeline.warehouse import Warehouse
 from schemas.flags import FLAGS
 
+_NOT_NET = ("amphetamine_from_methamphetamine", "methamphetamine_above_range", "methamphetamine_unknown")
+"""Why of a day no amphetamine net of methamphetamine is known."""
+
 
 class DayExplained(NamedTuple):
     """One figure of one day and the whole chain behind it.
@@ -186,7 +189,7 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
     if figure["other_sources_mg_per_day_per_1000"] is not None:
         steps += _net_steps(warehouse, figure)
         load = steps[-1].result
-    if figure["reason"] in ("amphetamine_from_methamphetamine", "methamphetamine_unknown"):
+    if figure["reason"] in _NOT_NET:
         return steps  # what is left is not known, and nothing is computed from it
     numbers = [load, figure["correction_factor"], figure["in_sewer_loss"] or 0]
     steps.append(step_of(warehouse, "consumption_mg_per_day_per_1000", numbers, stored)._replace(is_of_limit=of_limit))

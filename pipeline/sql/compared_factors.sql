@@ -39,6 +39,7 @@ select
     b.source as source_b,
     $period as period,
     n.mean_mg_per_day_per_1000,
+    n.factor_status,
     coalesce(n.is_simulated, false) as is_simulated,
     -- A mean is proportional to its factor, also where half of a limit stands for what lies below it.
     if(

@@ -183,7 +183,7 @@ inhabited as not materialized (
 -- Where a protocol asks for it, methamphetamine beside amphetamine, as the protocol counts what lies below limits.
 methamphetamine as (
     select
-        protocol, origin, site_id, sampled_on, weekday,
+        protocol, origin, site_id, sampled_on, weekday, is_above_range as is_methamphetamine_above_range,
         case
             when is_above_range then null
             when is_censored then other_source_below_limit(load_limit_mg_per_day_per_1000, below_limit)
@@ -196,12 +196,14 @@ methamphetamine as (
 
 net as (
     select
-        i.*, m.methamphetamine,
+        i.*, m.methamphetamine, m.is_methamphetamine_above_range,
         case
             when not i.is_net_asked or i.is_above_range then null
             -- Also of a day below its limit: left out alone, the measured ones would leave a mean of the others too low.
-            when m.methamphetamine is null then 'methamphetamine_unknown'
+            when m.methamphetamine is null and not coalesce(m.is_methamphetamine_above_range, false)
+                then 'methamphetamine_unknown'
             when i.is_censored then null
+            when m.is_methamphetamine_above_range then 'methamphetamine_above_range'
             when is_amphetamine_from_methamphetamine(i.load_mg_per_day_per_1000, m.methamphetamine)
                 then 'amphetamine_from_methamphetamine'
         end as reason_not_net,

@@ -1,6 +1,6 @@
 -- One row is the network's mean of one drug in $period by $protocol, with the factor it rests on. Grain: drug.
 select
-    m.drug, m.residue, m.mean_mg_per_day_per_1000, m.reason, m.is_simulated,
+    m.drug, m.residue, m.mean_mg_per_day_per_1000, m.reason, m.is_simulated, f.factor_status,
     correction_factor(
         f.molar_mass_parent_g_per_mol, f.molar_mass_residue_g_per_mol, f.excreted_fraction, f.excretion_basis
     ) as correction_factor

@@ -50,7 +50,9 @@ by_weekday as (
         count_if(is_censored and is_known) as n_censored,
         count_if(reason = 'limit_unknown') as n_limit_unknown,
         count_if(reason = 'above_upper_limit') as n_above_range,
-        min(reason) filter (where reason = 'amphetamine_from_methamphetamine') as reason_not_net,
+        min(reason) filter (
+            where reason in ('amphetamine_from_methamphetamine', 'methamphetamine_above_range')
+        ) as reason_not_net,
         -- Of net figures, by their amounts: how much was subtracted, and how errors grow by that.
         list(
             amount_mg_per_day_per_1000 * other_sources_mg_per_day_per_1000
@@ -73,13 +75,14 @@ by_weekday as (
 ),
 
 -- Of which laboratories and batches the days are. Where nobody says it is one and the same laboratory, so that nothing is
--- taken to cancel out, and a batch a month. A day of several is in equal parts theirs; which of several laboratories' batches
--- is whose is not known.
+-- taken to cancel out, and a batch a month. A day of several is in equal parts theirs.
 as_stated as (
     select
         site_id, drug, protocol, span,
         coalesce(laboratory, 'not stated') as laboratory,
         coalesce(batch, strftime(sampled_on, '%Y-%m'), sampling_year::varchar) as batch,
+        coalesce(contains(flags, 'several_laboratories'), false) as is_of_several,
+        min(coalesce(strftime(sampled_on, '%Y-%m'), sampling_year::varchar)) as instead_of_batch,
         count(*) as n_days
     from days
     where span.period is not null and is_known
@@ -88,16 +91,25 @@ as_stated as (
 
 by_laboratory as (
     select
-        * replace (unnest(string_split(laboratory, ' + ')) as laboratory),
-        if(contains(laboratory, ' + '), [batch], string_split(batch, ' + ')) as batches,
-        n_days / len(string_split(laboratory, ' + ')) / len(batches) as n_days_of_each
+        * exclude (laboratory, batch, n_days),
+        if(is_of_several, string_split(laboratory, ' + '), [laboratory]) as laboratories,
+        string_split(batch, ' + ') as batches,
+        -- Of several each beside its own batch; one may have several.
+        greatest(len(laboratories), len(batches)) as n_pairs,
+        [
+            {'laboratory': laboratories[if(is_of_several, i, 1)], 'batch': batches[i]} for i in range(1, n_pairs + 1)
+        ] as pairs,
+        n_days / n_pairs as n_days_of_each
     from as_stated
 ),
 
 by_batch as (
-    select site_id, drug, protocol, span, laboratory, batch, sum(n_days_of_each order by n_days_of_each) as n_days
-    from (select * replace (unnest(batches) as batch) from by_laboratory)
-    group by site_id, drug, protocol, span, laboratory, batch
+    select
+        site_id, drug, protocol, span, pair.laboratory as laboratory,
+        coalesce(nullif(pair.batch, ''), instead_of_batch) as batch,
+        sum(n_days_of_each order by n_days_of_each) as n_days
+    from (select *, unnest(pairs) as pair from by_laboratory)
+    group by all
 ),
 
 all_batches as (

@@ -309,8 +309,12 @@ together as (
         if(is_one, min(start_steady) filter (where qualifier <> 'not measured'), null) as from_steady,
         if(is_one, max(end_steady) filter (where qualifier <> 'not measured'), null) as to_steady,
         min(time_zone) as time_zone,
-        string_agg(distinct laboratory, ' + ' order by laboratory) filter (where qualifier <> 'not measured') as laboratory,
-        string_agg(distinct batch, ' + ' order by batch) filter (where qualifier <> 'not measured') as batch,
+        -- Of several laboratories each beside its batch.
+        list_sort(list(distinct {'laboratory': laboratory, 'batch': batch}) filter (
+            where qualifier <> 'not measured' and laboratory is not null
+        )) as pairs,
+        count(distinct laboratory) filter (where qualifier <> 'not measured') > 1 as is_of_several,
+        string_agg(distinct batch, ' + ' order by batch) filter (where qualifier <> 'not measured') as batches,
         -- Also where several samples do not cover the same hours: no single day's flow is that of theirs.
         coalesce(bool_or(hours > 30 and qualifier <> 'not measured'), false) as is_multi_day,
         string_agg(flags, ' ') as all_flags,
@@ -356,8 +360,8 @@ select
     to_steady,
     time_zone,
     is_multi_day,
-    laboratory,
-    batch,
+    if(is_of_several, array_to_string([pair.laboratory for pair in pairs], ' + '), pairs[1].laboratory) as laboratory,
+    if(is_of_several, array_to_string([coalesce(pair.batch, '') for pair in pairs], ' + '), batches) as batch,
     joined_flags(concat_ws(' ', all_flags, day_flags, if(qualifier = '=' and n_below > 0, 'partly_below_limit', null)))
         as flags,
     origin.delivery_id, origin.sheet, origin.row_number, origin.source_column, origin.source_cell,

@@ -104,6 +104,19 @@ def test_net_amphetamine_above_its_range_holds_no_more_than_nothing_for_sure(cit
     assert least == pytest.approx(6 * (600 - 90) / 7 * AMPHETAMINE)
 
 
+def test_methamphetamine_above_its_range_leaves_no_mean(city):
+    """The days with least amphetamine of its own would be missing."""
+    days = results(week(MONDAY, [100] * 7, residue="AMP"), week(MONDAY, [100] * 3))
+    days += "".join(f"S1,{MONDAY + timedelta(days=n)},METH,>500,ng/L,0.5,1,Lab,B\n" for n in range(3, 7))
+    with city(results=days) as warehouse:
+        with_protocol(warehouse, net_of_other_sources=True)
+        for table in ("day_spreads", "site_periods"):
+            estimates.compute(warehouse, table)
+        assert site_mean(warehouse, "reason", drug="amphetamine") == "methamphetamine_above_range"
+        assert site_mean(warehouse, drug="amphetamine") is None
+        assert site_mean(warehouse, "at_least_mg_per_day_per_1000", drug="amphetamine") is None
+
+
 def test_what_is_subtracted_widens_the_interval(city, workspace):
     """20 beside 100 leaves 11: errors of 20 and of 9 over 11, and the ratio, which may be half or twice as large."""
     from tests.unit.pipeline.test_explain import archive

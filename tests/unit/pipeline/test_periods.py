@@ -395,9 +395,18 @@ def test_a_day_of_two_laboratories_is_half_of_each(city):
     with city(results=results(week(MONDAY, VALUES), both)) as warehouse:
         site = one(warehouse, "site_periods", pl.col("period") == "2023", pl.col("site_id") == "S2")
         area = network(warehouse)
-    assert site["laboratories"] == ["Lab", "Lab2"]
+    assert (site["laboratories"], site["batches"]) == (["Lab", "Lab2"], ["B", "C"])
     assert site["laboratory_log_variance"] == pytest.approx(LABORATORY**2 / 2)
+    assert area["batch_log_variance"] == pytest.approx((0.75**2 + 0.25**2) * BATCH**2), "each beside its own batch"
     assert area["laboratory_log_variance"] == pytest.approx((0.75**2 + 0.25**2) * LABORATORY**2)
+
+
+def test_a_laboratory_whose_name_holds_a_plus_is_one(city):
+    days = results(week(MONDAY, VALUES), week(MONDAY, VALUES, "S2")).replace(",Lab,B\n", ",Inst A + B,B\n")
+    with city(results=days) as warehouse:
+        area = network(warehouse)
+    assert area["laboratory_log_variance"] == pytest.approx(LABORATORY**2)
+    assert area["batch_log_variance"] == pytest.approx(BATCH**2)
 
 
 def test_inhabitants_of_whoever_reported_a_load_have_an_error_of_their_own(city):
