@@ -114,7 +114,7 @@ def test_flags_travel_to_all_that_rests_on_them(workspace, day):
 
 
 def test_every_flag_raised_in_sql_is_described():
-    text = sql("views") + sql("loads") + sql("consumption")
+    text = sql("views") + sql("loads") + sql("consumption") + sql("site_periods") + sql("of_a_site")
     for name in FLAGS:
         raised_in_sql = f"'{name}'" in text
         raised_in_reading = name in (
