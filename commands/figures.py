@@ -75,7 +75,9 @@ def change(
             drugs = sorted(rows["drug"].unique())
             if drug is not None and drug not in drugs:
                 fail(f"there is no drug {drug!r} here{explain.instead(drug, drugs)}.", WRONG_USAGE)
-            rows = rows.filter(pl.lit(drug is None) | (pl.col("drug") == drug)).sort("protocol", "drug", "unit_id")
+            if drug is not None:
+                rows = rows.filter(pl.col("drug") == drug)
+            rows = rows.sort("protocol", "drug", "unit_id")
             markers = markers_of(warehouse, rows, (baseline or from_, current or to))
             nothing = estimates.protocols_without_figures(warehouse, current or to)
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
