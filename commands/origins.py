@@ -21,6 +21,7 @@ from commands.common import (
     warn_of_broken_files,
     worded,
 )
+from commands.plausibility import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,7 +173,6 @@ def _print_day(found: "DayExplained", *, as_json: bool) -> None:
 
 def _print_implausible(findings: "list[dict[str, Any]]") -> None:
     """What is hardly possible about a day, and what to look at."""
-    from commands.plausibility import in_words
     from schemas.plausibility import RULES
 
     for row in findings:
@@ -267,6 +267,21 @@ def _rounded(said: str) -> str:
     return f"{float(said):.6g}" if re.fullmatch(r"-?\d+\.\d+", said) else said
 
 
+def _print_mean(found: "PeriodExplained | AreaExplained", where: str) -> None:
+    """A mean with its interval and what it rests on, what limits alone allow of it, and the same in other units."""
+    figure = found.figure
+    mean = figure["mean_mg_per_day_per_1000"]
+    said = f"{mean:.6g} mg/day/1000{_interval(figure)}" if mean is not None else _not_estimable(figure)
+    say(f"{_simulated(figure)}{figure['drug']} {where} in {figure['period']}, protocol {figure['protocol']}: {said}"
+         f" ({figure['basis']}){_resting_on(figure, found.factor, found.markers)}")  # fmt: skip
+    _print_bounds(figure)
+    _print_in_other_units(figure, found.dose)
+
+
+def _verdict(found: "PeriodExplained | AreaExplained") -> str:
+    return "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
+
+
 def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
     import polars as pl
 
@@ -276,21 +291,14 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
         _print_json(found, "budget", "steps")
         return
     figure = found.figure
-    mean = figure["mean_mg_per_day_per_1000"]
-    said = f"{mean:.6g} mg/day/1000{_interval(figure)}" if mean is not None else _not_estimable(figure)
-    resting = _resting_on(figure, found.factor, found.markers)
-    say(f"{_simulated(figure)}{figure['drug']} at {figure['site_id']} in {figure['period']}, protocol"
-         f" {figure['protocol']}: {said} ({figure['basis']}){resting}")  # fmt: skip
-    _print_bounds(figure)
-    _print_in_other_units(figure, found.dose)
+    _print_mean(found, f"at {figure['site_id']}")
     days = labels.things(found.days.height, "day", "days")
     below = f"{figure['n_censored']} below their limit"
     cells = f"{found.n_as_archived} of {found.n_read_again} cells in the archive still say so"
-    if mean is None and found.agrees:
+    if figure["mean_mg_per_day_per_1000"] is None and found.agrees:
         typer.echo(f"no mean of {days}, {below}; {cells}")
     else:
-        verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
-        typer.echo(f"{found.rule} of {days}, {below}; {verdict}; {cells}")
+        typer.echo(f"{found.rule} of {days}, {below}; {_verdict(found)}; {cells}")
     is_below = found.days["is_censored"].any()
     limit = worded("amount_limit_mg_per_day_per_1000", labels.amount).replace("", "not known")
     shown = found.days.select(
@@ -312,7 +320,7 @@ def _print_period(found: "PeriodExplained", *, as_json: bool) -> None:
         *([pl.col("flags").fill_null("")] if found.days["flags"].null_count() < found.days.height else []),
     )
     print_table("", shown)
-    if is_below and mean is not None:
+    if is_below and figure["mean_mg_per_day_per_1000"] is not None:
         counts = labels.BELOW_LIMIT.get(figure["below_limit"], figure["below_limit"])
         say(f"For a day below its limit counts: {counts}.")
     for flag, meaning in labels.flags([figure["flags"]]).items():
@@ -342,20 +350,13 @@ def _print_area(found: "AreaExplained", *, as_json: bool) -> None:
         _print_json(found, "budget")
         return
     figure = found.figure
-    mean = figure["mean_mg_per_day_per_1000"]
-    said = f"{mean:.6g} mg/day/1000{_interval(figure)}" if mean is not None else _not_estimable(figure)
-    resting = _resting_on(figure, found.factor, found.markers)
-    say(f"{_simulated(figure)}{figure['drug']} over {figure['unit_name'] or figure['unit_id']} in {figure['period']},"
-         f" protocol {figure['protocol']}: {said} ({figure['basis']}){resting}")  # fmt: skip
-    _print_bounds(figure)
-    _print_in_other_units(figure, found.dose)
+    _print_mean(found, f"over {figure['unit_name'] or figure['unit_id']}")
     missing = f"{figure['n_sites_left_out']} left out, {figure['n_sites_without_days']} without a day"
     sites = f"{figure['n_sites']} in it, {missing}"
-    if mean is None and found.agrees:
+    if figure["mean_mg_per_day_per_1000"] is None and found.agrees:
         typer.echo(f"no mean of the sites: {sites}")
     else:
-        verdict = "agrees with the table" if found.agrees else "THE TABLE HOLDS ANOTHER FIGURE, please report this"
-        typer.echo(f"{found.rule}: {sites}; {verdict}")
+        typer.echo(f"{found.rule}: {sites}; {_verdict(found)}")
     shown = found.sites.select(
         pl.col("site_id").alias("site"), pl.col("site_name").fill_null("").alias("name"),
         worded("mean_mg_per_day_per_1000", labels.amount).alias("mean"),

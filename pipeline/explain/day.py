@@ -79,7 +79,8 @@ def explain_day(
         sources += corrections_of(warehouse, archive, of_day)
     else:
         sources, superseded = sources_of(warehouse, archive, "reported_loads", of_day)
-    steps += _amount_steps(warehouse, figure, factor)
+    below_limit = warehouse.query("select below_limit from protocols where protocol = $p", {"p": protocol}).item()
+    steps += _amount_steps(warehouse, figure, factor, below_limit)
     flags = {flag: FLAGS.get(flag, "") for flag in (figure["flags"] or "").split()}
     populations = warehouse.query(
         "select population_method, population_basis, population, amount_mg_per_day_per_1000 from amounts_by_population"
@@ -88,7 +89,6 @@ def explain_day(
         asked,
     ).to_dicts()
     budget = _budget_of_day(warehouse, figure)
-    below_limit = warehouse.query("select below_limit from protocols where protocol = $p", {"p": protocol}).item()
     markers = markers_behind(warehouse, sampled_on.isoformat(), "site", site_id, drug, protocol).to_dicts()
     findings = implausible(warehouse, site_id=site_id).filter(
         pl.col("sampled_on") == sampled_on, pl.col("residue").is_null() | (pl.col("residue") == figure["residue"])
@@ -172,7 +172,9 @@ def _load_steps(warehouse: Warehouse, load: Mapping[str, Any], figure: Mapping[s
     return [step._replace(is_of_limit=of_limit) for step in steps]
 
 
-def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mapping[str, Any]) -> list[Step]:
+def _amount_steps(
+    warehouse: Warehouse, figure: Mapping[str, Any], factor: Mapping[str, Any], below_limit: str
+) -> list[Step]:
     """From the load per 1000 to the amount of the protocol."""
     of_limit = figure["is_censored"]
     load = figure["load_limit_mg_per_day_per_1000"] if of_limit else figure["load_mg_per_day_per_1000"]
@@ -194,11 +196,8 @@ def _amount_steps(warehouse: Warehouse, figure: Mapping[str, Any], factor: Mappi
     numbers = [load, figure["correction_factor"], figure["in_sewer_loss"] or 0]
     steps.append(step_of(warehouse, "consumption_mg_per_day_per_1000", numbers, stored)._replace(is_of_limit=of_limit))
     if of_limit:
-        below = warehouse.query(
-            "select below_limit from protocols where protocol = $p", {"p": figure["protocol"]}
-        ).item()
         amount = figure["amount_mg_per_day_per_1000"]
-        steps.append(step_of(warehouse, "amount_below_limit", [steps[-1].result, below], amount))
+        steps.append(step_of(warehouse, "amount_below_limit", [steps[-1].result, below_limit], amount))
     return steps
 
 
