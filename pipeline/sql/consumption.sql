@@ -60,15 +60,20 @@ residue_loads as not materialized (
 
 -- Figures whose residue, or the one it is measured beside, does not stand in a ratio of use to the other.
 out_of_ratio as (
-    select distinct a.site_id, a.sampled_on, unnest([r.residue, r.other_residue]) as residue
-    from residue_ratios r
-    join loads a on a.residue = r.residue
-    join loads b on b.residue = r.other_residue and b.site_id = a.site_id and b.sampled_on = a.sampled_on
-    where a.sampling_year = $year and b.sampling_year = $year
-        and a.load_mg_per_day is not null and b.load_mg_per_day > 0
-        and not coalesce(a.load_mg_per_day / b.load_mg_per_day between coalesce(r.ratio_low, 0) and coalesce(
-            r.ratio_high, 'infinity'::double
-        ), true)
+    select distinct site_id, sampled_on, unnest([of_ratio, other_residue]) as residue
+    from (
+        select
+            l.site_id, l.sampled_on, r.residue as of_ratio, r.other_residue,
+            max(l.load_mg_per_day) filter (where l.residue = r.residue) as load,
+            max(l.load_mg_per_day) filter (where l.residue = r.other_residue) as other_load,
+            any_value(coalesce(r.ratio_low, 0)) as low,
+            any_value(coalesce(r.ratio_high, 'infinity'::double)) as high
+        from loads l
+        join (select *, unnest([residue, other_residue]) as either from residue_ratios) r on r.either = l.residue
+        where l.sampling_year = $year
+        group by l.site_id, l.sampled_on, r.residue, r.other_residue
+    )
+    where load is not null and other_load > 0 and not load / other_load between low and high
 ),
 
 -- Where many days of a site lie below their limits, those that are seen are seen because they were measured high: at three
@@ -80,7 +85,7 @@ shares_seen as (
 ),
 
 -- Once for all protocols: what follows has a row for each.
-seen as (
+seen as not materialized (
     select
         l.* replace (if(o.residue is null, l.flags, joined_flags(concat_ws(' ', l.flags, 'residue_ratio'))) as flags),
         s.is_mostly_seen

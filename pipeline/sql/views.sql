@@ -279,6 +279,8 @@ with measured as (
     select
         *,
         lies_below(qualifier, lod_ng_per_l, loq_ng_per_l) as limit_ng_per_l,
+        -- Nothing of what was not measured, or lies above a range.
+        if(qualifier = '=', concentration_ng_per_l, limit_ng_per_l / 2) as counted_ng_per_l,
         steady_clock(composite_start_utc, composite_start_at) as start_steady,
         steady_clock(composite_end_utc, composite_end_at) as end_steady,
         hours_between(start_steady, end_steady) as hours
@@ -294,9 +296,7 @@ together as (
         count_if(qualifier in ('<LOD', '<LOQ')) as n_below,
         count_if(qualifier = '<LOD') as n_below_lod,
         count_if(qualifier in ('<LOD', '<LOQ') and limit_ng_per_l is null) as n_without_limit,
-        avg(if(qualifier = '=', concentration_ng_per_l, limit_ng_per_l / 2)
-            order by start_steady, laboratory, replicate, delivery_id, row_number, source_column)
-            filter (where qualifier in ('=', '<LOD', '<LOQ')) as mean_ng_per_l,
+        avg(counted_ng_per_l order by counted_ng_per_l) as mean_ng_per_l,
         max(concentration_ng_per_l) filter (where qualifier in ('=', '>ULOQ')) as highest_ng_per_l,
         max(limit_ng_per_l) as highest_limit_ng_per_l,
         stddev_samp(concentration_ng_per_l order by concentration_ng_per_l) filter (where qualifier = '=')
