@@ -7,11 +7,15 @@ import dagster as dg
 from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
+from pipeline.changes import STATEMENTS
 
 
 @dg.asset(
-    deps=["deliveries", "site_periods", "sites", "areas", "factors", "protocols"],
-    kinds={"sql", "duckdb"}, code_version=sql_version("changes"), pool="warehouse", **describe("changes"),
+    deps=[
+        "deliveries", "consumption", "loads", "sites", "areas", "factors", "doses", "uncertainties", "protocols",
+    ],
+    kinds={"sql", "python", "duckdb"}, code_version=sql_version("changes", *STATEMENTS), pool="warehouse",
+    **describe("changes"),
 )  # fmt: skip
 def changes(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """How far each drug has fallen or risen, over the same sites."""

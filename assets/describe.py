@@ -38,12 +38,12 @@ def describe(table: str) -> dict[str, Any]:
     }
 
 
-def sql_version(table: str, limits: Mapping[str, float] | None = None) -> str:
-    """The code version of a table computed by SQL: where statement, macros or views read differently, it is another.
+def sql_version(*statements: str, limits: Mapping[str, float] | None = None) -> str:
+    """The code version of a table computed by SQL: where a statement, macros or views read differently, it is another.
 
     So it is where the limits differ that are bound to the statement.
     """
-    texts = "\n".join(sql(name) for name in ("macros", "views", table)) + (repr(limits) if limits else "")
+    texts = "\n".join(sql(name) for name in ("macros", "views", *statements)) + (repr(limits) if limits else "")
     return hashlib.sha256(texts.encode()).hexdigest()[:12]
 
 

@@ -45,7 +45,7 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
         "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "residues",
         "uncertainties",
     ],
-    kinds=KINDS, code_version=sql_version("plausibility", LIMITS), pool="warehouse", **describe("plausibility"),
+    kinds=KINDS, code_version=sql_version("plausibility", limits=LIMITS), pool="warehouse", **describe("plausibility"),
 )  # fmt: skip
 def plausibility(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """What is hardly possible, for a person to look at; it takes nothing out of the estimates."""

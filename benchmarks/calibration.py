@@ -72,13 +72,15 @@ class City(NamedTuple):
     factor: Floats
 
 
-def _lognormal(rng: np.random.Generator, rsd: float, shape: tuple[int, ...]) -> Floats:
+def lognormal_errors(rng: np.random.Generator, rsd: float, shape: tuple[int, ...]) -> Floats:
+    """Factors of mean 1 with a relative standard deviation."""
     sd = np.sqrt(np.log1p(rsd**2))
     drawn: Floats = np.exp(sd * rng.standard_normal(shape) - sd**2 / 2)
     return drawn
 
 
-def _rsd(rsds: pl.DataFrame, component: str, of: str | None = None) -> float:
+def rsd_of(rsds: pl.DataFrame, component: str, of: str | None = None) -> float:
+    """The relative standard deviation of a component, as the set of uncertainties states it."""
     rows = rsds.filter((pl.col("component") == component) & pl.col("applies_to").eq_missing(pl.lit(of)))
     return float(rows["rsd"].item())
 
@@ -90,14 +92,16 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     level = 3 + LEVEL_SD * rng.standard_normal((n, N_SITES, 1, 1))
     quarter = (np.arange(N_MONTHS) // 3).reshape(1, 1, -1, 1)
     expected = np.broadcast_to(np.exp(level + TREND_A_QUARTER * quarter + RHYTHM - RHYTHM.mean()), shape)
-    day = expected * _lognormal(rng, DAILY_RSD, shape)
+    day = expected * lognormal_errors(rng, DAILY_RSD, shape)
     laboratory = np.arange(N_SITES) % N_BATCH_LABORATORIES
-    errors = _lognormal(rng, _rsd(rsds, "sampling"), shape) * _lognormal(rng, _rsd(rsds, "analysis"), shape)
-    batch = _lognormal(rng, _rsd(rsds, "batch"), (n, N_BATCH_LABORATORIES, N_MONTHS, 1))
-    lasting = _lognormal(rng, _rsd(rsds, "laboratory"), (n, N_BATCH_LABORATORIES, 1, 1))
-    errors = errors * (batch * lasting)[:, laboratory] * _lognormal(rng, _rsd(rsds, "flow"), (n, N_SITES, 1, 1))
-    factor = _lognormal(rng, _rsd(rsds, "factor", "least"), (n, 1, 1, 1))
-    counted = _lognormal(rng, _rsd(rsds, "population", "census"), (n, N_SITES, 1, 1))
+    errors = lognormal_errors(rng, rsd_of(rsds, "sampling"), shape) * lognormal_errors(
+        rng, rsd_of(rsds, "analysis"), shape
+    )
+    batch = lognormal_errors(rng, rsd_of(rsds, "batch"), (n, N_BATCH_LABORATORIES, N_MONTHS, 1))
+    lasting = lognormal_errors(rng, rsd_of(rsds, "laboratory"), (n, N_BATCH_LABORATORIES, 1, 1))
+    errors = errors * (batch * lasting)[:, laboratory] * lognormal_errors(rng, rsd_of(rsds, "flow"), (n, N_SITES, 1, 1))
+    factor = lognormal_errors(rng, rsd_of(rsds, "factor", "least"), (n, 1, 1, 1))
+    counted = lognormal_errors(rng, rsd_of(rsds, "population", "census"), (n, N_SITES, 1, 1))
     measured = day * errors * factor * counted  # too few inhabitants counted make too much a head
     limit = np.zeros(shape)
     if scenario.censored:
@@ -109,7 +113,7 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     return City(day, np.array(expected), measured, limit, population, population / counted, factor[:, 0, 0, 0])
 
 
-def _filled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def filled_rows(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a table, with what they do not hold empty, or a word where it must not be."""
     columns, types = TABLES[table].columns, TABLES[table].types
 
@@ -140,7 +144,7 @@ def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
             "site_id": pl.Series(site).cast(pl.String), "sampled_on": dates.to_series(), "sampling_year": YEAR,
             "residue": pl.Series(number).cast(pl.String), "qualifier": np.where(is_censored, "<LOQ", "="),
             "is_censored": is_censored, "population": population, "population_method": "census",
-            "population_basis": "delivered", "population_rsd": _rsd(rsds, "population", "census"),
+            "population_basis": "delivered", "population_rsd": rsd_of(rsds, "population", "census"),
             "laboratory": pl.Series(site % N_BATCH_LABORATORIES).cast(pl.String),
             "batch": pl.Series(month).cast(pl.String),
             "load_mg_per_day_per_1000": np.where(is_censored, np.nan, load),
@@ -159,7 +163,7 @@ def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
     protocols = [p for p in load_protocols() if p.protocol in PROTOCOLS]
     with warehouse.transaction():
         for table, rows in (("loads", loads), ("factors", factors), ("sites", sites), ("deliveries", delivery)):
-            warehouse.replace(table, _filled(table, rows))
+            warehouse.replace(table, filled_rows(table, rows))
         warehouse.replace("protocols", estimates.protocol_rows(protocols))
         warehouse.replace("uncertainties", rsds)
 

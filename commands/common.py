@@ -41,6 +41,15 @@ class Format(StrEnum):
     json = "json"
 
 
+class ChangeFormat(StrEnum):
+    """How changes are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    sentence = "sentence"
+
+
 class StatusFormat(StrEnum):
     """How the state of a workspace is printed: several tables at once, so not as CSV."""
 
@@ -129,15 +138,15 @@ def archive_of(here: "Workspace") -> "Archive":
 def period_of(warehouse: "Warehouse", here: "Workspace", period: str | None) -> tuple[str, list[str]]:
     """The period asked for, or the settings' current one, and all protocols; ends where there is no estimate."""
     from pipeline import estimates
-    from pipeline.settings import is_period
+    from pipeline.spans import is_calendar
 
-    if period and not is_period(period):
+    if period and not is_calendar(period):
         fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
     there = estimates.periods(warehouse)
     if not there:
         fail("there is no estimate yet: see 'permille status' for what is missing.")
     protocols = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
-    return estimates.require_period(there, period or estimates.current_period(warehouse, here.settings)), protocols
+    return estimates.require_calendar(there, period or estimates.current_period(warehouse, here.settings)), protocols
 
 
 def print_first(title: str, rows: "pl.DataFrame", most: int) -> None:
@@ -171,6 +180,14 @@ def worded(name: str, words: "Callable[[Any], str]") -> "pl.Expr":
     import polars as pl
 
     return pl.col(name).map_elements(words, return_dtype=pl.String).fill_null("")
+
+
+def worded_interval(low: str, high: str, words: "Callable[[Any], str]") -> "pl.Expr":
+    """Two columns as an interval in words, a dash where there is none."""
+    import polars as pl
+
+    ends = (pl.col(name).map_elements(words, return_dtype=pl.String) for name in (low, high))
+    return pl.format("{} to {}", *ends).fill_null("–")
 
 
 def print_table(title: str, frame: "pl.DataFrame") -> None:

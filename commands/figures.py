@@ -7,6 +7,7 @@ import typer
 from commands.common import (
     SIMULATED_DATA,
     WRONG_USAGE,
+    ChangeFormat,
     Format,
     Level,
     WorkspaceOption,
@@ -18,6 +19,7 @@ from commands.common import (
     say,
     warn_of_broken_files,
     worded,
+    worded_interval,
 )
 
 if TYPE_CHECKING:
@@ -31,11 +33,19 @@ if TYPE_CHECKING:
 
 def change(
     protocol: Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")] = None,
-    baseline: Annotated[str | None, typer.Option(help="2023, 2023-Q1 or 2023-03; the settings' if left out.")] = None,
-    current: Annotated[str | None, typer.Option(help="2024, 2024-Q1 or 2024-03; the settings' if left out.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="2023, 2023-Q1, 2023-03, 2023-03-06..2023-03-12, first, previous or year-before; the settings' if left"
+            " out."
+        ),
+    ] = None,
+    current: Annotated[str | None, typer.Option(help="Likewise, or last; the settings' if left out.")] = None,
     level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
     drug: Annotated[str | None, typer.Option(help="One drug; all if left out.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    form: Annotated[
+        ChangeFormat, typer.Option("--format", help="table, csv, json, or a sentence a drug.")
+    ] = ChangeFormat.table,
     workspace: WorkspaceOption = None,
 ) -> None:
     """How far has each drug fallen or risen, over the same sites?
@@ -44,15 +54,15 @@ def change(
     """
     import polars as pl
 
-    from pipeline import estimates, explain
+    from pipeline import changes, estimates, explain, spans
     from pipeline.factors import with_factor_status
-    from pipeline.settings import SettingsError, all_protocols, is_period
+    from pipeline.settings import BASELINES, CURRENTS, SettingsError, all_protocols
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.protocol import ProtocolError
 
-    for period in (baseline, current):
-        if period and not is_period(period):
-            fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
+    for period, words in ((baseline, BASELINES), (current, CURRENTS)):
+        if period and period not in words and not spans.is_period(period):
+            fail(f"{period!r} is no period: write {spans.EXAMPLES}, or {' or '.join(words)}.", WRONG_USAGE)
     here = opened(workspace)
     warn_of_broken_files(here)
     try:
@@ -63,30 +73,38 @@ def change(
                 if wanted in [protocol.protocol for protocol in all_protocols(here)]:
                     fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
                 fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
-            chosen = estimates.chosen_periods(warehouse, here.settings) if not (baseline and current) else None
-            if chosen is None and not (baseline and current):
-                fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
             if not estimates.periods(warehouse):
                 fail("there is no estimate yet: see 'permille status' for what is missing.")
-            from_, to = chosen or ("", "")
-            rows = with_factor_status(warehouse, estimates.changes_between(warehouse, baseline or from_, current or to))
+            if baseline or current:
+                chosen = estimates.compared_periods(
+                    warehouse, baseline or here.settings.baseline, current or here.settings.current
+                )
+            elif (of_settings := estimates.chosen_periods(warehouse, here.settings)) is None:
+                fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
+            else:
+                chosen = of_settings
+            rows = with_factor_status(warehouse, changes.between(warehouse, *chosen))
             asked = known if wanted == "all" else [wanted]
-            rows = rows.filter((pl.col("level") == level.value) & pl.col("protocol").is_in(asked))
+            every = rows.filter(pl.col("level") == level.value)
+            rows = every.filter(pl.col("protocol").is_in(asked))
             drugs = sorted(rows["drug"].unique())
             if drug is not None and drug not in drugs:
                 fail(f"there is no drug {drug!r} here{explain.instead(drug, drugs)}.", WRONG_USAGE)
             if drug is not None:
                 rows = rows.filter(pl.col("drug") == drug)
             rows = rows.sort("protocol", "drug", "unit_id")
-            markers = markers_of(warehouse, rows, (baseline or from_, current or to))
-            nothing = estimates.protocols_without_figures(warehouse, current or to)
+            markers = markers_of(warehouse, rows, chosen)
+            nothing = estimates.protocols_without_figures(warehouse, chosen[1])
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
         fail(str(error))
-    if form is not Format.table:
-        print_data(rows, form)
-    else:
+    if form is ChangeFormat.sentence:
+        print_sentences(rows, every)
+    elif form is ChangeFormat.table:
         print_changes(rows, level, markers)
-    _say_without_figures(nothing, set(asked) - set(rows["protocol"]), form)
+    else:
+        print_data(rows, Format(form.value))
+    is_data = form in (ChangeFormat.csv, ChangeFormat.json)
+    _say_without_figures(nothing, set(asked) - set(rows["protocol"]), is_data=is_data)
 
 
 def levels(
@@ -126,7 +144,7 @@ def levels(
         print_data(rows, form)
     else:
         _print_levels(rows, level, of, markers)
-    _say_without_figures(nothing, {protocol} if protocol else set(there), form)
+    _say_without_figures(nothing, {protocol} if protocol else set(there), is_data=form is not Format.table)
 
 
 def totals(
@@ -174,7 +192,7 @@ def totals(
     else:
         in_one = rows["drugs"].explode(empty_as_null=False).unique()
         _print_totals(rows, doses.filter(pl.col("drug").is_in(in_one.to_list())), level, of, wanted)
-    _say_without_figures(nothing, {wanted}, form)
+    _say_without_figures(nothing, {wanted}, is_data=form is not Format.table)
 
 
 def markers_of(warehouse: "Warehouse", rows: "pl.DataFrame", periods: "Iterable[str]") -> list[str]:
@@ -218,7 +236,7 @@ def _say_marks(markers: list[str], of: "pl.Series") -> None:
         say(f"{flag}: {meaning}")
 
 
-def _say_without_figures(nothing: "pl.DataFrame", asked: set[str], form: Format) -> None:
+def _say_without_figures(nothing: "pl.DataFrame", asked: set[str], *, is_data: bool) -> None:
     """Which of the protocols asked for computed nothing at all, and why. Beside data for programs it is no data."""
     import polars as pl
 
@@ -228,7 +246,19 @@ def _say_without_figures(nothing: "pl.DataFrame", asked: set[str], form: Format)
         because = labels.because(row["reason"]) or "See 'permille status' for what is missing."
         method = f" ({m})" if (m := row["population_method"]) and row["reason"] == "no_chosen_population" else ""
         said = f"{because[:1].lower()}{because[1:].removesuffix('.')}{method}."
-        say(f"Protocol {row['protocol']} computed nothing: {said}", err=form is not Format.table)
+        say(f"Protocol {row['protocol']} computed nothing: {said}", err=is_data)
+
+
+def print_sentences(rows: "pl.DataFrame", every: "pl.DataFrame") -> None:
+    """A sentence a drug and place, which looks at all protocols."""
+    import polars as pl
+
+    from dashboards.sentences import change_sentence
+
+    for row in rows.iter_rows(named=True):
+        same = [pl.col(name) == row[name] for name in ("unit_id", "drug")]
+        others = every.filter(*same, pl.col("protocol") != row["protocol"]).to_dicts()
+        say(change_sentence(row, others))
 
 
 def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> None:
@@ -242,9 +272,10 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         return
     first = rows.row(0, named=True)
     label = SIMULATED_DATA if rows["is_simulated"].any() else ""
+    has_intervals = rows["ci_low_percent"].null_count() < rows.height
     typer.echo(
         f"{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
-        " sites; no intervals yet"
+        f" sites{'' if has_intervals else '; by this protocol without an interval'}"
     )
 
     def short(reason: str | None) -> str:
@@ -258,6 +289,15 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
         worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
         worded("change_percent", labels.percent).replace("", "–").alias("change"),
+        *(
+            [
+                worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
+                pl.when(pl.col("state") == "estimated").then("verdict").fill_null("–").alias("verdict"),
+                worded("smallest_detectable_fall_percent", labels.magnitude).replace("", "–").alias("could see"),
+            ]
+            if has_intervals
+            else []
+        ),
         pl.col("n_sites").alias("sites"),
         *([pl.col("n_sites_left_out").alias("left out")] if level is not Level.site else []),
         # Of how many days that are compared the limit is all that is known.
@@ -281,6 +321,11 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         ),
     )
     print_table("", shown)
+    if has_intervals:
+        say(
+            "verdict: judged together with all drugs and places of its level (Benjamini and Hochberg, 5 %);"
+            " could see: the smallest fall whose interval would leave out no change"
+        )
     if level is not Level.site and rows["n_sites_left_out"].sum():
         say(
             "A change compares the same sites: those left out have no figure, or too few days that can be compared, in"
@@ -332,7 +377,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
                 pl.col("reason").map_elements(short, return_dtype=pl.String).fill_null(""),
             )
         ).alias("mean"),
-        pl.format("{} to {}", amount(unit("ci_low")), amount(unit("ci_high"))).fill_null("–").alias("95 % interval"),
+        worded_interval(unit("ci_low"), unit("ci_high"), labels.amount).alias("95 % interval"),
         pl.when(
             (pl.col("n_censored") + pl.col("n_sites_left_out") > 0) | (pl.col("reason") == "above_upper_limit")
         )

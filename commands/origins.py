@@ -49,12 +49,12 @@ def explain(
     """
     from pipeline import explain as explaining
     from pipeline.explain import explain_area, place_of
-    from pipeline.settings import is_period
+    from pipeline.spans import is_calendar
     from pipeline.warehouse import Warehouse, WarehouseError
 
     if (day is None) == (period is None):
         fail("name a day, or a period by --period.", WRONG_USAGE)
-    if period is not None and not is_period(period):
+    if period is not None and not is_calendar(period):
         fail(f"{period!r} is no period: write 2023, 2023-Q1 or 2023-03.", WRONG_USAGE)
     here = opened(workspace)
     chosen, of, is_json = protocol or here.settings.protocol, drug.lower(), as_json or form is StatusFormat.json

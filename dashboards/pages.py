@@ -234,27 +234,35 @@ def _because(change: _Row) -> str:
 
 
 def _lead(headline: list[_Row], baseline: str | None, current: str | None) -> str:
-    """The overview in a sentence or two."""
+    """The overview in a sentence or two: by the verdicts, where the protocol has an interval."""
     changes = [row for row in headline if row["change_percent"] is not None]
     said = [labels.change_in_words(row["change_percent"]) for row in changes]
-    down = sum(words.startswith("down") for words in said)
-    up = sum(words.startswith("up") for words in said)
+    is_judged = any(row["verdict"] for row in changes)
+    if is_judged:
+        verdicts = [row["verdict"] for row in changes]
+        is_fall = [verdict == "fall" for verdict in verdicts]
+        down, up, same = sum(is_fall), verdicts.count("rise"), "no change detected"
+    else:
+        is_fall = [words.startswith("down") for words in said]
+        down, up, same = sum(is_fall), sum(words.startswith("up") for words in said), "unchanged"
     groups = (
         (down, "down"),
         (up, "up"),
-        (len(said) - down - up, "unchanged"),
+        (len(said) - down - up, same),
         (len(headline) - len(said), labels.NOT_ESTIMABLE),
     )
     counts = ", ".join(f"{number} {word}" for number, word in groups if number)
     drugs = labels.things(len(headline), "drug", "drugs")
     # An experimental factor is not for headlines.
-    fallen = [(row, words) for row, words in zip(changes, said, strict=True) if words.startswith("down")]
+    fallen = [(row, words) for row, words, fell in zip(changes, said, is_fall, strict=True) if fell]
     named = [(row, words) for row, words in fallen if row["factor_mark"] != "experimental"]
     first = ""
     if named:
         row, words = named[0]
         resting = f" ({labels.resting_on(row['factor_mark'])})" if row["factor_mark"] else ""
-        first = f" Largest fall: {row['name']}, {words}{resting}."
+        ends = [labels.percent(row[f"ci_{end}_percent"]) for end in ("low", "high")] if is_judged else []
+        interval = f" ({' to '.join(ends)})" if ends else ""
+        first = f" Largest fall: {row['name']}, {words}{interval}{resting}."
     return f"{drugs} from {baseline} to {current}: {counts}.{first}"
 
 

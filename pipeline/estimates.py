@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from pipeline import changes, spans
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -174,29 +175,55 @@ def periods(warehouse: Warehouse) -> list[str]:
 
 
 def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
-    """The baseline and the current period of the settings, `first` and `last` resolved.
+    """The baseline and the current period of the settings, words resolved.
 
     None where there are no data, or one period only and so nothing to compare.
     Raises `PeriodError` where a period of the settings has no data, or the two are the same though there are others.
     """
-    there = periods(warehouse)
-    years = [period for period in there if len(period) == 4]
+    years = _years(warehouse)
     if not years:
         return None
-    chosen = {
-        "baseline": years[0] if settings.baseline == "first" else settings.baseline,
-        "current": years[-1] if settings.current == "last" else settings.current,
-    }
-    for setting, period in chosen.items():
+    baseline, current = _resolved(years, settings.baseline, settings.current)
+    if baseline == current and len(years) == 1:
+        return None
+    _require_apart(warehouse, {"setting 'baseline'": baseline, "setting 'current'": current})
+    return baseline, current
+
+
+def compared_periods(warehouse: Warehouse, baseline: str, current: str) -> tuple[str, str]:
+    """Two periods that can be compared, where words name them: see `BASELINES` and `CURRENTS`.
+
+    Raises `PeriodError` where one has no data, or they overlap.
+    """
+    baseline, current = _resolved(_years(warehouse), baseline, current)
+    _require_apart(warehouse, {"baseline": baseline, "current": current})
+    return baseline, current
+
+
+def _years(warehouse: Warehouse) -> list[str]:
+    return [period for period in periods(warehouse) if spans.kind(period) == "year"]
+
+
+def _resolved(years: list[str], baseline: str, current: str) -> tuple[str, str]:
+    """The periods that words mean; a word stays where there are no years."""
+    now = years[-1] if current == "last" and years else current
+    if baseline == "first" and years:
+        return years[0], now
+    named = {"previous": spans.previous, "year-before": spans.year_before}.get(baseline)
+    return (named(now) if named else baseline), now
+
+
+def _require_apart(warehouse: Warehouse, named: dict[str, str]) -> None:
+    for name, period in named.items():
         try:
-            require_period(there, period)
+            require_period(warehouse, period)
         except PeriodError as error:
-            raise PeriodError(f"setting {setting!r}: {error}") from error
-    baseline, current = chosen.values()
-    _require_alike(baseline, current)
-    if baseline == current and len(years) > 1:
-        raise PeriodError(f"settings 'baseline' and 'current' both mean {baseline}: name two periods")
-    return (baseline, current) if baseline != current else None
+            raise PeriodError(f"{name}: {error}") from error
+    baseline, current = named.values()
+    if baseline == current:
+        raise PeriodError(f"{' and '.join(named)} both mean {current}: name two periods")
+    if spans.overlap(baseline, current):
+        raise PeriodError(f"{baseline} and {current} have days in common: name two periods apart")
 
 
 def levels_side_by_side(warehouse: Warehouse, level: str, period: str) -> pl.DataFrame:
@@ -220,57 +247,51 @@ def totals_of_doses(warehouse: Warehouse, level: str, period: str, protocol: str
 def current_period(warehouse: Warehouse, settings: Settings) -> str:
     """The current period of the settings, `last` resolved to the last year with data.
 
-    Raises `PeriodError` where it has no data.
+    Raises `PeriodError` where it has no data, or is none of which means are kept.
     """
-    there = periods(warehouse)
-    years = [period for period in there if len(period) == 4]
-    return require_period(there, years[-1] if settings.current == "last" and years else settings.current)
+    _, current = _resolved(_years(warehouse), settings.current, settings.current)
+    return require_calendar(periods(warehouse), current)
 
 
-def _require_alike(baseline: str, current: str) -> None:
-    if len(baseline) != len(current):
-        raise PeriodError(
-            f"{baseline} and {current} are periods of different kinds: name two years, quarters or months"
-        )
-
-
-def require_period(there: list[str], period: str) -> str:
-    """The period, if there are data in it.
+def require_calendar(there: list[str], period: str) -> str:
+    """The year, quarter or month, if there are means of it.
 
     Raises `PeriodError` with the periods there are.
 
-    >>> require_period(["2023", "2024"], "2025")
+    >>> require_calendar(["2023", "2024"], "2025")
     Traceback (most recent call last):
     pipeline.estimates.PeriodError: there are no data in the period 2025; there are in 2023, 2024
     """
     if period not in there:
-        same = [name for name in there if len(name) == len(period)] or there
+        same = [name for name in there if spans.kind(name) == spans.kind(period)] or there
         known = ", ".join(same) if same else "none: run 'permille run' after laying deliveries into the inbox"
         raise PeriodError(f"there are no data in the period {period}; there are in {known}")
+    return period
+
+
+def require_period(warehouse: Warehouse, period: str) -> str:
+    """The period, if there are days in it; also one from a day to another.
+
+    Raises `PeriodError` where there are none.
+    """
+    if spans.kind(period) != "days":
+        return require_calendar(periods(warehouse), period)
+    first, after = spans.span(period)
+    found = warehouse.query(
+        "select count(*) filter (where sampled_on >= $first and sampled_on < $after) as n,"
+        " min(sampled_on) as first, max(sampled_on) as last from consumption",
+        {"first": first, "after": after},
+    ).row(0, named=True)
+    if not found["n"]:
+        days = f"there are from {found['first']} to {found['last']}" if found["first"] else "no day has a date"
+        raise PeriodError(f"there are no days in the period {period}; {days}")
     return period
 
 
 def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
     """Computes the changes between the periods of the settings; returns the periods, None where there are no data."""
     chosen = chosen_periods(warehouse, settings)
+    rows = changes.between(warehouse, *chosen) if chosen else pl.DataFrame()
     with warehouse.transaction():
-        if chosen is None:
-            warehouse.replace("changes", pl.DataFrame())
-        else:
-            warehouse.compute("changes", parameters={"baseline": chosen[0], "current": chosen[1]})
+        warehouse.replace("changes", rows)
     return chosen
-
-
-def changes_between(warehouse: Warehouse, baseline: str, current: str) -> pl.DataFrame:
-    """The changes between any two periods, as rows of the table `changes`; nothing is stored.
-
-    Raises `PeriodError` where a period has no data, or the two are the same.
-    """
-    if baseline == current:
-        raise PeriodError(f"baseline and current are the same period, {baseline}: name two")
-    _require_alike(baseline, current)
-    there = periods(warehouse)
-    bound = {"baseline": require_period(there, baseline), "current": require_period(there, current)}
-    return warehouse.query(sql("changes"), bound).select(
-        pl.col(name).cast(kind) for name, kind in TABLES["changes"].types.items()
-    )

@@ -23,42 +23,49 @@ _MeanAndSd = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 SHARED = tuple(f"{part}_log_variance" for part in ("spread", "batch", "laboratory", "flow", "population", "factor"))
 """What the days of a period share: the parts of the variance of its mean that do not come from days."""
 _POOL = ["protocol", "drug"]
-_SERIES = ["protocol", "drug", "site_id"]
+SERIES = ["protocol", "drug", "site_id"]
 _DAY = pl.col("sampled_on")
+_PERIOD = ["period_kind", "period"]
 _PERIODS = {
     "year": pl.col("sampling_year").cast(pl.String),
     "quarter": pl.format("{}-Q{}", _DAY.dt.year(), _DAY.dt.quarter()),
     "month": _DAY.dt.strftime("%Y-%m"),
 }
-_LIKELIHOOD = ("likelihood",)
+LIKELIHOOD = ("likelihood",)
 _MOST_FOR_KAPLAN_MEIER = 0.5
 """Share below limits up to which Kaplan and Meier's mean stands where a protocol chooses by it: a working rule after
 Helsel 2012, Statistics for Censored Environmental Data, second edition; provisional, as not read in the source."""
 _MOST_FOR_INTERVAL = 0.3
 """Share of a site's days of the year below limits beyond which Kaplan and Meier's mean has no interval: at half of them
 that of 30 days held the truth in 61 of 100 series."""
+_OF_COMPARED: dict[str, Any] = {"fewest_weeks": 2, "is_whole_week": False}
+"""What asks of a rhythm where weekday is matched with weekday: it need not be known well, only be taken out."""
 _REMARK = "weekdays_incomplete"
 """A reason that is a remark on a figure; any other says why there is none."""
 _NO_WEEK = pl.lit([None] * 7, pl.List(pl.Float64))
 
 
-def spreads(days: pl.DataFrame) -> pl.DataFrame:
+def spreads(days: pl.DataFrame, *, is_compared: bool = False) -> pl.DataFrame:
     """How far the days of each site differ, learnt from all sites of a drug together.
 
     Parameters
     ----------
     days : polars.DataFrame
-        Days of one year: `protocol`, `drug`, `site_id`, `sampled_on`, `sampling_year`, `weekday`, `is_censored`,
-        `value` (the amount above 0, or the limit it lies below), `is_simulated`.
+        Days of one year, or of several that are taken to have one spread: `protocol`, `drug`, `site_id`, `sampled_on`,
+        `sampling_year`, `weekday`, `is_censored`, `value` (the amount above 0, or the limit it lies below),
+        `is_simulated`.
+    is_compared : bool
+        Whether it is for periods that are compared: weekday is matched with weekday, so that a rhythm that is little
+        known, or of some weekdays only, is better than none.
 
     Returns
     -------
     polars.DataFrame
-        The columns of the table `day_spreads`, one row a protocol, drug and site.
+        The columns of the table `day_spreads` and `is_common`, one row a protocol, drug and site.
     """
-    numbered = _with_levels(days.sort(*_SERIES, "sampled_on", "weekday", "value"))
-    rows = [_of_pool(pool) for pool in numbered.partition_by(_POOL, maintain_order=True)]
-    types = TABLES["day_spreads"].types
+    numbered = _with_levels(days.sort(*SERIES, "sampling_year", "sampled_on", "weekday", "value"))
+    rows = [_of_pool(pool, is_compared=is_compared) for pool in numbered.partition_by(_POOL, maintain_order=True)]
+    types = {**TABLES["day_spreads"].types, "is_common": pl.Boolean}
     empty = pl.DataFrame(schema=types)
     return pl.concat(
         [empty, *(frame.select(pl.col(name).cast(kind) for name, kind in types.items()) for frame in rows)]
@@ -67,24 +74,25 @@ def spreads(days: pl.DataFrame) -> pl.DataFrame:
 
 def _with_levels(days: pl.DataFrame) -> pl.DataFrame:
     """Numbers what has a level of its own: a site's month; where too few of its days were measured, quarter or year."""
-    month = pl.col("sampled_on").dt.month().fill_null(0)
-    quarter = pl.col("sampled_on").dt.quarter().fill_null(0)
-    n_detects = (~pl.col("is_censored")).sum().over(_SERIES)
+    year = pl.col("sampling_year") * 100
+    month = year + pl.col("sampled_on").dt.month().fill_null(0)
+    quarter = year + 20 + pl.col("sampled_on").dt.quarter().fill_null(0)
+    n_detects = (~pl.col("is_censored")).sum().over(SERIES)
     is_fine = {
-        part: (n_detects >= FEWEST_DETECTS_A_LEVEL * of.n_unique().over(_SERIES))
+        part: (n_detects >= FEWEST_DETECTS_A_LEVEL * of.n_unique().over(SERIES))
         for part, of in (("month", month), ("quarter", quarter))
     }
     level = (
-        pl.when(~pl.col("is_censored").any().over(_SERIES) | is_fine["month"])
-        .then(100 + month)
+        pl.when(~pl.col("is_censored").any().over(SERIES) | is_fine["month"])
+        .then(month)
         .when(is_fine["quarter"])
-        .then(10 + quarter)
-        .otherwise(0)
+        .then(quarter)
+        .otherwise(year)
     )
     return days.with_columns(level.alias("part_of_year"))
 
 
-def _of_pool(pool: pl.DataFrame) -> pl.DataFrame:
+def _of_pool(pool: pl.DataFrame, *, is_compared: bool) -> pl.DataFrame:
     """The spreads of the sites of one protocol and drug."""
     site = pool["site_id"].rank("dense").to_numpy() - 1
     level = pool.select(pl.struct("site_id", "part_of_year").rank("dense")).to_series().to_numpy() - 1
@@ -97,6 +105,7 @@ def _of_pool(pool: pl.DataFrame) -> pl.DataFrame:
     found = pooled_spread(
         np.log(pool["value"].to_numpy()), pool["is_censored"].to_numpy(), level.astype(np.int64), site.astype(np.int64),
         pool["weekday"].to_numpy().astype(np.int64), sites.height,
+        **(_OF_COMPARED if is_compared else {}),
     )  # fmt: skip
     return sites.with_columns(
         pl.Series("between_day_log_sd", found.log_sd),
@@ -104,10 +113,11 @@ def _of_pool(pool: pl.DataFrame) -> pl.DataFrame:
         pl.lit(found.has_rhythm).alias("has_rhythm"),
         pl.lit(found.rhythm.tolist(), pl.List(pl.Float64)).alias("rhythm"),
         pl.lit(sites.height, pl.Int64).alias("n_sites"),
+        pl.lit(found.is_common).alias("is_common"),
     )
 
 
-def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
+def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr, *, is_balanced: bool = False) -> pl.DataFrame:
     """The mean of each site over each period, with the variance its days leave.
 
     Parameters
@@ -118,6 +128,8 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
         What `spreads` gave of them.
     period : polars.Expr
         Name of the period of each day; days where it is null are left out.
+    is_balanced : bool
+        As for `period_levels`.
 
     Returns
     -------
@@ -127,7 +139,7 @@ def levels(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> pl.Dat
         `detected_share` (of the site's days of the year), `expected_detects` (by that share), `by_weekday` (seven
         means, Monday to Sunday), `midweek`, `weekend`.
     """
-    known, each, found = _fitted(days, spreads, period)
+    known, each, found = _fitted(days, spreads, period, is_balanced=is_balanced)
     known = known.with_columns(mass=pl.col("expected") * pl.col("population") / 1000)
     on = pl.col("weekday")
     by_weekday = known.group_by("number").agg(
@@ -158,8 +170,8 @@ def expected_days(warehouse: Warehouse, figure: Mapping[str, Any]) -> pl.DataFra
     Returns `sampled_on`, `weekday`, `expected` [mg/day/1000]; nothing for a protocol that does not infer it.
     """
     year = figure["sampling_year"]
-    is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in _SERIES)
-    days = days_of(warehouse, year, _LIKELIHOOD).filter(is_here)
+    is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in SERIES)
+    days = days_of(warehouse, year, LIKELIHOOD).filter(is_here)
     spread = warehouse.read("day_spreads", year).filter(is_here)
     known, _, _ = _fitted(days, spread, _PERIODS[figure["period_kind"]])
     return known.filter(pl.col("period") == figure["period"]).select("sampled_on", "weekday", "expected")
@@ -167,7 +179,7 @@ def expected_days(warehouse: Warehouse, figure: Mapping[str, Any]) -> pl.DataFra
 
 def mean_of_series(warehouse: Warehouse, figure: Mapping[str, Any]) -> float | None:
     """What `series_means` gives for one figure of `site_periods`; None where it has none."""
-    is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in _SERIES)
+    is_here = pl.all_horizontal(pl.col(name) == figure[name] for name in SERIES)
     days = days_of(warehouse, figure["sampling_year"], OF_SERIES).filter(is_here)
     found = series_means(days, _PERIODS[figure["period_kind"]]).filter(pl.col("period") == figure["period"])
     is_published = figure["state"] == "estimated" and not found.is_empty()
@@ -178,20 +190,22 @@ def mean_of_series(warehouse: Warehouse, figure: Mapping[str, Any]) -> float | N
     return mean if most is None else min(mean, most)
 
 
-def _fitted(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, Levels]:
+def _fitted(
+    days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr, *, is_balanced: bool = False
+) -> tuple[pl.DataFrame, pl.DataFrame, Levels]:
     """The days with what is expected of each, one row a period, and what was found of it, in the same order."""
     known = (
         days.with_columns(period.alias("period"))
         .filter(pl.col("period").is_not_null())
         .join(
-            spreads.select(*_SERIES, "between_day_log_sd", "between_day_df", "rhythm", "n_days", "n_detects"),
-            on=_SERIES,
+            spreads.select(*SERIES, "between_day_log_sd", "between_day_df", "rhythm", "n_days", "n_detects"),
+            on=SERIES,
         )
-        .sort(*_SERIES, "period", "sampled_on", "weekday", "value")
-        .with_columns(number=pl.struct(*_SERIES, "period").rle_id().cast(pl.Int64))
+        .sort(*SERIES, "period", "sampled_on", "weekday", "value")
+        .with_columns(number=pl.struct(*SERIES, "period").rle_id().cast(pl.Int64))
     )
     each = known.group_by("number", maintain_order=True).agg(
-        pl.col(*_SERIES, "period", "between_day_log_sd", "between_day_df", "rhythm").first(),
+        pl.col(*SERIES, "period", "between_day_log_sd", "between_day_df", "rhythm").first(),
         (pl.col("n_detects").first() / pl.col("n_days").first()).alias("detected_share"),
         (pl.len() * pl.col("n_detects").first() / pl.col("n_days").first()).alias("expected_detects"),
     )
@@ -200,6 +214,7 @@ def _fitted(days: pl.DataFrame, spreads: pl.DataFrame, period: pl.Expr) -> tuple
         known["value"].to_numpy(), known["is_censored"].to_numpy(), known["number"].to_numpy(),
         known["weekday"].to_numpy().astype(np.int64), each.height,
         log_sd=each["between_day_log_sd"].to_numpy(), df=each["between_day_df"].to_numpy(), rhythm=rhythm,
+        is_balanced=is_balanced,
     )  # fmt: skip
     return known.with_columns(pl.Series("expected", found.expected).fill_nan(None)), each, found
 
@@ -228,8 +243,8 @@ def series_means(days: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
     rows = (
         days.with_columns(period.alias("period"))
         .filter(pl.col("period").is_not_null())
-        .sort(*_SERIES, "period", "sampled_on", "weekday", "value")
-        .group_by(*_SERIES, "period", maintain_order=True)
+        .sort(*SERIES, "period", "sampled_on", "weekday", "value")
+        .group_by(*SERIES, "period", maintain_order=True)
         .agg(pl.col("below_limit").first(), "value", "is_censored")
     )
     n = rows["value"].list.len().to_numpy()
@@ -245,7 +260,7 @@ def series_means(days: pl.DataFrame, period: pl.Expr) -> pl.DataFrame:
     for method in np.unique(by):
         of = by == method
         mean[of], sd[of] = MEAN_OF_SERIES[method](value[of], is_censored[of])
-    return rows.select(*_SERIES, "period").with_columns(
+    return rows.select(*SERIES, "period").with_columns(
         pl.Series("series_mean", mean).fill_nan(None), pl.Series("series_sd", sd).fill_nan(None)
     )
 
@@ -265,24 +280,49 @@ MEAN_OF_SERIES: dict[str, Callable[[npt.NDArray[np.float64], npt.NDArray[np.bool
 
 def day_spreads(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `day_spreads` of one year."""
-    return spreads(days_of(warehouse, year, _LIKELIHOOD))
+    return spreads(days_of(warehouse, year, LIKELIHOOD)).drop("is_common")
 
 
 def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `site_periods` of one year."""
-    counted = warehouse.query(sql("site_periods"), {"year": year})
-    days = days_of(warehouse, year, _LIKELIHOOD)
-    spread = warehouse.read("day_spreads", year)
-    inferred = pl.concat(levels(days, spread, period) for period in _PERIODS.values())
-    of_series = days_of(warehouse, year, OF_SERIES)
-    series = pl.concat(series_means(of_series, period) for period in _PERIODS.values())
+    warehouse.define("spanned_days", f"from days_by_calendar({int(year)})")
+    days, spread = days_of(warehouse, year, (*LIKELIHOOD, *OF_SERIES)), warehouse.read("day_spreads", year)
+    found = [inferred_means(days, spread, period, kind) for kind, period in _PERIODS.items()]
+    inferred, series = (pl.concat(part) for part in zip(*found, strict=True))
+    return _typed("site_periods", site_means(warehouse, inferred, series))
+
+
+def inferred_means(
+    days: pl.DataFrame, spread: pl.DataFrame, period: pl.Expr, kind: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `levels` and what `series_means` give of the same days, with their kind of period as `period_kind`."""
+    is_one = pl.col("below_limit").is_in(LIKELIHOOD)
+    of_kind = pl.lit(kind).alias("period_kind")
+    by_weekday = levels(days.filter(is_one), spread, period, is_balanced=kind == "matched")
+    found = by_weekday, series_means(days.filter(~is_one), period)
+    return found[0].with_columns(of_kind), found[1].with_columns(of_kind)
+
+
+def site_means(warehouse: Warehouse, inferred: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    """The mean of each site over each period of the view `spanned_days`, with its interval.
+
+    Parameters
+    ----------
+    inferred, series : polars.DataFrame
+        What `levels` and `series_means` give of the same periods, with `period_kind`.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of the table `site_periods`, and `other_sources_share`.
+    """
+    counted = warehouse.query(sql("site_periods"))
     rules = warehouse.read("protocols").select(
         "protocol", "interval", "below_limit", "max_censored_share", "min_detects"
     )
-    rows = counted.join(
-        inferred, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
-    ).join(
-        series, on=[*_SERIES, "period"], how="left", maintain_order="left", validate="1:1"
+    on = [*SERIES, *_PERIOD]
+    rows = counted.join(inferred, on=on, how="left", maintain_order="left", validate="1:1").join(
+        series, on=on, how="left", maintain_order="left", validate="1:1"
     ).join(rules, on="protocol", maintain_order="left")  # fmt: skip
     rows = _of_series(rows)
     is_inferred = pl.col("below_limit") == "likelihood"
@@ -292,7 +332,8 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         reason=pl.when(is_inferred & has_figure & (detected_share < 1 - pl.col("max_censored_share") - 1e-9))
         .then(pl.lit("mostly_below_limit"))
         .when(
-            is_inferred & has_figure
+            # What is asked of measured days is asked where others lie below their limits, and are read from them.
+            is_inferred & has_figure & (detected_share < 1)
             & ((pl.col("expected_detects") < pl.col("min_detects")) | (pl.col("n_detects") == 0))
         )
         .then(pl.lit("too_few_detects"))
@@ -327,7 +368,7 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
         **{name: pl.when(is_estimated & by_spread).then(name) for name in ("weekdays_log_bias", *SHARED)},
         has_few_detects=is_estimated & is_inferred & (pl.col("n_detects") < pl.col("min_detects")),
     )
-    return _typed("site_periods", _finished(warehouse, _evaluated(warehouse, sql("of_a_site"), rows)))
+    return _finished(warehouse, _evaluated(warehouse, sql("of_a_site"), rows))
 
 
 def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
@@ -344,8 +385,8 @@ def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
     of_series = pl.when(pl.col("series_mean").is_not_null()).then(pl.min_horizontal("series_mean", most))
     # Kaplan and Meier's mean is too high by what lies below limits. The year decides: a period that happens to have few
     # days below its limits is too high besides.
-    of_year = pl.col("period_kind") == "year"
-    year_censored = (pl.col("n_censored").filter(of_year).sum() / pl.col("n_days").filter(of_year).sum()).over(_SERIES)
+    of_year = pl.col("period_kind").is_in(["year", "all"])
+    year_censored = (pl.col("n_censored").filter(of_year).sum() / pl.col("n_days").filter(of_year).sum()).over(SERIES)
     is_by_rank = (pl.col("below_limit") == "kaplan_meier") | (
         (pl.col("below_limit") == "by_share_censored")
         & (pl.col("n_censored") <= _MOST_FOR_KAPLAN_MEIER * pl.col("n_days"))
@@ -373,18 +414,24 @@ def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
 
 def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `area_periods` of one year."""
-    rows = warehouse.query(sql("area_periods"), {"year": year}).join(
-        warehouse.read("protocols").select("protocol", "interval", "area_weights"),
-        on="protocol",
-        maintain_order="left",
+    warehouse.define("averaged_sites", f"from sites_of_areas({int(year)})")
+    return _typed("area_periods", area_means(warehouse))
+
+
+def area_means(warehouse: Warehouse) -> pl.DataFrame:
+    """The mean of each area over each period of the view `averaged_sites`, with its interval.
+
+    Returns the columns of the table `area_periods`, `panel` (the sites it is over) and `area_weights`.
+    """
+    rows = warehouse.query(sql("area_periods")).join(
+        warehouse.read("protocols").select("protocol", "interval"), on="protocol", maintain_order="left"
     )
     by_spread = pl.col("interval") == "pooled_spread"
     rows = rows.with_columns(**{name: pl.when(by_spread).then(name) for name in ("weekdays_log_bias", *SHARED)})
     rows = _finished(warehouse, rows)
     # The sites' parts are those of the mean: where they do not weigh by inhabitants, the mass has others.
     is_known = pl.col("area_weights") == "population"
-    rows = rows.with_columns(pl.when(is_known).then(f"ci_{end}_mg_per_day") for end in ("low", "high"))
-    return _typed("area_periods", rows)
+    return rows.with_columns(pl.when(is_known).then(f"ci_{end}_mg_per_day") for end in ("low", "high"))
 
 
 def _finished(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:

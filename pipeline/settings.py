@@ -5,7 +5,6 @@ Nothing is read at import: `open_workspace(folder)` reads when it is called.
 
 import difflib
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,6 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline import spans
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, load_protocols, protocol_files
 from schemas.time_zones import time_zones
 
@@ -21,12 +21,10 @@ _PLACES = ("inbox", "warehouse", "published", "site", "profiles", "protocols", "
 _PREFIX = "PERMILLE_"
 _OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
 """Variables that are no settings: where the workspace is, and two of the tests."""
-_PERIOD = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?")
-
-
-def is_period(text: str) -> bool:
-    """True for a year, a quarter or a month: 2023, 2023-Q1, 2023-03."""
-    return bool(_PERIOD.fullmatch(text))
+BASELINES = ("first", "previous", "year-before")
+"""Words for a baseline: the first year with data, the period before the current one, the same one a year before."""
+CURRENTS = ("last",)
+"""The word for the last year with data."""
 
 
 class SettingsError(ValueError):
@@ -47,7 +45,7 @@ class Settings(BaseSettings):
     time_zone: str = ""
     """Time zone of the sites whose list states none, as Asia/Shanghai; empty: unknown."""
     baseline: str = "first"
-    """Period compared against: 2023, 2023-Q1, 2023-03, or `first` for the first year with data."""
+    """Period compared against, or one of `BASELINES`."""
     current: str = "last"
     """Period compared, or `last` for the last year with data."""
     inbox: Path = Path("inbox")
@@ -73,9 +71,9 @@ class Settings(BaseSettings):
     @field_validator("baseline", "current")
     @classmethod
     def _is_period(cls, period: str, info: ValidationInfo) -> str:
-        word = "first" if info.field_name == "baseline" else "last"
-        if period != word and not is_period(period):
-            raise ValueError(f"{period!r} is no period: write 2023, 2023-Q1, 2023-03 or {word}")
+        words = BASELINES if info.field_name == "baseline" else CURRENTS
+        if period not in words and not spans.is_period(period):
+            raise ValueError(f"{period!r} is no period: write {spans.EXAMPLES}, or {' or '.join(words)}")
         return period
 
     @classmethod

@@ -149,6 +149,10 @@ class Warehouse:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
         self._do(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
 
+    def define(self, view: str, statement: str) -> None:
+        """A view of this connection, also of a warehouse that is only read. No user's text is in the statement."""
+        self._do(f'create or replace temp view "{view}" as {statement}')
+
     def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""
         bound = dict(parameters or {})

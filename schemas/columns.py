@@ -256,18 +256,19 @@ COLUMNS: dict[str, Column] = {
     "rhythm": Column("dimensionless", "effect of each weekday on the logarithm, Monday to Sunday"),
     "n_detects": Column("count", "days that were measured, not below their limit"),
     "expected_detects": Column("count", "days of the period times the share of the site's days of the year measured"),
-    "days_log_variance": Column("dimensionless", "variance of the mean's logarithm that its days leave"),
+    "days_log_variance": Column("dimensionless", "variance of the figure's logarithm that its days leave"),
     "days_df": Column("dimensionless", "how well that variance is known, as degrees of freedom"),
     "spread_log_variance": Column(
-        "dimensionless", "variance of the mean's logarithm because the spread of days below limits is not known exactly"
+        "dimensionless",
+        "variance of the figure's logarithm because the spread of days below limits is not known exactly",
     ),
-    "batch_log_variance": Column("dimensionless", "variance of the mean's logarithm from errors of batches"),
+    "batch_log_variance": Column("dimensionless", "variance of the figure's logarithm from errors of batches"),
     "laboratory_log_variance": Column(
-        "dimensionless", "variance of the mean's logarithm from lasting errors of laboratories"
+        "dimensionless", "variance of the figure's logarithm from lasting errors of laboratories"
     ),
-    "flow_log_variance": Column("dimensionless", "variance of the mean's logarithm from errors of flow meters"),
-    "population_log_variance": Column("dimensionless", "variance of the mean's logarithm from counts of inhabitants"),
-    "factor_log_variance": Column("dimensionless", "variance of the mean's logarithm from the correction factor"),
+    "flow_log_variance": Column("dimensionless", "variance of the figure's logarithm from errors of flow meters"),
+    "population_log_variance": Column("dimensionless", "variance of the figure's logarithm from counts of inhabitants"),
+    "factor_log_variance": Column("dimensionless", "variance of the figure's logarithm from the correction factor"),
     "correction_factor_log_sd": Column(
         "dimensionless", "standard deviation of the correction factor's logarithm; 0 for residue loads"
     ),
@@ -343,13 +344,38 @@ COLUMNS: dict[str, Column] = {
     "n_censored_baseline": Column("count", "those of the baseline below their limit"),
     "n_censored_current": Column("count", "those of now below their limit"),
     "change_percent": Column("percent", "change of the current on the baseline mean over the same sites"),
-    "ci_low_percent": Column("percent", "lower end of the 95 % interval of the change; empty until it is computed"),
-    "ci_high_percent": Column("percent", "upper end of the 95 % interval of the change; empty until it is computed"),
-    "verdict": Column(None, "fall, rise, no change detected or not estimable; empty until the interval is computed"),
+    "ci_low_percent": Column("percent", "lower end of the 95 % interval of the change; empty where there is none"),
+    "ci_high_percent": Column("percent", "upper end of the 95 % interval of the change; empty where there is none"),
+    "p_value": Column("dimensionless", "two-sided, of no change, this change alone"),
+    "p_adjusted": Column(
+        "dimensionless", "the same, judged with all changes of its protocol and level (Benjamini and Hochberg)"
+    ),
+    "verdict": Column(
+        None, "fall, rise or no change detected, by p_adjusted at 0.05; not estimable; empty without an interval"
+    ),
     "smallest_detectable_fall_percent": Column(
-        "percent", "smallest fall this sampling could see; empty until computed"
+        "percent", "the smallest fall whose interval would exclude no change, were it seen alone"
     ),
     "naive_change_percent": Column("percent", "change between all available sites, whichever they are: for comparison"),
+    "part_concentration_percent": Column(
+        "percent", "points of the naive change that are concentrations, at sites of unchanged laboratories"
+    ),
+    "part_flow_percent": Column("percent", "points of the naive change that are flow"),
+    "part_population_percent": Column(
+        "percent", "points of the naive change that are inhabitants of the sites compared"
+    ),
+    "part_factor_percent": Column(
+        "percent", "points of the naive change by what a load is multiplied by, and less what other sources leave"
+    ),
+    "part_laboratory_percent": Column(
+        "percent", "points of the naive change that are concentrations at sites whose laboratory changed"
+    ),
+    "part_reported_percent": Column(
+        "percent", "points of the naive change that are loads another programme reported, of which no flow is known"
+    ),
+    "part_panel_percent": Column(
+        "percent", "points of the naive change by sites that joined, left or weigh otherwise: naive less like for like"
+    ),
     "published_class": Column(None, "increase, decrease or stable by the protocol's own band, where it has one"),
     "credibility": Column(None, "whether other explanations were tested; empty until they are"),
 }

@@ -18,7 +18,8 @@ from schemas.tables import TABLES
 from tests.conftest import shared
 
 COMMANDS = [
-    "init", "demo", "run", "check", "status", "plausibility", "change", "levels", "totals", "explain", "history",
+    "init", "demo", "run", "check", "status", "plausibility", "change", "series", "levels", "totals", "explain",
+    "history",
 ]  # fmt: skip
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
@@ -310,7 +311,7 @@ def test_settings_that_would_overwrite_deliveries_are_refused(workspace):
         'site = "archive/pages"': "setting 'site' lies in 'archive'",
         f'site = "{workspace.folder.parent}"': "'site' is the workspace itself or above it",
         'protocol = "nope"': "there is no protocol 'nope'; there are euda, guizhou, half-loq, permille, statcan",
-        'baseline = "spring"': "'spring' is no period: write 2023, 2023-Q1, 2023-03 or first",
+        'baseline = "spring"': "'spring' is no period: write 2023, 2023-Q1, 2023-03 or",
     }.items():
         (workspace.folder / "permille.toml").write_text(line + "\n")
         assert said in call("run", "--workspace", workspace.folder, code=1), line
@@ -320,7 +321,7 @@ def test_settings_that_would_overwrite_deliveries_are_refused(workspace):
 def test_periods_of_the_settings_that_cannot_be_compared_name_the_setting(simulated_workspace, monkeypatch):
     _, here = simulated_workspace
     monkeypatch.setenv("PERMILLE_CURRENT", "2023")
-    assert "settings 'baseline' and 'current' both mean 2023" in call("change", "-w", here.folder, code=1)
+    assert "setting 'baseline' and setting 'current' both mean 2023" in call("change", "-w", here.folder, code=1)
     monkeypatch.setenv("PERMILLE_CURRENT", "1999")
     assert "setting 'current': there are no data in the period 1999" in call("change", "-w", here.folder, code=1)
 

@@ -115,6 +115,8 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
     files = {file.stem for file in (ROOT / "pipeline" / "sql").glob("*.sql")}
     assert computed <= files
     questions = {
+        "behind_sides",
+        "compared_days",
         "compared_factors",
         "days_of_period",
         "factor_statuses",

@@ -7,7 +7,7 @@ import polars as pl
 
 from dashboards import theme
 from dashboards.labels import TrendLabels, amount, in_figure
-from dashboards.periods import middle, span, without_gaps
+from pipeline.spans import middle, span, without_gaps
 
 MOST_NAMED_AREAS = 12
 """Up to here each area is a line that tells its name; more of them become one quiet texture."""

@@ -1,17 +1,10 @@
--- One row is the mean of one drug over all available sites of an area, or of the network, in one period of $year.
--- Which sites are available differs from period to period: for changes see changes.sql, which compares the same sites.
+-- One row is the mean of one drug over sites of an area, or of the network, in one period: of the view averaged_sites, all that
+-- are available in a year (sites_of_areas) or those of a series (sites_of_series). Which sites are available differs from
+-- period to period: for changes see changes.sql, which compares the same sites.
 -- Grain: level, unit_id, period, drug, protocol.
 with
 
-available as (
-    select
-        a.level, a.unit_id, a.unit_name, s.*, p.area_weights,
-        if(p.area_weights = 'population', s.population, 1) as weight
-    from site_periods s
-    join area_of_site a using (site_id)
-    join protocols p using (protocol)
-    where s.sampling_year = $year
-),
+available as (from averaged_sites),
 
 -- Sites where the drug was measured at all, in any period and by any protocol.
 known_sites as (
@@ -99,12 +92,9 @@ means as (
         coalesce(sum(n_days) filter (where is_in), 0)::bigint as n_days,
         coalesce(sum(n_censored) filter (where is_in), 0)::bigint as n_censored,
         -- Missing sites are no zeros: they are left out of both sums.
-        case any_value(area_weights)
-            when 'population' then
-                sum(mean_mg_per_day_per_1000 * population order by site_id) filter (where state = 'estimated')
-                / sum(population order by site_id) filter (where state = 'estimated')
-            else avg(mean_mg_per_day_per_1000 order by site_id) filter (where state = 'estimated')
-        end as mean,
+        sum(mean_mg_per_day_per_1000 * weight order by site_id) filter (where is_in)
+            / sum(weight order by site_id) filter (where is_in) as mean,
+        coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in), '') as panel,
         -- The mass of an area needs the inhabitants of each of its sites.
         if(
             count_if(state = 'estimated' and population is null) = 0,
@@ -205,6 +195,8 @@ select
     basis,
     n_sites,
     n_sites_left_out,
+    area_weights,
+    panel,
     n_known_sites - n_sites_with_days as n_sites_without_days,
     n_days,
     n_censored,

@@ -1,99 +1,269 @@
--- One row is how far one drug has fallen or risen at a site, in an area or in the network, from $baseline to $current, by
--- one protocol, over the same sites with weights fixed at the baseline, weekday matched to weekday.
--- Grain: level, unit_id, drug, protocol.
+-- One row is how far one drug has fallen or risen at a site, in an area or in the network, from $baseline to $current, by one
+-- protocol, over the same sites with weights fixed at the baseline, weekday matched to weekday. Of the frame `sides`: the
+-- means of each site over the two periods, of all days and of those that match, and what stands behind them.
+-- pipeline/changes.py puts intervals and verdicts beside. Grain: level, unit_id, drug, protocol.
 with
+
+of_all as (select * from sides where period_kind = 'all'),
+of_matched as (select * from sides where period_kind = 'matched'),
 
 -- Each site with what it had in the two periods; sites seen in one of them only are kept, to be counted.
 pairs as (
     select
-        coalesce(b.site_id, c.site_id) as site_id,
-        coalesce(b.drug, c.drug) as drug,
-        coalesce(b.residue, c.residue) as residue,
-        coalesce(b.protocol, c.protocol) as protocol,
-        coalesce(b.basis, c.basis) as basis,
-        b.population as baseline_population,
-        c.population as current_population,
-        b.n_days as baseline_days,
-        c.n_days as current_days,
-        b.n_censored as baseline_censored,
-        c.n_censored as current_censored,
-        b.by_weekday_n_days as baseline_days_by_weekday,
-        c.by_weekday_n_days as current_days_by_weekday,
-        b.by_weekday_n_censored as baseline_censored_by_weekday,
-        c.by_weekday_n_censored as current_censored_by_weekday,
-        coalesce(b.state = 'estimated', false) as has_baseline,
-        coalesce(c.state = 'estimated', false) as has_current,
-        if(b.state is null, 'no_baseline', if(b.state = 'estimated', null, b.reason)) as reason_baseline,
-        if(c.state is null, 'no_current', if(c.state = 'estimated', null, c.reason)) as reason_current,
-        b.mean_mg_per_day_per_1000 as baseline_mean,
-        c.mean_mg_per_day_per_1000 as current_mean,
-        b.by_weekday_mg_per_day_per_1000 as baseline_by_weekday,
-        c.by_weekday_mg_per_day_per_1000 as current_by_weekday,
-        joined_flags(concat_ws(' ', b.flags, c.flags)) as flags,
-        coalesce(b.is_provisional, false) or coalesce(c.is_provisional, false) as is_provisional,
-        coalesce(b.is_simulated, false) or coalesce(c.is_simulated, false) as is_simulated
-    from (select * from site_periods where period = $baseline) b
-    full join (select * from site_periods where period = $current) c
-        on c.site_id = b.site_id and c.drug = b.drug and c.protocol = b.protocol
-),
-
-matched as (
-    select
-        x.*, p.weekday_rule, p.area_weights, p.stable_band_percent, p.max_censored_share, p.min_detects,
-        p.weekday_rule = 'plain' as is_plain,
-        -- The weekdays that occur in both periods.
-        [
-            day for day in [1, 2, 3, 4, 5, 6, 7]
-            if baseline_by_weekday[day] is not null and current_by_weekday[day] is not null
-        ] as common_weekdays,
-        if(is_plain, baseline_mean, list_avg([baseline_by_weekday[day] for day in common_weekdays])) as baseline,
-        if(is_plain, current_mean, list_avg([current_by_weekday[day] for day in common_weekdays])) as present,
-        coalesce(if(is_plain, baseline_days, list_sum([baseline_days_by_weekday[day] for day in common_weekdays])), 0)
-            as n_days_baseline,
-        coalesce(if(is_plain, current_days, list_sum([current_days_by_weekday[day] for day in common_weekdays])), 0)
-            as n_days_current,
-        coalesce(
-            if(is_plain, baseline_censored, list_sum([baseline_censored_by_weekday[day] for day in common_weekdays])), 0
-        ) as n_censored_baseline,
-        coalesce(
-            if(is_plain, current_censored, list_sum([current_censored_by_weekday[day] for day in common_weekdays])), 0
-        ) as n_censored_current,
-        not is_plain and len(common_weekdays) < 7 as has_few_weekdays
-    from pairs x join protocols p using (protocol)
-),
-
--- What the protocol asks of a period it asks of the days that are compared as well: they may be fewer.
-chosen as (
-    select
-        *,
-        coalesce(
-            reason_baseline,
-            reason_current,
-            case
-                when not is_plain and len(common_weekdays) = 0 then 'no_common_weekday'
-                when n_censored_baseline > max_censored_share * n_days_baseline
-                    or n_censored_current > max_censored_share * n_days_current then 'mostly_below_limit'
-                when n_days_baseline - n_censored_baseline < min_detects
-                    or n_days_current - n_censored_current < min_detects then 'too_few_detects'
-            end
-        ) as reason_left_out,
+        k.site_id, k.drug, k.protocol,
+        coalesce(ab.residue, ac.residue) as residue,
+        coalesce(ab.basis, ac.basis) as basis,
+        p.area_weights, p.stable_band_percent,
+        ab.population as baseline_population,
+        ac.population as current_population,
+        coalesce(ab.state = 'estimated', false) as has_baseline,
+        coalesce(ac.state = 'estimated', false) as has_current,
+        ab.mean_mg_per_day_per_1000 as baseline_of_all,
+        ac.mean_mg_per_day_per_1000 as current_of_all,
+        b.mean_mg_per_day_per_1000 as baseline,
+        c.mean_mg_per_day_per_1000 as present,
+        coalesce(b.n_days, 0) as n_days_baseline,
+        coalesce(c.n_days, 0) as n_days_current,
+        coalesce(b.n_censored, 0) as n_censored_baseline,
+        coalesce(c.n_censored, 0) as n_censored_current,
+        p.weekday_rule = 'weekday_means' and c.n_weekdays < 7 as has_few_weekdays,
+        case
+            when ab.state is null then 'no_baseline'
+            when ac.state is null then 'no_current'
+            when b.state is null or c.state is null then 'no_common_weekday'
+            when b.state <> 'estimated' then b.reason
+            when c.state <> 'estimated' then c.reason
+        end as reason_left_out,
         reason_left_out is null as is_in_panel,
         -- Seen in both periods, and not compared because one of them says no more than "below the limit" or "above it":
         -- such sites may be just those that changed most.
         coalesce(
             reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit')
-            and baseline_days is not null and current_days is not null and (has_baseline or has_current),
+            and (has_baseline or has_current),
             false
-        ) as is_lost_to_limits
-    from matched
+        ) as is_lost_to_limits,
+        -- Of the two periods, what leaves each in doubt.
+        b.days_log_variance as baseline_days, b.days_df as baseline_df, b.spread_log_variance as baseline_spread,
+        c.days_log_variance as current_days, c.days_df as current_df, c.spread_log_variance as current_spread,
+        b.is_common as is_common_spread,
+        b.error_scale as baseline_scale, c.error_scale as current_scale,
+        b.other_sources_share as baseline_others, c.other_sources_share as current_others,
+        b.flow_log_variance as baseline_flow_error, c.flow_log_variance as current_flow_error,
+        b.population_log_variance as baseline_population_error, c.population_log_variance as current_population_error,
+        -- Errors of a meter or a count cancel between two periods that rest on the same one.
+        b.origin = c.origin as is_same_origin,
+        b.origin = 'measured' and c.origin = 'measured' as is_measured,
+        b.laboratories as baseline_laboratories, c.laboratories as current_laboratories,
+        b.batches as baseline_batches, c.batches as current_batches,
+        b.batch_shares as baseline_batch_shares, c.batch_shares as current_batch_shares,
+        list_sort(list_distinct(baseline_laboratories)) <> list_sort(list_distinct(current_laboratories))
+            as is_laboratory_changed,
+        -- The two means as concentration times flow times factor over inhabitants.
+        logarithmic_mean(present, baseline) as between_means,
+        if(baseline > 0 and present > 0, ln(present / baseline), null) as log_ratio,
+        ln(nullif(c.population, 0) / nullif(b.population, 0)) as log_population_ratio,
+        ln(nullif(c.mean_flow_m3_per_day, 0) / nullif(b.mean_flow_m3_per_day, 0)) as log_flow_ratio,
+        if(is_same_value(c.mean_factor, b.mean_factor), 0, ln(nullif(c.mean_factor, 0) / nullif(b.mean_factor, 0)))
+            as log_factor_ratio,
+        joined_flags(concat_ws(' ', ab.flags, ac.flags)) as flags,
+        coalesce(ab.is_provisional, false) or coalesce(ac.is_provisional, false) as is_provisional,
+        coalesce(ab.is_simulated, false) or coalesce(ac.is_simulated, false) as is_simulated
+    from (select distinct site_id, drug, protocol from of_all) k
+    join protocols p using (protocol)
+    left join (from of_all where period = 'baseline') ab using (site_id, drug, protocol)
+    left join (from of_all where period = 'current') ac using (site_id, drug, protocol)
+    left join (from of_matched where period = 'baseline') b using (site_id, drug, protocol)
+    left join (from of_matched where period = 'current') c using (site_id, drug, protocol)
 ),
 
 places as (
-    select 'site' as level, m.site_id as unit_id, coalesce(s.site_name, m.site_id) as unit_name, m.*
-    from chosen m left join current_sites s using (site_id)
+    select 'site' as level, x.site_id as unit_id, coalesce(s.site_name, x.site_id) as unit_name, x.*
+    from pairs x left join current_sites s using (site_id)
     union all by name
-    select a.level, a.unit_id, a.unit_name, m.*
-    from chosen m join area_of_site a using (site_id)
+    select a.level, a.unit_id, a.unit_name, x.*
+    from pairs x join area_of_site a using (site_id)
+),
+
+-- One site needs no weight; a panel weighted by population needs all of them.
+weighed as (
+    select
+        *,
+        level = 'site' or area_weights = 'none' as is_same_weight,
+        if(is_same_weight, 1.0, baseline_population) as weight,
+        if(is_same_weight, 1.0, current_population) as current_weight
+    from places
+),
+
+totals as (
+    select
+        level, unit_id, drug, protocol,
+        sum(weight order by site_id) as weight_of_all,
+        sum(weight * baseline order by site_id) as baseline_of_panel,
+        sum(weight * present order by site_id) as current_of_panel
+    from weighed
+    where is_in_panel
+    group by all
+),
+
+-- Of each site of the panel its share of the two amounts, by which its errors count.
+shared as (
+    select
+        *,
+        weight * baseline / nullif(baseline_of_panel, 0) as baseline_share,
+        weight * present / nullif(current_of_panel, 0) as current_share,
+        current_share - baseline_share as share_shift,
+        baseline_share ^ 2 * baseline_days + current_share ^ 2 * current_days as days_part,
+        -- In points of percent of the baseline, over the whole panel.
+        100 * weight * between_means / nullif(baseline_of_panel, 0) as percent_by_log
+    from weighed
+    join totals using (level, unit_id, drug, protocol)
+    where is_in_panel
+),
+
+-- What shares an error counts by the difference of its shares in the two periods: the same batch, or the same laboratory,
+-- in both cancels. It does not shrink with the number of sites.
+by_batch as (
+    select
+        level, unit_id, drug, protocol, laboratory, batch,
+        sum(share order by side, site_id) as shift
+    from (
+        select
+            level, unit_id, drug, protocol, site_id, 'baseline' as side, unnest(baseline_laboratories) as laboratory,
+            unnest(baseline_batches) as batch,
+            -baseline_share * baseline_scale * unnest(baseline_batch_shares) as share
+        from shared
+        union all
+        select
+            level, unit_id, drug, protocol, site_id, 'current', unnest(current_laboratories), unnest(current_batches),
+            current_share * current_scale * unnest(current_batch_shares)
+        from shared
+    )
+    group by all
+),
+
+by_laboratory as (
+    select level, unit_id, drug, protocol, laboratory, sum(shift order by batch) as shift
+    from by_batch
+    group by all
+),
+
+shared_errors as (
+    select
+        level, unit_id, drug, protocol,
+        (select rsd from uncertainties where component = 'batch') ^ 2 * b.squares as batch_log_variance,
+        (select rsd from uncertainties where component = 'laboratory') ^ 2 * l.squares as laboratory_log_variance
+    from (
+        select level, unit_id, drug, protocol, sum(shift ^ 2 order by laboratory, batch) as squares
+        from by_batch
+        group by all
+    ) b
+    join (
+        select level, unit_id, drug, protocol, sum(shift ^ 2 order by laboratory) as squares
+        from by_laboratory
+        group by all
+    ) l using (level, unit_id, drug, protocol)
+),
+
+in_doubt as (
+    select
+        level, unit_id, drug, protocol,
+        -- Where a part is not known of one of the sites, it is not known of their change.
+        if(count(days_part) = count(*), sum(days_part order by site_id), null) as days_log_variance,
+        -- Both periods of a site have one spread, which is estimated once; so have all sites where they share one.
+        if(
+            bool_or(is_common_spread),
+            min(least(baseline_df, current_df)),
+            sum(days_part order by site_id) ^ 2
+            / nullif(
+                sum(
+                    if(
+                        is_common_spread is null, -- no spread was learnt: each period has that of its own days
+                        (baseline_share ^ 2 * baseline_days) ^ 2 / baseline_df
+                        + (current_share ^ 2 * current_days) ^ 2 / current_df,
+                        days_part ^ 2 / least(baseline_df, current_df)
+                    ) order by site_id
+                ),
+                0
+            )
+        ) as days_df,
+        -- What is not known of spreads that were learnt together is shared by all sites of a period.
+        if(
+            count(baseline_spread) = count(*) and count(current_spread) = count(*),
+            sum(baseline_share * sqrt(baseline_spread) order by site_id) ^ 2
+            + sum(current_share * sqrt(current_spread) order by site_id) ^ 2,
+            null
+        ) as spread_log_variance,
+        if(
+            count(baseline_flow_error) = count(*) and count(current_flow_error) = count(*),
+            sum(
+                if(
+                    is_same_origin,
+                    share_shift ^ 2 * greatest(baseline_flow_error, current_flow_error),
+                    baseline_share ^ 2 * baseline_flow_error + current_share ^ 2 * current_flow_error
+                ) order by site_id
+            ),
+            null
+        ) as flow_log_variance,
+        -- Weighed by the inhabitants they were divided by, masses are all there is: of our own loads nothing is left.
+        if(
+            count(baseline_population_error) = count(*) and count(current_population_error) = count(*),
+            sum(
+                case
+                    when not is_same_origin
+                        then baseline_share ^ 2 * baseline_population_error + current_share ^ 2 * current_population_error
+                    when is_same_weight then share_shift ^ 2 * baseline_population_error
+                    when is_measured then 0
+                    else 2 * share_shift ^ 2 * baseline_population_error
+                end order by site_id
+            ),
+            null
+        ) as population_log_variance,
+        -- Of the factor itself nothing: it is the same in both periods. Of the ratio by which another source was
+        -- subtracted, what that took more or less of.
+        (
+            sum(current_share * current_others - baseline_share * baseline_others order by site_id)
+            * (select rsd from uncertainties where component = 'other sources')
+        ) ^ 2 as factor_log_variance,
+        -- The change as parts that add up to it. What changed with the laboratory cannot be told from it.
+        if(
+            count(log_ratio) = count(*),
+            sum(
+                if(
+                    log_flow_ratio is null or is_laboratory_changed, 0,
+                    percent_by_log * (log_ratio + log_population_ratio - log_flow_ratio - log_factor_ratio)
+                ) order by site_id
+            ),
+            null
+        ) as part_concentration,
+        if(
+            count(log_ratio) = count(*),
+            sum(
+                if(
+                    log_flow_ratio is null or not is_laboratory_changed, 0,
+                    percent_by_log * (log_ratio + log_population_ratio - log_flow_ratio - log_factor_ratio)
+                ) order by site_id
+            ),
+            null
+        ) as part_laboratory,
+        if(
+            count(log_ratio) = count(*),
+            sum(if(log_flow_ratio is null, 0, percent_by_log * log_flow_ratio) order by site_id), null
+        ) as part_flow,
+        if(
+            count(log_ratio) = count(*),
+            sum(if(log_flow_ratio is null, 0, -percent_by_log * log_population_ratio) order by site_id), null
+        ) as part_population,
+        if(
+            count(log_ratio) = count(*),
+            sum(if(log_flow_ratio is null, 0, percent_by_log * log_factor_ratio) order by site_id), null
+        ) as part_factor,
+        -- Loads that somebody else reported: how much of each is flow or inhabitants only they know.
+        if(
+            count(log_ratio) = count(*),
+            sum(if(log_flow_ratio is null, percent_by_log * log_ratio, 0) order by site_id), null
+        ) as part_reported
+    from shared
+    group by all
 ),
 
 compared as (
@@ -104,24 +274,16 @@ compared as (
         any_value(basis) as basis,
         any_value(area_weights) as area_weights,
         any_value(stable_band_percent) as stable_band_percent,
+        any_value(is_same_weight) as is_same_weight,
         count_if(is_in_panel) as n_sites,
         count_if(not is_in_panel) as n_sites_left_out,
         coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in_panel), '') as panel,
-        -- One site needs no weight; a panel weighted by population needs all of them.
-        if(level = 'site' or any_value(area_weights) = 'none', 1, null) as same_weight,
-        count_if(is_in_panel and baseline_population is null) as n_without_population,
-        sum(baseline * coalesce(same_weight_of_row, baseline_population) order by site_id) filter (where is_in_panel)
-            as baseline_sum,
-        sum(present * coalesce(same_weight_of_row, baseline_population) order by site_id) filter (where is_in_panel)
-            as current_sum,
-        sum(coalesce(same_weight_of_row, baseline_population) order by site_id) filter (where is_in_panel) as weight_sum,
+        count_if(is_in_panel and weight is null) as n_without_weight,
         -- The naive figure: whoever is there, weighed as they are then.
-        sum(baseline_mean * coalesce(same_weight_of_row, baseline_population) order by site_id) filter (where has_baseline)
-            / sum(coalesce(same_weight_of_row, baseline_population) order by site_id) filter (where has_baseline)
-            as naive_baseline,
-        sum(current_mean * coalesce(same_weight_of_row, current_population) order by site_id) filter (where has_current)
-            / sum(coalesce(same_weight_of_row, current_population) order by site_id) filter (where has_current)
-            as naive_current,
+        sum(baseline_of_all * weight order by site_id) filter (where has_baseline)
+            / sum(weight order by site_id) filter (where has_baseline) as naive_baseline,
+        sum(current_of_all * current_weight order by site_id) filter (where has_current)
+            / sum(current_weight order by site_id) filter (where has_current) as naive_current,
         coalesce(sum(n_days_baseline) filter (where is_in_panel), 0)::bigint as n_days_baseline,
         coalesce(sum(n_days_current) filter (where is_in_panel), 0)::bigint as n_days_current,
         coalesce(sum(n_censored_baseline) filter (where is_in_panel), 0)::bigint as n_censored_baseline,
@@ -132,25 +294,26 @@ compared as (
         joined_flags(string_agg(flags, ' ') filter (where is_in_panel)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
-    from (
-        select *, if(level = 'site' or area_weights = 'none', 1.0, null) as same_weight_of_row
-        from places
-    )
+    from weighed
     group by level, unit_id, drug, protocol
 ),
 
 judged as (
     select
-        *,
-        baseline_sum / weight_sum as baseline,
-        current_sum / weight_sum as present,
+        c.*,
+        t.baseline_of_panel / t.weight_of_all as baseline,
+        t.current_of_panel / t.weight_of_all as present,
         case
             when n_sites = 0 then reasons_left_out
-            when same_weight is null and n_without_population > 0 then 'no_population'
+            when n_without_weight > 0 then 'no_population'
             -- As good as zero: a number no computer can hold is no change either.
-            when baseline_sum = 0 or not isfinite(change_percent(baseline_sum, current_sum)) then 'baseline_zero'
-        end as reason_not
-    from compared
+            when t.baseline_of_panel = 0
+                or not isfinite(change_percent(t.baseline_of_panel, t.current_of_panel)) then 'baseline_zero'
+        end as reason_not,
+        if(reason_not is null, change_percent(baseline, present), null) as change_percent,
+        if(isfinite(change_percent(naive_baseline, naive_current)), change_percent(naive_baseline, naive_current), null)
+            as naive_change_percent
+    from compared c left join totals t using (level, unit_id, drug, protocol)
 )
 
 select
@@ -166,20 +329,29 @@ select
     $current as current_period,
     if(j.reason_not is null or j.reason_not = 'baseline_zero', j.baseline, null) as baseline_mg_per_day_per_1000,
     if(j.reason_not is null or j.reason_not = 'baseline_zero', j.present, null) as current_mg_per_day_per_1000,
-    if(j.reason_not is null, change_percent(j.baseline, j.present), null) as change_percent,
-    null::double as ci_low_percent,
-    null::double as ci_high_percent,
-    if(j.reason_not is null, null, 'not estimable') as verdict,
-    null::double as smallest_detectable_fall_percent,
-    if(isfinite(change_percent(j.naive_baseline, j.naive_current)), change_percent(j.naive_baseline, j.naive_current), null)
-        as naive_change_percent,
+    j.change_percent,
+    d.days_log_variance,
+    d.days_df,
+    d.spread_log_variance,
+    e.batch_log_variance,
+    e.laboratory_log_variance,
+    d.flow_log_variance,
+    d.population_log_variance,
+    d.factor_log_variance,
+    j.naive_change_percent,
+    d.part_concentration as part_concentration_percent,
+    d.part_flow as part_flow_percent,
+    d.part_population as part_population_percent,
+    d.part_factor as part_factor_percent,
+    d.part_laboratory as part_laboratory_percent,
+    d.part_reported as part_reported_percent,
+    if(d.part_reported is null, null, j.naive_change_percent - j.change_percent) as part_panel_percent,
     case
         when j.reason_not is not null then null
-        when change_percent(j.baseline, j.present) > j.stable_band_percent then 'increase'
-        when change_percent(j.baseline, j.present) < -j.stable_band_percent then 'decrease'
+        when j.change_percent > j.stable_band_percent then 'increase'
+        when j.change_percent < -j.stable_band_percent then 'decrease'
         when j.stable_band_percent is not null then 'stable'
     end as published_class,
-    null::varchar as credibility,
     j.n_sites,
     j.n_sites_left_out,
     j.panel,
@@ -204,5 +376,7 @@ select
     j.is_provisional,
     j.is_simulated
 from judged j
+left join in_doubt d using (level, unit_id, drug, protocol)
+left join shared_errors e using (level, unit_id, drug, protocol)
 join protocols p on p.protocol = j.protocol
 join factors f on f.factor_set = p.factor_set and f.drug = j.drug and f.residue = j.residue

@@ -9,7 +9,7 @@ select
     c.sampling_year,
     c.weekday,
     c.is_censored,
-    if(c.is_censored, c.amount_limit_mg_per_day_per_1000, c.amount_mg_per_day_per_1000) as value,
+    known_value(c.is_censored, c.amount_mg_per_day_per_1000, c.amount_limit_mg_per_day_per_1000) as value,
     c.population,
     c.is_simulated
 from consumption c join protocols p using (protocol)

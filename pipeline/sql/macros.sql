@@ -63,6 +63,10 @@ create or replace temp macro morphine_from_heroin_mg_per_day_per_1000(
         morphine - medical_morphine * excreted_fraction - morphine_from_codeine - morphine_from_poppy_straw, 0
     );
 
+-- What is known of a day: the amount, or the limit it lies below.
+create or replace temp macro known_value(is_censored, amount, amount_limit) as
+    if(is_censored, amount_limit, amount);
+
 -- What counts for an amount below its limit [mg/day/1000], by the rule of a protocol.
 create or replace temp macro amount_below_limit(amount_limit, below_limit) as
     case below_limit when 'zero' then 0 when 'half_limit' then amount_limit / 2 end;
@@ -189,6 +193,11 @@ create or replace temp macro lies_below(qualifier, lod_ng_per_l, loq_ng_per_l) a
 -- Change of the current on the baseline [%]. Nothing divides by zero: no baseline, no change.
 create or replace temp macro change_percent(baseline, current_value) as
     case when baseline > 0 then 100 * (current_value / baseline - 1) end;
+
+-- What a difference of two positive figures is over that of their logarithms: by it the difference is split into parts that
+-- add up exactly (Ang 2005, Energy Policy 33:867, doi:10.1016/j.enpol.2003.10.010).
+create or replace temp macro logarithmic_mean(one, other) as
+    case when one = 0 or other = 0 then 0 when is_same_value(one, other) then one else (one - other) / ln(one / other) end;
 
 -- Mass of a marker that 1000 inhabitants give [mg/day/1000], from that of one: schemas/population, where its source stands.
 create or replace temp macro marker_load_mg_per_day_per_1000(load_mg_per_person_per_day) as

@@ -1,5 +1,7 @@
--- One row is the mean of one drug at one site over one period of $year, by one protocol.
--- Grain: site_id, period, drug, protocol. Sums run in a fixed order, so that the same days give the same last digit.
+-- One row is the mean of one drug at one site over one period of the view spanned_days, by one protocol: of a calendar
+-- (days_by_calendar), or one of two that are compared (days_of_two).
+-- Grain: site_id, period_kind, period, drug, protocol. Sums run in a fixed order, so that the same days give the same last
+-- digit.
 -- Where a protocol learns what lies below limits from the days themselves, pipeline/periods.py puts its means in place
 -- of those that stand here, and beside all their intervals, and the same in doses, as a mass, and per inhabitant aged 15
 -- to 64: what these need stands here too.
@@ -7,25 +9,19 @@ with
 
 days as (
     select
-        c.*,
+        *,
         -- Amphetamine without the methamphetamine that would be subtracted from it is as good as not measured.
-        reason is distinct from 'methamphetamine_unknown' as is_known,
-        unnest([
-            {'kind': 'year', 'period': sampling_year::varchar},
-            {'kind': 'quarter', 'period': strftime(sampled_on, '%Y') || '-Q' || quarter(sampled_on)},
-            {'kind': 'month', 'period': strftime(sampled_on, '%Y-%m')}
-        ]) as span
-    from consumption c
-    where sampling_year = $year
+        reason is distinct from 'methamphetamine_unknown' as is_known
+    from spanned_days
 ),
 
 by_weekday as (
     select
         site_id, drug, protocol, span, weekday,
-        any_value(sampling_year) as sampling_year,
+        min(sampling_year) as sampling_year,
         any_value(residue) as residue,
         any_value(basis) as basis,
-        any_value(origin) as origin, -- one for all days of a year: loads of our own take the place of reported ones
+        min(origin) as origin, -- one for all days of a year: loads of our own take the place of reported ones
         list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
         -- What is known by the limits alone: a day below its limit holds between nothing and the limit.
         -- One above the range of its method holds at least that.
@@ -70,7 +66,6 @@ by_weekday as (
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from days
-    where span.period is not null -- a reported load without a date belongs to its year only
     group by site_id, drug, protocol, span, weekday
 ),
 
@@ -85,7 +80,7 @@ as_stated as (
         min(coalesce(strftime(sampled_on, '%Y-%m'), sampling_year::varchar)) as instead_of_batch,
         count(*) as n_days
     from days
-    where span.period is not null and is_known
+    where is_known
     group by all
 ),
 
@@ -129,10 +124,10 @@ batches as (
 means as (
     select
         site_id, drug, protocol, span,
-        any_value(sampling_year) as sampling_year,
+        min(sampling_year) as sampling_year,
         any_value(residue) as residue,
         any_value(basis) as basis,
-        any_value(origin) as origin,
+        min(origin) as origin,
         sum(n_days)::bigint as n_days,
         sum(n_censored)::bigint as n_censored,
         sum(n_limit_unknown)::bigint as n_limit_unknown,
@@ -174,7 +169,8 @@ judged as (
     select
         m.*,
         weekday_rule = 'weekday_means' and n_weekdays < 7 as is_week_incomplete,
-        weekday_rule = 'weekday_means' and n_weekdays = 7 as is_by_weekday,
+        -- Periods that are compared hold the same weekdays, also where these are few.
+        weekday_rule = 'weekday_means' and (n_weekdays = 7 or span.kind = 'matched') as is_by_weekday,
         coalesce(scaled_sum / nullif(amount_sum, 0), 1) as error_scale,
         case
             when n_above_range > 0 then 'above_upper_limit' -- without its highest days a mean is too low
@@ -213,6 +209,7 @@ select
     coalesce(batches, []) as batches,
     coalesce(batch_shares, []) as batch_shares,
     error_scale,
+    coalesce(other_sum / nullif(amount_sum, 0), 0) as other_sources_share, -- what was subtracted, of what is left
     error_scale ^ 2 * (select rsd from uncertainties where component = 'batch') ^ 2
         * list_sum([share ^ 2 for share in batch_shares]) as batch_log_variance,
     error_scale ^ 2 * (select rsd from uncertainties where component = 'laboratory') ^ 2
@@ -225,7 +222,7 @@ select
     population_rsd ^ 2 as population_log_variance,
     -- With the ratio by which other sources were subtracted: a drug's own as well.
     correction_factor_log_sd ^ 2
-        + coalesce(other_sum / nullif(amount_sum, 0) * (select rsd from uncertainties where component = 'other sources'), 0) ^ 2
+        + (other_sources_share * (select rsd from uncertainties where component = 'other sources')) ^ 2
         as factor_log_variance,
     [weekday_means[list_position(weekdays, day)] for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_mg_per_day_per_1000,
     [coalesce(weekday_n_days[list_position(weekdays, day)], 0) for day in [1, 2, 3, 4, 5, 6, 7]] as by_weekday_n_days,

@@ -660,3 +660,104 @@ join counted_populations p
     on p.site_id = c.site_id and p.sampling_year = c.sampling_year and p.sampled_on = c.sampled_on
     and p.population_method <> c.population_method
 where c.origin = 'measured' and c.amount_mg_per_day_per_1000 is not null;
+
+-- One row is a site's mean over a period of a year, in each area it lies in, with its weight there.
+create or replace temp macro sites_of_areas(of_year) as table
+select
+    a.level, a.unit_id, a.unit_name, s.*, p.area_weights,
+    if(p.area_weights = 'population', s.population, 1) as weight
+from site_periods s
+join area_of_site a using (site_id)
+join protocols p using (protocol)
+where s.sampling_year = of_year;
+
+-- The same of one drug by one protocol over all periods of a kind from one to another. Of a complete panel only sites with a
+-- mean in all periods in which any site of the area has one, weighed by their inhabitants in the first of them; else all that
+-- have one. Parameters: weights 'population' or 'none', null as the protocol has it.
+create or replace temp macro sites_of_series(of_drug, of_protocol, of_kind, first_period, last_period, is_complete, weights)
+as table
+with known as (
+    select
+        a.level, a.unit_id, a.unit_name, s.* exclude (state, reason),
+        coalesce(weights, p.area_weights) as area_weights,
+        s.state, s.reason
+    from site_periods s
+    join area_of_site a using (site_id)
+    join protocols p using (protocol)
+    where s.drug = of_drug and s.protocol = of_protocol and s.period_kind = of_kind
+        and s.period between first_period and last_period
+),
+asked as (
+    select level, unit_id, count(distinct period) as n_periods
+    from known
+    where state = 'estimated'
+    group by all
+),
+complete as (
+    select k.level, k.unit_id, k.site_id, min_by(k.population, k.period) as first_population
+    from known k join asked using (level, unit_id)
+    where k.state = 'estimated'
+    group by k.level, k.unit_id, k.site_id
+    having count(*) = any_value(n_periods)
+)
+select
+    k.*,
+    case
+        when k.area_weights = 'none' then 1
+        when is_complete then c.first_population
+        else k.population
+    end as weight
+from known k
+left join complete c using (level, unit_id, site_id)
+where not is_complete or c.site_id is not null;
+
+-- One row is a day of a year and a calendar period it lies in: the year, its quarter, its month.
+create or replace temp macro days_by_calendar(of_year) as table
+from (
+    select
+        c.*,
+        unnest([
+            {'kind': 'year', 'period': c.sampling_year::varchar},
+            {'kind': 'quarter', 'period': strftime(c.sampled_on, '%Y') || '-Q' || quarter(c.sampled_on)},
+            {'kind': 'month', 'period': strftime(c.sampled_on, '%Y-%m')}
+        ]) as span
+    from consumption c
+    where c.sampling_year = of_year
+)
+where span.period is not null; -- a reported load without a date belongs to its year only
+
+-- One row is a day of one of two periods that are compared, as span.period says. Of kind 'all' are all of its days; of kind
+-- 'matched' those of weekdays that occur in both periods at the site, or all where a protocol does not ask for weekdays.
+-- Parameters: the first and the last day of each period; of a whole year the year as well, else null: a reported load
+-- without a date belongs to its year only.
+create or replace temp macro days_of_two(
+    baseline_first, baseline_last, baseline_year, current_first, current_last, current_year
+) as table
+with in_one as (
+    select
+        c.*,
+        if(
+            coalesce(c.sampling_year = baseline_year, c.sampled_on between baseline_first and baseline_last),
+            'baseline', 'current'
+        ) as side
+    from consumption c
+    where coalesce(c.sampling_year = baseline_year, c.sampled_on between baseline_first and baseline_last)
+        or coalesce(c.sampling_year = current_year, c.sampled_on between current_first and current_last)
+),
+common as (
+    select protocol, drug, site_id, weekday
+    from in_one
+    where reason is distinct from 'methamphetamine_unknown'
+    group by all
+    having count(distinct side) = 2
+)
+select
+    d.*,
+    unnest(if(
+        p.weekday_rule = 'plain' or w.weekday is not null,
+        [{'kind': 'all', 'period': d.side}, {'kind': 'matched', 'period': d.side}],
+        [{'kind': 'all', 'period': d.side}]
+    )) as span
+from in_one d
+join protocols p using (protocol)
+left join common w using (protocol, drug, site_id, weekday);

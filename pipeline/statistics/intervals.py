@@ -2,10 +2,14 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+from scipy.special import gammaincinv, ndtr, stdtr, stdtrit
 
 Floats = npt.NDArray[np.float64]
 _UPPER = 0.975
+MANY = 30
+"""Degrees of freedom from which Satterthwaite's serve: at 30 the two ways differ by less than 1 %."""
+_NODES, _WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(64))
+_NODES = _NODES + 0.5
 _WIDEST = np.log(1000.0)
 """An interval that reaches further than a thousandth and a thousandfold says nothing: there is none."""
 
@@ -31,12 +35,7 @@ def log_interval(
 
     Notes
     -----
-    Errors that multiply add their variances on the log scale. The quantile is Student's by Satterthwaite's degrees of
-    freedom [1]_: the less of the variance comes from few days, the nearer it is to the normal one.
-
-    References
-    ----------
-    .. [1] Satterthwaite 1946, doi:10.2307/3002019, equation 17
+    Errors that multiply add their variances on the log scale: see `half_width`.
 
     NaN where the ends would lie further than a factor of a thousand from the mean.
 
@@ -52,12 +51,94 @@ def log_interval(
     >>> round(float(low[0]), 1), round(float(high[0]), 1)
     (61.3, 163.2)
     """
-    total = days_log_variance + other_log_variance
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(days_log_variance > 0, days_df * (total / days_log_variance) ** 2, np.inf)
-        half = student_quantile(df) * np.sqrt(total)
+        half = half_width(days_log_variance, days_df, other_log_variance)
         half = np.where(half <= _WIDEST, half, np.nan)
         return mean * np.exp(-half), mean * np.exp(half)
+
+
+def half_width(days_log_variance: Floats, days_df: Floats, other_log_variance: Floats) -> Floats:
+    """Half the width of a 95 % interval on the log scale.
+
+    Parameters: as for `log_interval`.
+
+    Notes
+    -----
+    Many degrees of freedom: Student's quantile by Satterthwaite's [1]_; the less of the variance comes from few days,
+    the nearer it is to the normal one. Fewer than `MANY`: that would be too narrow where the days happen to agree with
+    each other, and what the days leave (a t distribution) and the rest (a normal one) are added as distributions.
+
+    References
+    ----------
+    .. [1] Satterthwaite 1946, doi:10.2307/3002019, equation 17
+
+    Examples
+    --------
+    >>> few, nothing = np.array([2.0]), np.array([0.0])
+    >>> round(float(half_width(np.array([1.0]), few, nothing)[0]), 3)
+    4.303
+    """
+    total = days_log_variance + other_log_variance
+    half = student_quantile(effective_df(days_log_variance, days_df, other_log_variance)) * np.sqrt(total)
+    of = _are_few(days_log_variance, days_df, other_log_variance)
+    if of.any():
+        days, df, other = days_log_variance[of], days_df[of], other_log_variance[of]
+        low, high = 1.9 * np.sqrt(total[of]), student_quantile(df) * np.sqrt(days) + 2 * np.sqrt(other)
+        chi = _chi_squares(df)
+        for _ in range(40):
+            middle = (low + high) / 2
+            is_inside = _beyond(middle, days, df, other, chi) > 2 * (1 - _UPPER)
+            low, high = np.where(is_inside, middle, low), np.where(is_inside, high, middle)
+        half[of] = (low + high) / 2
+    return half
+
+
+def p_value(log_ratio: Floats, days_log_variance: Floats, days_df: Floats, other_log_variance: Floats) -> Floats:
+    """Two-sided, of a ratio of 1: below 0.05 exactly where the interval of `half_width` leaves it out.
+
+    NaN where something is, or nothing is in doubt.
+    """
+    total = days_log_variance + other_log_variance
+    df = effective_df(days_log_variance, days_df, other_log_variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = -np.abs(log_ratio) / np.sqrt(total)
+    finite = np.where(np.isfinite(df), np.maximum(df, 1), 1e12)
+    p: Floats = np.where(np.isnan(df) | ~(total > 0), np.nan, 2 * stdtr(finite, t))
+    of = _are_few(days_log_variance, days_df, other_log_variance)
+    if of.any():
+        days, few, other = days_log_variance[of], days_df[of], other_log_variance[of]
+        p[of] = np.minimum(_beyond(np.abs(log_ratio)[of], days, few, other, _chi_squares(few)), 1)
+    return p
+
+
+def effective_df(days_log_variance: Floats, days_df: Floats, other_log_variance: Floats) -> Floats:
+    """Satterthwaite's degrees of freedom of a sum of which only the days' part is estimated.
+
+    NaN where that is, or is known by less than one degree of freedom: by a single day, that is, not at all.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.where(
+            days_log_variance > 0, days_df * (1 + other_log_variance / days_log_variance) ** 2, np.inf
+        )
+    return np.where(np.isnan(days_log_variance) | (days_df < 1), np.nan, found)
+
+
+def _are_few(days_log_variance: Floats, days_df: Floats, other_log_variance: Floats) -> npt.NDArray[np.bool_]:
+    are: npt.NDArray[np.bool_] = (days_log_variance > 0) & (other_log_variance > 0) & (days_df >= 1) & (days_df < MANY)
+    return are
+
+
+def _chi_squares(df: Floats) -> Floats:
+    """Quantiles of chi-square at the squares of the nodes, close together where spreads may be large. (n, n_nodes)"""
+    found: Floats = 2 * gammaincinv(np.maximum(df, 1)[:, np.newaxis] / 2, _NODES**2)
+    return found
+
+
+def _beyond(distance: Floats, days: Floats, df: Floats, other: Floats, chi: Floats) -> Floats:
+    """The probability that t of the days and the normal rest together lie further off than this, on either side."""
+    sd = np.sqrt(other[:, np.newaxis] + (days * np.maximum(df, 1))[:, np.newaxis] / chi)
+    share: Floats = (2 * ndtr(-distance[:, np.newaxis] / sd)) @ (2 * _NODES * _WEIGHTS)
+    return share
 
 
 def t_interval(mean: Floats, standard_error: Floats, df: Floats) -> tuple[Floats, Floats]:

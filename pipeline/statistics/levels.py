@@ -43,7 +43,7 @@ class Levels(NamedTuple):
 
 def period_levels(
     value: Floats, is_censored: Bools, period: Ints, weekday: Ints, n_periods: int, *, log_sd: Floats, df: Floats,
-    rhythm: Floats,
+    rhythm: Floats, is_balanced: bool = False,
 ) -> Levels:  # fmt: skip
     """The mean of each period: of the seven weekdays' means where all occur, else of its days.
 
@@ -61,6 +61,9 @@ def period_levels(
         Spread of the site's days, as in `Spread`.
     rhythm : array of float, shape (7,) or (n_periods, 7)
         Effects of weekdays on the log scale; zeros where unknown.
+    is_balanced : bool
+        Whether the mean is that of the weekdays' means also where some do not occur: for periods that are compared,
+        which hold the same ones.
 
     Returns
     -------
@@ -98,7 +101,9 @@ def period_levels(
         )  # fmt: skip
         mu = level[number[period[below]]] + effects[period[below], weekday[below] - 1]
         expected[below] = expected_below(mu, log_sd[period[below]], value[below])
-    mean, plain_variance, weekdays_bias = _plain(expected, period, weekday, n_periods, log_sd, weights)
+    mean, plain_variance, weekdays_bias = _plain(
+        expected, period, weekday, n_periods, log_sd, weights, is_balanced=is_balanced
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         # A plain mean uses the measured days less well than the likelihood does, the less so the wider they spread.
         variance += (np.expm1(log_sd**2) - log_sd**2) / n_days
@@ -107,19 +112,22 @@ def period_levels(
 
 
 def _plain(
-    value: Floats, period: Ints, weekday: Ints, n_periods: int, log_sd: Floats, weights: Floats
+    value: Floats, period: Ints, weekday: Ints, n_periods: int, log_sd: Floats, weights: Floats, *, is_balanced: bool
 ) -> tuple[Floats, Floats, Floats]:
     """Mean, log variance and log bias by missing weekdays, as if every value had been measured."""
     cell = period * 7 + weekday - 1
     n = np.bincount(cell, minlength=7 * n_periods).reshape(n_periods, 7)
     total = np.bincount(cell, weights=value, minlength=7 * n_periods).reshape(n_periods, 7)
     n_days = n.sum(axis=1)
-    is_whole = (n > 0).all(axis=1)
+    is_there = n > 0
+    is_whole = is_there.any(axis=1) if is_balanced else is_there.all(axis=1)
     some = np.maximum(n, 1)
-    by_weekday = (total / some).mean(axis=1)
+    by_weekday = (total / some).sum(axis=1) / np.maximum(is_there.sum(axis=1), 1)
     plain = total.sum(axis=1) / np.maximum(n_days, 1)
     square_cv = np.expm1(log_sd**2)
-    whole_variance = square_cv * (weights**2 / some).sum(axis=1) / weights.sum(axis=1) ** 2
+    of_those = np.where(is_there, weights, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole_variance = square_cv * (of_those**2 / some).sum(axis=1) / of_those.sum(axis=1) ** 2
     expected = (n * weights).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Of the days that are there, by their rhythm, over that of a whole week.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_ndtr
+from scipy.special import digamma, log_ndtr, polygamma
 
 from pipeline.statistics.censoring import curvature, hazard
 
@@ -29,6 +29,8 @@ FEWEST_DETECTS_A_LEVEL = 10
 fewer the spread comes out too wide, by 4 % with eight."""
 FEWEST_FOR_RHYTHM = 5
 """Weeks in which a weekday must have been measured beside others before a rhythm is believed."""
+FEWEST_LEFT = 3
+"""Degrees of freedom that must be left for the spread when levels and rhythm are taken out."""
 
 
 class Spread(NamedTuple):
@@ -39,6 +41,7 @@ class Spread(NamedTuple):
         has_rhythm: False where there is too little to know one; the effects are 0 then and the spread holds them.
         log_sd: standard deviation of the logarithm of a day about its level and rhythm, for each site. (n_sites,)
         df: how well it is known, as degrees of freedom of a variance. (n_sites,)
+        is_common: True where one spread was learnt for all sites: it is known no better of several than of one.
         pooled_log_sd: the middle of the sites' spreads; what holds for a site of which nothing is known.
     """
 
@@ -46,6 +49,7 @@ class Spread(NamedTuple):
     has_rhythm: bool
     log_sd: Floats
     df: Floats
+    is_common: bool
     pooled_log_sd: float
 
 
@@ -119,8 +123,9 @@ def log_likelihood(log_value: Floats, is_censored: Bools, mean: Floats, log_sd: 
 
 
 def pooled_spread(
-    log_value: Floats, is_censored: Bools, level: Ints, site: Ints, weekday: Ints, n_sites: int
-) -> Spread:
+    log_value: Floats, is_censored: Bools, level: Ints, site: Ints, weekday: Ints, n_sites: int,
+    *, fewest_weeks: int = FEWEST_FOR_RHYTHM, is_whole_week: bool = True,
+) -> Spread:  # fmt: skip
     """The rhythm of the week and the spread of days about it.
 
     Parameters
@@ -135,6 +140,10 @@ def pooled_spread(
         1 Monday to 7 Sunday.
     n_sites : int
         How many sites there are.
+    fewest_weeks : int
+        Weeks in which a weekday must have been measured beside others.
+    is_whole_week : bool
+        Whether there is a rhythm only where all seven weekdays occur: else of those that do.
 
     Returns
     -------
@@ -144,14 +153,17 @@ def pooled_spread(
     -----
     Levels are integrated out under a flat prior (Laplace's approximation, exact where nothing is censored), so that
     many levels of few days each do not make the spread look smaller than it is. Spreads of sites are taken to lie
-    about a common one; how far apart is learnt from them too.
+    about a common one; how far apart is learnt from them too. What the rhythm takes of the days' degrees of freedom is
+    given back to the spread as to that of a regression; and the spread and its degrees of freedom are those of a scaled
+    inverse chi-square with the mean and variance that were found for its logarithm: of one site with nothing below
+    limits they are the standard deviation of its residuals and their number less what was fitted.
     """
     n_levels = int(level.max(initial=-1)) + 1
     detects = np.bincount(level, weights=~is_censored, minlength=n_levels)
     kept = (detects > 0)[level] if n_levels else np.zeros(0, dtype=bool)
     y, below, g, s = log_value[kept], is_censored[kept], level[kept], site[kept]
     day = weekday[kept] - 1
-    rhythm, has_rhythm = _rhythm(y, below, g, day, n_levels)
+    rhythm, n_effects = _rhythm(y, below, g, day, n_levels, fewest_weeks, is_whole_week=is_whole_week)
     offset = rhythm[day]
     of_site = np.zeros((n_sites, len(_NODES)))
     owner = np.zeros(n_levels, dtype=np.int64)
@@ -187,8 +199,26 @@ def pooled_spread(
         middle = np.full(n_sites, centre)
         variance = np.full(n_sites, float(together @ (log_nodes - centre) ** 2))
     spacing = float(log_nodes[1] - log_nodes[0])
-    df = 1 / (2 * np.maximum(variance, spacing**2 / 12))
-    return Spread(rhythm, has_rhythm, np.exp(middle), df, float(np.exp(log_nodes[m])))
+    log_sd, df = _of_log_moments(middle, np.maximum(variance, spacing**2 / 12))
+    n_free = max(len(y) - len(np.unique(g)), 1)
+    left = max(n_free - n_effects, 1) / n_free
+    is_common = bool(_HETEROGENEITY[k] == 0)
+    return Spread(
+        rhythm, n_effects > 0, np.exp(log_sd) / np.sqrt(left), df * left, is_common, float(np.exp(log_nodes[m]))
+    )
+
+
+def _of_log_moments(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """The logarithm of the spread and its degrees of freedom, from mean and variance of its logarithm.
+
+    The variance of the logarithm of a standard deviation with n degrees of freedom is trigamma(n/2)/4, and its mean
+    lies (log(n/2) - digamma(n/2))/2 above that of the spread.
+    """
+    half_df = 1 / (4 * variance) + 0.5  # trigamma(x) is about 1/x + 1/(2 x^2)
+    for _ in range(20):
+        step = (polygamma(1, half_df) - 4 * variance) / polygamma(2, half_df)
+        half_df = np.maximum(half_df - step, half_df / 4)
+    return mean - (np.log(half_df) - digamma(half_df)) / 2, 2 * half_df
 
 
 def _log_prior(log_nodes: Floats, middle: int, apart: float) -> Floats:
@@ -205,27 +235,32 @@ def _log_sum(rows: Floats) -> Floats:
     return total
 
 
-def _rhythm(y: Floats, below: Bools, level: Ints, day: Ints, n_levels: int) -> tuple[Floats, bool]:
-    """The effects of weekdays, by levels and weekdays in turn until nothing moves."""
+def _rhythm(
+    y: Floats, below: Bools, level: Ints, day: Ints, n_levels: int, fewest_weeks: int, *, is_whole_week: bool
+) -> tuple[Floats, int]:
+    """The effects of weekdays, by levels and weekdays in turn until nothing moves, and how many were fitted."""
     none = np.zeros(7)
     measured = np.zeros((n_levels, 7))
     np.add.at(measured, (level[~below], day[~below]), 1)
+    is_there = np.bincount(day, minlength=7) > 0
+    wanted = np.ones(7, dtype=bool) if is_whole_week else is_there
     beside_others = (measured > 0) & ((measured > 0).sum(axis=1) > 1)[:, np.newaxis]
-    if not n_levels or beside_others.sum(axis=0).min() < FEWEST_FOR_RHYTHM:
-        return none, False
+    n_effects = int(wanted.sum()) - 1
+    n_left = len(y) - len(np.unique(level)) - n_effects
+    if not n_levels or n_effects < 1 or beside_others.sum(axis=0)[wanted].min() < fewest_weeks or n_left < FEWEST_LEFT:
+        return none, 0
     effects, log_sd = none, 0.3
     levels: Floats | None = None
     for _ in range(40):
         levels, _ = locations(y, below, level, n_levels, log_sd, effects[day], levels)
         new, _ = locations(y, below, day, 7, log_sd, levels[level], effects)
-        new = new - new.mean()
+        new = np.where(wanted, new - new[wanted].mean(), 0.0)
         mean = levels[level] + new[day]
         z = (y - mean) / log_sd
         # A value below its limit is expected to lie so far off its mean: E[z^2 | z < c] = 1 - c h(c).
         square = np.where(below, 1 - z * hazard(z), z * z).sum()
-        n_free = max(len(y) - len(np.unique(level)) - 6, 1)
         moved = np.abs(new - effects).max()
-        effects, log_sd = new, float(np.clip(log_sd * np.sqrt(square / n_free), 0.02, 3.0))
+        effects, log_sd = new, float(np.clip(log_sd * np.sqrt(square / max(n_left, 1)), 0.02, 3.0))
         if moved < 1e-6:
             break
-    return effects, True
+    return effects, n_effects

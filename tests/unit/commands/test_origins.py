@@ -97,7 +97,7 @@ def test_the_days_of_a_period_are_rounded_and_named(published):
     said = call("explain", "S1", "methamphetamine", "--period", "2023", "-w", published.folder)
     assert not re.search(r"\d\.\d{8,}", said)
     (last,) = [line for line in said.splitlines() if line.startswith("2023-03-10")]
-    assert last.split()[1:5] == ["Friday", "7.03", "yes", "11.6"]
+    assert last.split()[1:5] == ["Friday", "7.30", "yes", "11.6"]
 
 
 @pytest.mark.parametrize("name", ["S1", "s1", "Mill", "mill"])

@@ -83,7 +83,7 @@ def test_overview_says_change_means_sites_days_and_what_is_not_computed(build):
     assert "Mean consumption in 2025 160 mg/day/1000" in said
     assert "Sites compared, same in both 8" in said
     assert "Site-days in 2023 224 (16 below limits)" in said
-    assert "95 % interval of the change not computed yet" in said
+    assert "95 % interval of the change none by this protocol" in said
     assert "all available sites down 43 %" in said
     assert "By EUDA / SCORE down 48 % (class: decrease)" in said
     assert "provisional factor" in said
@@ -168,7 +168,7 @@ def test_intervals_and_verdicts_are_shown_where_they_are_filled(build):
     assert "95 % interval of the change −55 % to −39 %" in said
     assert "Verdict fall" in said
     assert "Smallest fall this sampling could see 12 %" in said
-    assert "not computed yet" not in text
+    assert "none by this protocol" not in text
 
 
 def test_not_estimable_is_said_with_its_reason(build):

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import pytest
 
 from pipeline import estimates
+from pipeline.changes import between
 from pipeline.intake import take_in
 from pipeline.warehouse import Warehouse
 from tests.conftest import RECEIVED, estimate, lay
@@ -193,8 +194,7 @@ def test_a_limit_nobody_delivered_leaves_the_period_not_estimable_except_where_i
         ([10, "<LOQ", "<LOQ", "<LOQ", "<LOQ"], "too_few_detects"),  # 80 % below may be
         ([10, "<LOQ", "<LOQ", "<LOQ", "<LOQ", "<LOQ"], "mostly_below_limit"),
         ([10, 10, "<LOQ", "<LOQ"], "too_few_detects"),
-        ([10, 10, 10], "weekdays_incomplete"),  # just three measured: still an estimate
-        ([10, 10], "too_few_detects"),
+        ([10, 10], "weekdays_incomplete"),  # nothing below: nothing is read from the measured ones
         ([10] * 7, None),
     ],
 )
@@ -266,7 +266,7 @@ def test_the_mass_of_an_area_needs_the_inhabitants_of_each_of_its_sites(city):
 
 def changes(warehouse: Warehouse, **where: str):
     chosen = {"level": "site", "unit_id": "S1", "protocol": "permille"} | where
-    rows = estimates.changes_between(warehouse, "2023", "2024")
+    rows = between(warehouse, "2023", "2024")
     for name, value in chosen.items():
         rows = rows.filter(rows[name] == value)
     return rows.row(0, named=True)
@@ -293,16 +293,16 @@ def test_days_that_are_compared_must_keep_the_rules_of_the_protocol(city):
     days = results(week(MONDAY, [100] * 4 + ["<LOQ"]), week(LATER + timedelta(days=4), [50] * 3))
     with city(results=days) as warehouse:
         row = changes(warehouse)
-        assert (row["change_percent"], row["reason"], row["n_sites"]) == (None, "mostly_below_limit", 0)
+        assert (row["change_percent"], row["reason"], row["n_sites"]) == (None, "too_few_detects", 0)
 
 
 def test_days_are_counted_that_are_compared(city):
-    days = results(week(MONDAY, [10, 20, 30, "<LOQ"]), week(LATER, [10, 20, 30]))
+    days = results(week(MONDAY, [10, 20, 30, 40, "<LOQ"]), week(LATER, [10, 20, 30, 40]))
     with city(results=days) as warehouse:
         row = changes(warehouse)
-        assert (row["n_days_baseline"], row["n_censored_baseline"], row["n_days_current"]) == (3, 0, 3)
+        assert (row["n_days_baseline"], row["n_censored_baseline"], row["n_days_current"]) == (4, 0, 4)
         plain = changes(warehouse, protocol="euda")
-        assert (plain["n_days_baseline"], plain["n_censored_baseline"], plain["n_days_current"]) == (4, 1, 3)
+        assert (plain["n_days_baseline"], plain["n_censored_baseline"], plain["n_days_current"]) == (5, 1, 4)
 
 
 def test_sites_that_fell_below_their_limits_are_missed_and_it_is_said(city):
@@ -340,12 +340,24 @@ def test_a_simulated_population_makes_its_load_simulated(city):
         assert one(warehouse, "select is_simulated from loads") is True
 
 
-def test_periods_of_different_kinds_are_not_compared(city):
-    with (
-        city(results=results(week(MONDAY, [10] * 7), week(LATER, [10] * 7))) as warehouse,
-        pytest.raises(estimates.PeriodError, match="2024 and 2024-Q1 are periods of different kinds"),
-    ):
-        estimates.changes_between(warehouse, "2024", "2024-Q1")
+def test_which_periods_can_be_compared(city):
+    with city(results=results(week(MONDAY, [10] * 7), week(LATER, [10] * 7))) as warehouse:
+        of = estimates.compared_periods
+        assert of(warehouse, "first", "last") == ("2023", "2024")
+        assert of(warehouse, "previous", "2024") == ("2023", "2024")
+        assert of(warehouse, "year-before", "2024-Q1") == ("2023-Q1", "2024-Q1")
+        assert of(warehouse, "year-before", "2024-03-04..2024-03-10") == (
+            "2023-03-06..2023-03-12",
+            "2024-03-04..2024-03-10",
+        )
+        for baseline, current, said in (
+            ("2024", "2024-Q1", "2024 and 2024-Q1 have days in common"),
+            ("2024", "last", "both mean 2024"),
+            ("previous", "2024-03", "no data in the period 2024-02; there are in 2023-03, 2024-03"),
+            ("2022-01-01..2022-02-01", "last", "there are from 2023-03-06 to 2024-03-10"),
+        ):
+            with pytest.raises(estimates.PeriodError, match=said):
+                of(warehouse, baseline, current)
 
 
 def test_periods_without_a_common_weekday_are_not_compared(city):

@@ -5,10 +5,11 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from pipeline import estimates
+from pipeline.changes import between
 from pipeline.identity import place_id
 from pipeline.intake import take_in
 from pipeline.plausibility import implausible
+from pipeline.series import series
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
 from tests.conftest import estimate, lay, shared
@@ -104,7 +105,7 @@ def test_published_weeks_of_2024(compared, published, city, residue, weekday, we
 
 def test_change_and_class_as_euda_publishes_them(warehouse):
     """Graz MDMA 2024 on 2023: -34.56 %, decrease; Hall-Wattens -7.36 %, stable; Innsbruck +16.04 %, increase."""
-    rows = estimates.changes_between(warehouse, "2023", "2024").filter(
+    rows = between(warehouse, "2023", "2024").filter(
         (pl.col("protocol") == "euda") & (pl.col("drug") == "mdma") & (pl.col("level") == "site")
     )
     found = {row["unit_id"]: row for row in rows.iter_rows(named=True)}
@@ -119,13 +120,46 @@ def test_change_and_class_as_euda_publishes_them(warehouse):
 
 
 def test_a_baseline_of_zero_is_not_estimable_and_nothing_is_infinite(warehouse):
-    rows = estimates.changes_between(warehouse, "2023", "2024").filter(pl.col("protocol") == "euda")
+    rows = between(warehouse, "2023", "2024").filter(pl.col("protocol") == "euda")
     zero = rows.filter(pl.col("baseline_mg_per_day_per_1000") == 0)
     assert zero.height > 0
     assert set(zero["state"]) == {"not estimable"}
     assert set(zero["reason"]) == {"baseline_zero"}
     assert not rows["change_percent"].is_infinite().any()
     assert not rows["naive_change_percent"].is_infinite().any()
+
+
+def test_the_network_mean_over_the_sites_present_in_every_year(warehouse, published):
+    """As EUDA publishes its aggregate: sites weigh alike. Of cocaine 2011 to 2024 there are seven of them."""
+    found = series(warehouse, "network", "cocaine", "euda", "year", panel="complete", weights="none")
+    days = pl.mean_horizontal(DAYS)
+    yearly = (
+        published.filter(pl.col("Metabolite") == "cocaine").select("Country", "City", "Year", mean=days).drop_nulls()
+    )
+    in_all = yearly.filter(pl.col("Year").n_unique().over("Country", "City") == yearly["Year"].n_unique())
+    expected = in_all.group_by("Year").agg(pl.col("mean").mean(), pl.len()).sort("Year")
+    assert found["period"].to_list() == [str(year) for year in range(2011, 2025)]
+    assert set(found["n_sites"]) == set(expected["len"]) == {7}
+    assert found["mean_mg_per_day_per_1000"].to_list() == pytest.approx(expected["mean"].to_list())
+
+
+def test_how_many_of_the_changes_beyond_ten_percent_a_week_can_support(warehouse):
+    """Cities and drugs, 2023 to 2024, by EUDA's rule and by our verdict on the same days (docs/changes.md)."""
+    rows = between(warehouse, "2023", "2024").filter(pl.col("level") == "site")
+    theirs = rows.filter(pl.col("protocol") == "euda")
+    ours = rows.filter(pl.col("protocol") == "permille").select("unit_id", "drug", "verdict")
+    both = theirs.join(ours, on=["unit_id", "drug"], how="left", suffix="_of_ours")
+    counted = dict(both["published_class"].value_counts().drop_nulls().iter_rows())
+    supported = both.filter(
+        ((pl.col("published_class") == "increase") & (pl.col("verdict_of_ours") == "rise"))
+        | ((pl.col("published_class") == "decrease") & (pl.col("verdict_of_ours") == "fall"))
+    )
+    against = both.filter(
+        ((pl.col("published_class") == "increase") & (pl.col("verdict_of_ours") == "fall"))
+        | ((pl.col("published_class") == "decrease") & (pl.col("verdict_of_ours") == "rise"))
+    )
+    assert against.is_empty()
+    assert supported.height < 0.4 * (counted["increase"] + counted["decrease"])
 
 
 def test_weeks_with_zeros_are_not_estimable_by_our_protocol_because_no_limit_was_published(warehouse):

@@ -1,0 +1,205 @@
+"""Do the intervals of changes cover, are verdicts true? Cities of known change: `make calibration-changes`.
+
+Each city is a drug of its own in one warehouse, computed by the very functions that compute published changes.
+"""
+
+import argparse
+import datetime as dt
+import itertools
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from benchmarks.calibration import EXCRETED, RHYTHM, SEED, filled_rows, lognormal_errors, rsd_of
+from pipeline import changes, estimates
+from pipeline.warehouse import Warehouse
+from schemas.protocol import load_protocols
+from schemas.reference_data import load_uncertainties
+
+Floats = npt.NDArray[np.float64]
+
+BASELINE, CURRENT = 2023, 2024
+RATIO = 0.6
+"""The true change of a city, about which its sites lie."""
+SITES_APART = 0.1
+"""How far the changes of sites lie apart, log scale."""
+LEVEL_SD = 0.5
+LIMIT_SD = 0.15
+FIRST_WEEKDAY = 2
+"""Two days are a Tuesday and a Wednesday: a weekly sampling begins in the middle of the week."""
+PROTOCOLS = ("permille", "half-loq", "statcan")
+TOGETHER = 100
+"""Series that are judged together."""
+
+
+class Scenario(NamedTuple):
+    """How a city is sampled and what disturbs it."""
+
+    n_days: int
+    n_sites: int
+    daily_cv: float
+    disturbance: str = "none"
+    ratio: float = RATIO
+
+
+DISTURBANCES = ("none", "batch errors", "half below limits", "sites join and leave")
+SCENARIOS = [
+    Scenario(n_days, n_sites, cv, disturbance)
+    for disturbance, n_days, n_sites, cv in itertools.product(DISTURBANCES, (2, 7, 28), (1, 5, 18), (0.15, 0.25, 0.5))
+]
+
+
+class City(NamedTuple):
+    """Cities as drawn: arrays of city, site, period (baseline, current), day."""
+
+    expected: Floats
+    measured: Floats
+    limit: Floats
+    population: Floats
+    is_sampled: npt.NDArray[np.bool_]
+
+
+def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFrame) -> City:
+    """Cities with the errors that the set of uncertainties states; the days' own are the daily CV."""
+    n_sites = scenario.n_sites + (2 if scenario.disturbance == "sites join and leave" else 0)
+    shape = (n, n_sites, 2, scenario.n_days)
+    population = np.exp(rng.normal(11, 1, (n, n_sites, 1, 1)))
+    level = 3 + LEVEL_SD * rng.standard_normal((n, n_sites, 1, 1))
+    apart = SITES_APART * rng.standard_normal((n, n_sites, 1, 1)) if scenario.ratio != 1 else 0
+    log_ratio = np.log(scenario.ratio) + apart
+    is_current = np.array([0, 1]).reshape(1, 1, 2, 1)
+    weekday = (FIRST_WEEKDAY - 1 + np.arange(scenario.n_days)) % 7
+    expected = np.exp(level + log_ratio * is_current + RHYTHM[weekday])
+    errors = lognormal_errors(rng, scenario.daily_cv, shape)
+    batch = lognormal_errors(rng, rsd_of(rsds, "batch"), (n, 1, 2, 1))
+    lasting = lognormal_errors(rng, rsd_of(rsds, "laboratory"), (n, 1, 1, 1))
+    meter = lognormal_errors(rng, rsd_of(rsds, "flow"), (n, n_sites, 1, 1))
+    measured = expected * errors * batch * lasting * meter
+    limit = np.zeros(shape)
+    if scenario.disturbance == "half below limits":
+        middle = np.median(measured, axis=(2, 3), keepdims=True)
+        limit = middle * np.exp(LIMIT_SD * rng.standard_normal(shape))
+    is_sampled = np.ones(shape, dtype=bool)
+    if scenario.disturbance == "sites join and leave":
+        is_sampled[:, -2, 1], is_sampled[:, -1, 0] = False, False
+    return City(np.broadcast_to(expected, shape), measured, limit, population, is_sampled)
+
+
+def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
+    """Puts cities into the tables that estimates start from."""
+    n, n_sites, _, _ = city.measured.shape
+    fraction, low, high = EXCRETED
+    number, site, period, day = (index.ravel() for index in np.indices(city.measured.shape))
+    # A Tuesday of March in each of the two years.
+    first = [dt.date(BASELINE, 3, 7), dt.date(CURRENT, 3, 5)]
+    is_censored = (city.measured < city.limit).ravel()
+    load, limit = city.measured.ravel() * fraction, city.limit.ravel() * fraction
+    loads = pl.DataFrame(
+        {
+            "site_id": pl.Series(site).cast(pl.String),
+            "sampled_on": np.array(first, dtype="datetime64[D]")[period] + day.astype("timedelta64[D]"),
+            "residue": pl.Series(number).cast(pl.String), "qualifier": np.where(is_censored, "<LOQ", "="),
+            "is_censored": is_censored,
+            "population": np.broadcast_to(city.population, city.measured.shape).ravel(),
+            "population_method": "census", "population_basis": "delivered",
+            "population_rsd": rsd_of(rsds, "population", "census"), "laboratory": "Lab",
+            "batch": pl.Series(period).cast(pl.String),
+            "load_mg_per_day_per_1000": np.where(is_censored, np.nan, load),
+            "load_limit_mg_per_day_per_1000": np.where(is_censored, limit, np.nan), "state": "estimated",
+            "is_provisional": False, "is_simulated": True, "is_sampled": city.is_sampled.ravel(),
+        }
+    ).filter("is_sampled").drop("is_sampled").with_columns(
+        pl.col("load_mg_per_day_per_1000", "load_limit_mg_per_day_per_1000").fill_nan(None),
+        sampling_year=pl.col("sampled_on").dt.year(),
+    )  # fmt: skip
+    names = pl.Series(np.arange(n)).cast(pl.String)
+    factors = pl.DataFrame({"residue": names, "drug": names}).with_columns(
+        factor_set=pl.lit("2026"), excreted_fraction=fraction, excreted_fraction_low=low, excreted_fraction_high=high,
+        excretion_basis=pl.lit("molar"), molar_mass_parent_g_per_mol=100.0, molar_mass_residue_g_per_mol=100.0,
+        is_default=True, valid_from=dt.date(BASELINE, 1, 1),
+    )  # fmt: skip
+    sites = pl.DataFrame({"site_id": [str(number) for number in range(n_sites)]}).with_columns(is_simulated=True)
+    delivery = pl.DataFrame({"received_at": [dt.datetime(BASELINE, 1, 1)], "is_simulated": [True]})  # noqa: DTZ001
+    with warehouse.transaction():
+        for table, rows in (("loads", loads), ("factors", factors), ("sites", sites), ("deliveries", delivery)):
+            warehouse.replace(table, filled_rows(table, rows))
+        warehouse.replace(
+            "protocols", estimates.protocol_rows([p for p in load_protocols() if p.protocol in PROTOCOLS])
+        )
+        warehouse.replace("uncertainties", rsds)
+
+
+def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.DataFrame:
+    """The changes of the network in each city beside the truth: one row a city and protocol."""
+    rsds = load_uncertainties()
+    if scenario.disturbance != "batch errors":
+        rsds = rsds.with_columns(rsd=pl.when(pl.col("component") == "batch").then(0.0).otherwise("rsd"))
+    key = [seed, scenario.n_days, scenario.n_sites, round(100 * scenario.daily_cv), round(1000 * scenario.ratio)]
+    streams = np.random.SeedSequence([*key, DISTURBANCES.index(scenario.disturbance)]).spawn(-(-n_cities // chunk))
+    parts = []
+    for number, stream in enumerate(streams):
+        city = draw(np.random.default_rng(stream), scenario, min(chunk, n_cities - number * chunk), rsds)
+        with tempfile.TemporaryDirectory() as folder, Warehouse.open(Path(folder) / "city.duckdb") as warehouse:
+            fill(warehouse, city, rsds)
+            estimates.compute(warehouse, "consumption")
+            rows = changes.between(warehouse, str(BASELINE), str(CURRENT)).filter(pl.col("level") == "network")
+        in_both = city.is_sampled.any(axis=3).all(axis=2)[:, :, np.newaxis]
+        weight = np.where(in_both, city.population[:, :, :, 0], 0)
+        means = (weight * city.expected.mean(axis=3)).sum(axis=1)
+        truth = pl.DataFrame(
+            {"drug": [str(k) for k in range(len(means))], "truth_percent": 100 * (means[:, 1] / means[:, 0] - 1)}
+        )
+        parts.append(rows.join(truth, on="drug").with_columns(chunk=pl.lit(number)))
+    return pl.concat(parts)
+
+
+def run(scenario: Scenario, n_cities: int, seed: int) -> pl.DataFrame:
+    """One row a protocol: the share without an interval, how many of the others hold the truth, and how far off."""
+    rows = found(scenario, n_cities, seed)
+    low, high = pl.col("ci_low_percent"), pl.col("ci_high_percent")
+    is_published = low.is_not_null()
+    return (
+        rows.sort("protocol", "chunk", "drug")
+        .group_by("protocol", maintain_order=True)
+        .agg(
+            (1 - is_published.sum() / n_cities).alias("refused"),
+            (pl.col("truth_percent").is_between(low, high) & is_published).sum().alias("n_covered"),
+            is_published.sum().alias("n_published"),
+            ((1 + pl.col("change_percent") / 100) / (1 + pl.col("truth_percent") / 100) - 1)
+            .filter(is_published)
+            .mean()
+            .alias("bias"),
+            (pl.col("p_value") < 0.05).sum().alias("n_alone"),
+            ((high / 100 + 1) / (low / 100 + 1)).log().mean().alias("log_width"),
+        )
+        .with_columns(coverage=pl.col("n_covered") / pl.col("n_published"))
+    )
+
+
+def main() -> None:
+    """Runs all scenarios and prints tables for docs/calibration.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cities", type=int, default=2000, help="cities a scenario (2000)")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"seed ({SEED})")
+    chosen = parser.parse_args()
+    began = time.perf_counter()
+    print("| disturbance | days | sites | daily CV | protocol | refused | covered | bias | width |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for scenario in SCENARIOS:
+        for row in run(scenario, chosen.cities, chosen.seed).iter_rows(named=True):
+            print(
+                f"| {scenario.disturbance} | {scenario.n_days} | {scenario.n_sites} | {100 * scenario.daily_cv:.0f} % |"
+                f" {row['protocol']} | {100 * row['refused']:.1f} % | {100 * (row['coverage'] or 0):.1f} % |"
+                f" {100 * (row['bias'] or 0):+.1f} % | {row['log_width'] or 0:.2f} |",
+                flush=True,
+            )
+    print(f"\n{chosen.cities} cities a scenario, seed {chosen.seed}, {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The commands that follow a drug over many periods."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.common import (
+    SIMULATED_DATA,
+    WRONG_USAGE,
+    Format,
+    Level,
+    WorkspaceOption,
+    fail,
+    opened,
+    print_data,
+    print_table,
+    say,
+    warn_of_broken_files,
+    worded,
+    worded_interval,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Kind(StrEnum):
+    """How long a period is."""
+
+    year = "year"
+    quarter = "quarter"
+    month = "month"
+
+
+class Panel(StrEnum):
+    """Which sites a mean is over."""
+
+    available = "available"
+    complete = "complete"
+
+
+class Weights(StrEnum):
+    """How the sites of an area weigh."""
+
+    population = "population"
+    none = "none"
+
+
+def series(
+    drug: Annotated[str, typer.Option(help="The drug.")],
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    protocol: Annotated[str | None, typer.Option(help="Protocol; the settings' if left out.")] = None,
+    kind: Annotated[Kind, typer.Option(help="One row a year, quarter or month.")] = Kind.year,
+    panel: Annotated[
+        Panel,
+        typer.Option(
+            help="Sites: of each period those that have a mean in it, or only those that have one in all of them."
+        ),
+    ] = Panel.available,
+    weights: Annotated[
+        Weights | None, typer.Option(help="Sites weigh by population or alike; as the protocol has it if left out.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="The first period, as 2019 or 2019-Q1.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last period.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How much of a drug, period by period? Over whichever sites there are, or over the same ones throughout.
+
+    A complete panel weighs its sites by their inhabitants in the first period: only use moves it.
+
+    Example: permille series --drug cocaine --protocol euda --panel complete --weights none --format csv
+    """
+    from pipeline import explain, spans
+    from pipeline.series import series as of_periods
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    for period in (first, last):
+        if period and not (spans.is_calendar(period) and spans.kind(period) == kind.value):
+            example = {"year": "2024", "quarter": "2024-Q1", "month": "2024-03"}[kind.value]
+            fail(f"{period!r} is no {kind.value}: write {example}.", WRONG_USAGE)
+    here = opened(workspace)
+    warn_of_broken_files(here)
+    wanted = protocol or here.settings.protocol
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            known = warehouse.query("select distinct protocol, drug from site_periods order by all")
+            if wanted not in known["protocol"]:
+                there = sorted(known["protocol"].unique())
+                fail(f"there are no figures by a protocol {wanted!r}{explain.instead(wanted, there)}.", WRONG_USAGE)
+            drugs = known.filter(known["protocol"] == wanted)["drug"].to_list()
+            if (of := drug.casefold()) not in drugs:
+                fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+            rows = of_periods(
+                warehouse, level.value, of, wanted, kind.value, panel=panel.value,
+                weights=weights.value if weights else None, first=first, last=last,
+            )  # fmt: skip
+    except WarehouseError as error:
+        fail(str(error))
+    if form is not Format.table:
+        print_data(rows, form)
+    elif rows.is_empty():
+        typer.echo(_no_rows(panel, kind))
+    else:
+        _print_series(rows, level, panel)
+
+
+def _no_rows(panel: Panel, kind: Kind) -> str:
+    if panel is Panel.complete:
+        return f"No site has a mean in every {kind.value} of those asked for: choose fewer by --from and --to."
+    return "There is no mean to print."
+
+
+def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
+    import polars as pl
+
+    from dashboards import labels
+
+    first = rows.row(0, named=True)
+    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
+    basis = "consumption" if first["basis"] == "consumption" else "residue load"
+    say(f"{label}{first['drug']} by {first['protocol']}: {basis}, mg/day/1000 inhabitants")
+
+    def short(reason: str | None) -> str:
+        return ", ".join(found.short for found in labels.reasons(reason))
+
+    unit = "mg_per_day_per_1000"
+    print_table(
+        "",
+        rows.select(
+            *([pl.col("unit_name").alias(level.value)] if level is not Level.network else []),
+            "period",
+            worded(f"mean_{unit}", labels.amount).replace("", labels.NOT_ESTIMABLE).alias("mean"),
+            worded_interval(f"ci_low_{unit}", f"ci_high_{unit}", labels.amount).alias("95 % interval"),
+            *([pl.col("n_sites").alias("sites")] if level is not Level.site else []),
+            pl.col("n_days").alias("days"),
+            pl.col("n_censored").alias("below limits"),
+            worded("reason", short).alias("remark"),
+        ),
+    )
+    if level is Level.site:
+        return
+    weighed = "sites weigh alike" if first["area_weights"] == "none" else "sites weigh by inhabitants"
+    if panel is Panel.complete:
+        fixed = "" if first["area_weights"] == "none" else ", those of the first period"
+        say(f"Over the same sites in all periods; {weighed}{fixed}.")
+    else:
+        say(f"Over the sites that have a mean in each period, which differ; {weighed} (the same: --panel complete).")

@@ -1,0 +1,73 @@
+"""Levels period by period, over whichever sites there are or over those that are there in all of them. No formulas."""
+
+from typing import Literal
+
+import polars as pl
+
+from pipeline.periods import area_means
+from pipeline.warehouse import Warehouse
+
+Panel = Literal["available", "complete"]
+Weights = Literal["population", "none"]
+_COLUMNS = (
+    "level", "unit_id", "unit_name", "drug", "residue", "protocol", "basis", "period_kind", "period",
+    "mean_mg_per_day_per_1000", "ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000", "n_sites", "panel",
+    "area_weights", "n_days", "n_censored", "state", "reason", "flags", "is_provisional", "is_simulated",
+)  # fmt: skip
+
+_SITES_OF_SERIES = """
+from sites_of_series(
+    (select drug from choices), (select protocol from choices), (select kind from choices), (select first from choices),
+    (select last from choices), (select is_complete from choices), (select weights from choices)
+)
+"""
+
+
+def series(
+    warehouse: Warehouse, level: str, drug: str, protocol: str, kind: str, *,
+    panel: Panel = "available", weights: Weights | None = None, first: str | None = None, last: str | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """The level of one drug in each period of a kind.
+
+    Parameters
+    ----------
+    level : str
+        `site`, `area` or `network`.
+    drug, protocol : str
+        Which.
+    kind : str
+        `year`, `quarter` or `month`.
+    panel : str
+        `available`: of each period the sites that have a mean in it; `complete`: the sites that have one in every
+        period in which any has, with the weights of the first of them.
+    weights : str, optional
+        `population` or `none`; as the protocol has it if left out.
+    first, last : str, optional
+        The first and last period.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a place and period, sorted by both, with `panel`, the sites a mean is over. [mg/day/1000]
+    """
+    bound = {
+        "drug": drug, "protocol": protocol, "kind": kind, "first": first or "0000", "last": last or "9999-12",
+        "is_complete": panel == "complete", "weights": weights,
+    }  # fmt: skip
+    if level == "site":
+        rows = warehouse.query(
+            "select 'site' as level, s.site_id as unit_id, coalesce(c.site_name, s.site_id) as unit_name, s.*,"
+            " 1 as n_sites, s.site_id as panel, 'none' as area_weights"
+            " from site_periods s left join current_sites c using (site_id)"
+            " where drug = $drug and protocol = $protocol and period_kind = $kind and period between $first and $last",
+            {name: bound[name] for name in ("drug", "protocol", "kind", "first", "last")},
+        )
+    else:
+        # A view takes no bound values: the choices lie beside it.
+        choices = pl.DataFrame([bound], schema_overrides={"weights": pl.String})
+        warehouse.connection.register("choices", choices.to_arrow())
+        warehouse.define("averaged_sites", _SITES_OF_SERIES)
+        rows = area_means(warehouse).filter(pl.col("level") == level)
+        warehouse.connection.unregister("choices")
+    counts = pl.col("n_sites", "n_days", "n_censored").cast(pl.Int64)
+    return rows.select(_COLUMNS).with_columns(counts).sort("unit_id", "period")
