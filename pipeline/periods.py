@@ -366,7 +366,10 @@ def site_means(warehouse: Warehouse, inferred: pl.DataFrame, series: pl.DataFram
         .then(of_days**2 / n_known),
         days_df=pl.when(is_estimated & by_spread).then("days_df").when(is_estimated & by_t).then(n_known - 1.0),
         **{name: pl.when(is_estimated & by_spread).then(name) for name in ("weekdays_log_bias", *SHARED)},
-        has_few_detects=is_estimated & is_inferred & (pl.col("n_detects") < pl.col("min_detects")),
+        has_few_detects=is_estimated
+        & is_inferred
+        & (detected_share < 1)
+        & (pl.col("n_detects") < pl.col("min_detects")),
     )
     return _finished(warehouse, _evaluated(warehouse, sql("of_a_site"), rows))
 

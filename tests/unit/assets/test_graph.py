@@ -169,7 +169,8 @@ def test_lineage_is_what_the_sql_reads():
 
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
     for table in (*estimates.SOURCES, "changes"):
-        inferred_from = {"site_periods": {"day_spreads"}}.get(table, set())
+        # Read beside the statements: the spreads of days, and which periods there are.
+        inferred_from = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}}.get(table, set())
         statements = (table, *STATEMENTS) if table == "changes" else (table,)
         read = set().union(*(read_by(sql(name), defined.get(table, {})) for name in statements)) | inferred_from
         assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read, table
