@@ -12,7 +12,8 @@ from pipeline.changes import STATEMENTS
 
 @dg.asset(
     deps=[
-        "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses", "uncertainties", "protocols",
+        "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses", "uncertainties",
+        "protocols",
     ],
     kinds={"sql", "python", "duckdb"}, code_version=sql_version("changes", *STATEMENTS), pool="warehouse",
     **describe("changes"),
