@@ -12,7 +12,7 @@ from commands import factors, fetch, profiles, sites
 from commands.common import FAILED
 from commands.figures import change, levels, totals
 from commands.origins import explain, history
-from commands.over_time import series
+from commands.over_time import plan, series
 from commands.plausibility import plausibility
 from commands.work import check, demo, init, run, status
 
@@ -48,7 +48,7 @@ def common(
     """Options of all commands stand with each command."""
 
 
-for command in (init, demo, run, check, status, plausibility, change, series, levels, totals, explain, history):
+for command in (init, demo, run, check, status, plausibility, change, series, plan, levels, totals, explain, history):
     app.command()(command)
 for name, group in (("profile", profiles.app), ("fetch", fetch.app), ("factors", factors.app), ("sites", sites.app)):
     app.add_typer(group, name=name)

@@ -24,6 +24,8 @@ from commands.common import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from pipeline.planning import Basis
+
 
 class Kind(StrEnum):
     """How long a period is."""
@@ -147,3 +149,87 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
         say(f"Over the same sites in all periods; {weighed}{fixed}.")
     else:
         say(f"Over the sites that have a mean in each period, which differ; {weighed} (the same: --panel complete).")
+
+
+def plan(
+    drug: Annotated[str, typer.Option(help="The drug.")],
+    fall: Annotated[float, typer.Option(help="The fall that should be seen, in percent.", min=0.1, max=99)] = 20,
+    power: Annotated[float, typer.Option(help="How often it should be seen, as a share.", min=0.05, max=0.99)] = 0.8,
+    place: Annotated[str, typer.Option(help="A site or an area, by its number or name; network for all.")] = "network",
+    year: Annotated[int | None, typer.Option(help="The year whose days tell; the last if left out.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How many days would the next campaign need? By the spread of the drug's days here and the errors of batches.
+
+    Example: permille plan --drug methamphetamine --fall 20
+    """
+    from pipeline import explain, planning
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = opened(workspace)
+    warn_of_broken_files(here)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            known = warehouse.query("select distinct protocol, drug, sampling_year from day_spreads order by all")
+            if known.is_empty():
+                fail("there is no estimate yet: see 'permille status' for what is missing.")
+            own = known.filter(known["protocol"] == here.settings.protocol)
+            protocol = here.settings.protocol if own.height else "permille"
+            of_protocol = own if own.height else known.filter(known["protocol"] == protocol)
+            drugs = sorted(of_protocol["drug"].unique())
+            if (of := drug.casefold()) not in drugs:
+                fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+            found = explain.place_of(warehouse, place)
+            when = year or of_protocol.filter(of_protocol["drug"] == of)["sampling_year"].to_list()[-1]
+            basis = planning.basis_of(warehouse, of, protocol, found.level, found.unit_id, when)
+    except explain.ExplainError as error:
+        fail(str(error), WRONG_USAGE)
+    except (WarehouseError, planning.PlanError) as error:
+        fail(str(error))
+    rows = planning.plan(basis, power)
+    if form is not Format.table:
+        print_data(rows, form)
+        return
+    _print_plan(basis, rows, fall, power)
+
+
+def _print_plan(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) -> None:
+    """What the next campaign needs, in sentences, and a table of what so many days would see."""
+    import polars as pl
+
+    from dashboards import labels
+    from pipeline import planning
+
+    label = SIMULATED_DATA if basis.is_simulated else ""
+    where = "the network" if basis.place == "network" else basis.place
+    sites = labels.things(basis.n_sites, "site", "sites")
+    alike = "" if basis.n_sites == 1 else f", which leave as much in doubt as {basis.n_sites_effective:.1f} alike"
+    say(
+        f"{label}{basis.drug}, {where}, by the days of {basis.period}: {sites}{alike}; from day to day"
+        f" {100 * basis.daily_log_sd:.0f} %, from batch to batch {100 * basis.batch_rsd:.0f} %"
+    )
+    days = planning.days_for(basis, fall, power)
+    wanted = f"A fall of {labels.magnitude(fall)} is seen in {100 * power:.0f} of 100 campaigns"
+    if days is None:
+        say(f"{wanted} by no number of days: what two batches leave in doubt is larger.")
+    else:
+        say(f"{wanted} with {labels.things(days, 'day', 'days')} at each site, before and after.")
+    say(
+        f"Falls below {labels.magnitude(planning.out_of_reach(basis, power))} are out of reach of days: there better"
+        " control samples of each batch help, or both periods in one batch."
+    )
+    print_table(
+        "",
+        rows.select(
+            pl.col("n_days").alias("days"),
+            worded("smallest_fall_percent", labels.magnitude).alias(f"sees {100 * power:.0f} of 100 from"),
+            *(
+                pl.col(f"power_of_a_fall_of_{of}_percent")
+                .map_elements(lambda share: f"{100 * share:.0f}", return_dtype=pl.String)
+                .alias(f"−{of} %")
+                for of in planning.FALLS
+            ),
+        ),
+    )
+    say("In the columns of falls: in how many of 100 campaigns each is seen, alone and at 5 %.")
