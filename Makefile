@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates fuzz calibration lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates fuzz calibration calibration-changes lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 min
 
 calibration: $(STAMP) ## do the intervals cover? 2,000 simulated cities a scenario, for docs/calibration.md (about an hour)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/calibration.py
+
+calibration-changes: $(STAMP) ## the same of changes: 2,000 simulated cities a scenario (several hours)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/changes.py
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -113,7 +113,7 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     return City(day, np.array(expected), measured, limit, population, population / counted, factor[:, 0, 0, 0])
 
 
-def filled_rows(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _filled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a table, with what they do not hold empty, or a word where it must not be."""
     columns, types = TABLES[table].columns, TABLES[table].types
 
@@ -129,8 +129,7 @@ def filled_rows(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
     """Puts cities into the tables that estimates start from."""
-    n = len(city.day)
-    fraction, low, high = EXCRETED
+    n, fraction = len(city.day), EXCRETED[0]
     number, site, month, day = (index.ravel() for index in np.indices(city.day.shape))
     dates = pl.DataFrame({"month": month + 1, "day": day + 8 + _shift(month)}).select(
         pl.date(YEAR, pl.col("month"), pl.col("day"))
@@ -152,18 +151,26 @@ def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
             "is_provisional": False, "is_simulated": True,
         }
     ).with_columns(pl.col("load_mg_per_day_per_1000", "load_limit_mg_per_day_per_1000").fill_nan(None))  # fmt: skip
-    names = pl.Series(np.arange(n)).cast(pl.String)
+    fill_tables(warehouse, loads, n, N_SITES, YEAR, rsds)
+
+
+def fill_tables(
+    warehouse: Warehouse, loads: pl.DataFrame, n_drugs: int, n_sites: int, first_year: int, rsds: pl.DataFrame
+) -> None:
+    """Puts loads of drugs 0, 1, ... at sites 0, 1, ... into a warehouse, with what consumption needs beside them."""
+    fraction, low, high = EXCRETED
+    names = pl.Series(np.arange(n_drugs)).cast(pl.String)
     factors = pl.DataFrame({"residue": names, "drug": names}).with_columns(
         factor_set=pl.lit("2026"), excreted_fraction=fraction, excreted_fraction_low=low, excreted_fraction_high=high,
         excretion_basis=pl.lit("molar"), molar_mass_parent_g_per_mol=100.0, molar_mass_residue_g_per_mol=100.0,
-        is_default=True, valid_from=dt.date(YEAR, 1, 1),
+        is_default=True, valid_from=dt.date(first_year, 1, 1),
     )  # fmt: skip
-    sites = pl.DataFrame({"site_id": [str(number) for number in range(N_SITES)]}).with_columns(is_simulated=True)
-    delivery = pl.DataFrame({"received_at": [dt.datetime(YEAR, 1, 1)], "is_simulated": [True]})  # noqa: DTZ001
+    sites = pl.DataFrame({"site_id": [str(number) for number in range(n_sites)]}).with_columns(is_simulated=True)
+    delivery = pl.DataFrame({"received_at": [dt.datetime(first_year, 1, 1)], "is_simulated": [True]})  # noqa: DTZ001
     protocols = [p for p in load_protocols() if p.protocol in PROTOCOLS]
     with warehouse.transaction():
         for table, rows in (("loads", loads), ("factors", factors), ("sites", sites), ("deliveries", delivery)):
-            warehouse.replace(table, filled_rows(table, rows))
+            warehouse.replace(table, _filled(table, rows))
         warehouse.replace("protocols", estimates.protocol_rows(protocols))
         warehouse.replace("uncertainties", rsds)
 

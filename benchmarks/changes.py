@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.calibration import EXCRETED, RHYTHM, SEED, filled_rows, lognormal_errors, rsd_of
+from benchmarks.calibration import EXCRETED, RHYTHM, SEED, fill_tables, lognormal_errors, rsd_of
 from pipeline import changes, estimates
 from pipeline.warehouse import Warehouse
-from schemas.protocol import load_protocols
 from schemas.reference_data import load_uncertainties
 
 Floats = npt.NDArray[np.float64]
@@ -32,9 +31,6 @@ LEVEL_SD = 0.5
 LIMIT_SD = 0.15
 FIRST_WEEKDAY = 2
 """Two days are a Tuesday and a Wednesday: a weekly sampling begins in the middle of the week."""
-PROTOCOLS = ("permille", "half-loq", "statcan")
-TOGETHER = 100
-"""Series that are judged together."""
 
 
 class Scenario(NamedTuple):
@@ -93,7 +89,7 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
 def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
     """Puts cities into the tables that estimates start from."""
     n, n_sites, _, _ = city.measured.shape
-    fraction, low, high = EXCRETED
+    fraction = EXCRETED[0]
     number, site, period, day = (index.ravel() for index in np.indices(city.measured.shape))
     # A Tuesday of March in each of the two years.
     first = [dt.date(BASELINE, 3, 7), dt.date(CURRENT, 3, 5)]
@@ -117,21 +113,7 @@ def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
         pl.col("load_mg_per_day_per_1000", "load_limit_mg_per_day_per_1000").fill_nan(None),
         sampling_year=pl.col("sampled_on").dt.year(),
     )  # fmt: skip
-    names = pl.Series(np.arange(n)).cast(pl.String)
-    factors = pl.DataFrame({"residue": names, "drug": names}).with_columns(
-        factor_set=pl.lit("2026"), excreted_fraction=fraction, excreted_fraction_low=low, excreted_fraction_high=high,
-        excretion_basis=pl.lit("molar"), molar_mass_parent_g_per_mol=100.0, molar_mass_residue_g_per_mol=100.0,
-        is_default=True, valid_from=dt.date(BASELINE, 1, 1),
-    )  # fmt: skip
-    sites = pl.DataFrame({"site_id": [str(number) for number in range(n_sites)]}).with_columns(is_simulated=True)
-    delivery = pl.DataFrame({"received_at": [dt.datetime(BASELINE, 1, 1)], "is_simulated": [True]})  # noqa: DTZ001
-    with warehouse.transaction():
-        for table, rows in (("loads", loads), ("factors", factors), ("sites", sites), ("deliveries", delivery)):
-            warehouse.replace(table, filled_rows(table, rows))
-        warehouse.replace(
-            "protocols", estimates.protocol_rows([p for p in load_protocols() if p.protocol in PROTOCOLS])
-        )
-        warehouse.replace("uncertainties", rsds)
+    fill_tables(warehouse, loads, n, n_sites, BASELINE, rsds)
 
 
 def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.DataFrame:

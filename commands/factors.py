@@ -207,8 +207,7 @@ def _print_effect(a: str, b: str, rows: "pl.DataFrame", now: "Now") -> None:
     without = now.means.filter(pl.col(_MEAN).is_null())
     if not without.is_empty():
         said = "; ".join(
-            f"{drug} ({', '.join(reason.short for reason in labels.reasons(why))})"
-            for drug, why in without.select("drug", "reason").iter_rows()
+            f"{drug} ({labels.shortly(why)})" for drug, why in without.select("drug", "reason").iter_rows()
         )
         say(f"{labels.NOT_ESTIMABLE.capitalize()} in {now.period}: {said}")
     seen = now.means["drug"].to_list()

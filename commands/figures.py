@@ -278,9 +278,6 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         f" sites{'' if has_intervals else '; by this protocol without an interval'}"
     )
 
-    def short(reason: str | None) -> str:
-        return ", ".join(found.short for found in labels.reasons(reason))
-
     censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
@@ -312,8 +309,8 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         *(
             [
                 pl.when(pl.col("change_percent").is_null())
-                .then(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", short)))
-                .otherwise(worded("reason", short))
+                .then(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", labels.shortly)))
+                .otherwise(worded("reason", labels.shortly))
                 .alias("remark")
             ]
             if rows["reason"].null_count() < rows.height
@@ -362,9 +359,6 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
     def unit(name: str) -> str:
         return f"{name}_mg_per_day_per_1000"
 
-    def short(reason: str | None) -> str:
-        return ", ".join(found.short for found in labels.reasons(reason))
-
     has_missing = rows["n_sites_without_days"].sum() > 0
     shown = rows.select(
         *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
@@ -374,7 +368,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
         .otherwise(
             pl.format(
                 "{} ({})", pl.lit(labels.NOT_ESTIMABLE),
-                pl.col("reason").map_elements(short, return_dtype=pl.String).fill_null(""),
+                pl.col("reason").map_elements(labels.shortly, return_dtype=pl.String).fill_null(""),
             )
         ).alias("mean"),
         worded_interval(unit("ci_low"), unit("ci_high"), labels.amount).alias("95 % interval"),

@@ -124,9 +124,6 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
     basis = "consumption" if first["basis"] == "consumption" else "residue load"
     say(f"{label}{first['drug']} by {first['protocol']}: {basis}, mg/day/1000 inhabitants")
 
-    def short(reason: str | None) -> str:
-        return ", ".join(found.short for found in labels.reasons(reason))
-
     unit = "mg_per_day_per_1000"
     print_table(
         "",
@@ -138,7 +135,7 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
             *([pl.col("n_sites").alias("sites")] if level is not Level.site else []),
             pl.col("n_days").alias("days"),
             pl.col("n_censored").alias("below limits"),
-            worded("reason", short).alias("remark"),
+            worded("reason", labels.shortly).alias("remark"),
         ),
     )
     if level is Level.site:

@@ -165,6 +165,15 @@ def reasons(rules: str | None) -> list[Reason]:
     return [REASONS.get(rule, Reason(rule, rule, rule)) for rule in (rules or "").split()]
 
 
+def shortly(rules: str | None) -> str:
+    """The reasons in a word or two each.
+
+    >>> shortly("no_flow no_population"), shortly(None)
+    ('no flow, no inhabitants', '')
+    """
+    return ", ".join(reason.short for reason in reasons(rules))
+
+
 def because(rules: str | None, n_sites: int = 1) -> str:
     """The reasons as sentences, one after the other; several of them over several sites hold at some of these each.
 

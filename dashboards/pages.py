@@ -323,7 +323,7 @@ def _places(places: pl.DataFrame, headline: list[_Row]) -> tuple[list[_Row], lis
     for place in places.iter_rows(named=True):
         key = (place["level"], place["unit_id"])
         row = rows.setdefault(key, {"level": place["level"], "name": place["unit_name"], "changes": {}})
-        short = ", ".join(reason.short for reason in labels.reasons(place["reason"]))
+        short = labels.shortly(place["reason"])
         row["changes"][place["drug"]] = {"change": place["change_percent"], "short": short}
     for row in rows.values():
         row["cells"] = [row["changes"].get(drug["drug"]) for drug in drugs]
@@ -430,7 +430,7 @@ def _trend_table(periods: pl.DataFrame) -> _Row:
             "mean": row["mean_mg_per_day_per_1000"],
             "low": row["ci_low_mg_per_day_per_1000"],
             "high": row["ci_high_mg_per_day_per_1000"],
-            "short": ", ".join(reason.short for reason in labels.reasons(row["reason"])),
+            "short": labels.shortly(row["reason"]),
             "n_sites": row["n_sites"],
             "n_known_sites": row["n_known_sites"],
             "n_days": row["n_days"],

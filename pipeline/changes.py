@@ -10,15 +10,12 @@ import numpy as np
 import polars as pl
 
 from pipeline import spans
-from pipeline.periods import LIKELIHOOD, SERIES, days_of, inferred_means, site_means, spreads
+from pipeline.periods import LIKELIHOOD, SERIES, SHARED, array_of, days_of, inferred_means, site_means, spreads, typed
 from pipeline.statistics.intervals import log_interval, p_value
 from pipeline.statistics.verdicts import adjusted_p_values, detectable_fall
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import OF_SERIES
-from schemas.tables import TABLES
 
-SHARED = tuple(f"{part}_log_variance" for part in ("spread", "batch", "laboratory", "flow", "population", "factor"))
-"""Parts of the variance of a change that do not come from days, and are taken as known."""
 TOGETHER = ("protocol", "level")
 """Changes that are shown together: the verdicts of all drugs and places of a protocol and level are judged as one."""
 STATEMENTS = ("site_periods", "compared_days", "behind_sides", "day_spreads")
@@ -94,10 +91,9 @@ def between(warehouse: Warehouse, baseline: str, current: str) -> pl.DataFrame:
 
     Verdicts are judged over all rows of a protocol and a level, by Benjamini and Hochberg: see `TOGETHER`.
     """
-    warehouse.connection.register("sides", sides(warehouse, baseline, current).to_arrow())
-    rows = warehouse.query(sql("changes"), {"baseline": baseline, "current": current})
-    warehouse.connection.unregister("sides")
-    return _typed(_judged(rows.sort("protocol", "level", "unit_id", "drug"), warehouse))
+    with warehouse.known_as("sides", sides(warehouse, baseline, current)):
+        rows = warehouse.query(sql("changes"), {"baseline": baseline, "current": current})
+    return typed("changes", _judged(rows.sort("protocol", "level", "unit_id", "drug"), warehouse))
 
 
 def _judged(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
@@ -115,9 +111,8 @@ def _judged(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
     )
     shared = sum((rows[name].fill_null(0).to_numpy() for name in SHARED), np.zeros(rows.height))
     is_lacking = rows.select(by_spread & pl.any_horizontal(pl.col(name).is_null() for name in SHARED)).to_series()
-    of_days_variance = rows["days_log_variance"].fill_null(np.nan).to_numpy()
-    days_df = rows["days_df"].fill_null(np.nan).to_numpy()
-    ratio = 1 + rows["change_percent"].fill_null(np.nan).to_numpy() / 100
+    of_days_variance, days_df = array_of(rows, "days_log_variance"), array_of(rows, "days_df")
+    ratio = 1 + array_of(rows, "change_percent") / 100
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(is_lacking.to_numpy() | ~(ratio > 0), np.nan, ratio)
         low, high = log_interval(ratio, of_days_variance, days_df, shared)
@@ -144,7 +139,3 @@ def _judged(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
         .otherwise(pl.lit("rise")),
         credibility=pl.lit(None, pl.String),
     )
-
-
-def _typed(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.select(pl.col(name).cast(kind) for name, kind in TABLES["changes"].types.items())

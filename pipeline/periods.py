@@ -289,7 +289,7 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     days, spread = days_of(warehouse, year, (*LIKELIHOOD, *OF_SERIES)), warehouse.read("day_spreads", year)
     found = [inferred_means(days, spread, period, kind) for kind, period in _PERIODS.items()]
     inferred, series = (pl.concat(part) for part in zip(*found, strict=True))
-    return _typed("site_periods", site_means(warehouse, inferred, series))
+    return typed("site_periods", site_means(warehouse, inferred, series))
 
 
 def inferred_means(
@@ -418,13 +418,13 @@ def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
 def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `area_periods` of one year."""
     warehouse.define("averaged_sites", f"from sites_of_areas({int(year)})")
-    return _typed("area_periods", area_means(warehouse))
+    return typed("area_periods", area_means(warehouse))
 
 
 def area_means(warehouse: Warehouse) -> pl.DataFrame:
     """The mean of each area over each period of the view `averaged_sites`, with its interval.
 
-    Returns the columns of the table `area_periods`, `panel` (the sites it is over) and `area_weights`.
+    Returns the columns of the table `area_periods`, and `area_weights`.
     """
     rows = warehouse.query(sql("area_periods")).join(
         warehouse.read("protocols").select("protocol", "interval"), on="protocol", maintain_order="left"
@@ -448,17 +448,15 @@ def _finished(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _evaluated(warehouse: Warehouse, statement: str, means: pl.DataFrame) -> pl.DataFrame:
     """What a statement with macros makes of rows it knows as `means`."""
-    warehouse.connection.register("means", means.to_arrow())
-    found = warehouse.query(statement)
-    warehouse.connection.unregister("means")
-    return found
+    with warehouse.known_as("means", means):
+        return warehouse.query(statement)
 
 
 def _with_interval(rows: pl.DataFrame, of: str, parts: tuple[str, ...], unit: str) -> pl.DataFrame:
     """The interval of a level by the rule of each row's protocol; null where a part of its variance is."""
-    mean = _array(rows, of)
-    of_days, df = _array(rows, "days_log_variance"), _array(rows, "days_df")
-    shared = sum((_array(rows, name) for name in parts), _array(rows, "weekdays_log_bias") ** 2)
+    mean = array_of(rows, of)
+    of_days, df = array_of(rows, "days_log_variance"), array_of(rows, "days_df")
+    shared = sum((array_of(rows, name) for name in parts), array_of(rows, "weekdays_log_bias") ** 2)
     by_spread = log_interval(mean, of_days, df, shared)
     by_t = t_interval(mean, mean * np.sqrt(of_days), df)
     rule = pl.col("interval")
@@ -472,9 +470,11 @@ def _with_interval(rows: pl.DataFrame, of: str, parts: tuple[str, ...], unit: st
     )
 
 
-def _array(rows: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
+def array_of(rows: pl.DataFrame, name: str) -> npt.NDArray[np.float64]:
+    """A column of numbers, NaN where it is empty."""
     return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _typed(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def typed(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """The columns of a table, with the types of its model."""
     return rows.select(pl.col(name).cast(kind) for name, kind in TABLES[table].types.items())

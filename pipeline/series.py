@@ -21,6 +21,12 @@ from sites_of_series(
     (select last from choices), (select is_complete from choices), (select weights from choices)
 )
 """
+_PANELS = """
+select level, unit_id, period, string_agg(site_id, ';' order by site_id) as panel
+from averaged_sites
+where state = 'estimated' and weight is not null
+group by all
+"""
 
 
 def series(
@@ -65,9 +71,12 @@ def series(
     else:
         # A view takes no bound values: the choices lie beside it.
         choices = pl.DataFrame([bound], schema_overrides={"weights": pl.String})
-        warehouse.connection.register("choices", choices.to_arrow())
-        warehouse.define("averaged_sites", _SITES_OF_SERIES)
-        rows = area_means(warehouse).filter(pl.col("level") == level)
-        warehouse.connection.unregister("choices")
+        with warehouse.known_as("choices", choices):
+            warehouse.define("averaged_sites", _SITES_OF_SERIES)
+            panels = warehouse.query(_PANELS)
+            rows = area_means(warehouse).filter(pl.col("level") == level)
+        rows = rows.join(panels, on=["level", "unit_id", "period"], how="left").with_columns(
+            pl.col("panel").fill_null("")
+        )
     counts = pl.col("n_sites", "n_days", "n_censored").cast(pl.Int64)
     return rows.select(_COLUMNS).with_columns(counts).sort("unit_id", "period")

@@ -136,9 +136,8 @@ class Warehouse:
         if frame.is_empty():
             return
         names = ", ".join(f'"{name}"' for name in _columns(table))
-        self.connection.register("incoming_rows", frame.to_arrow())
-        self._do(f'insert into "{_known(table)}" by name select {names} from incoming_rows')
-        self.connection.unregister("incoming_rows")
+        with self.known_as("incoming_rows", frame):
+            self._do(f'insert into "{_known(table)}" by name select {names} from incoming_rows')
 
     def replace(self, table: str, frame: pl.DataFrame) -> None:
         """Puts a frame in place of all rows of a table. Call it inside a transaction."""
@@ -148,6 +147,15 @@ class Warehouse:
     def delete_delivery(self, table: str, delivery_id: str) -> None:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
         self._do(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
+
+    @contextmanager
+    def known_as(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
+        """A frame that statements know by a name for a while."""
+        self.connection.register(name, frame.to_arrow())
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
 
     def define(self, view: str, statement: str) -> None:
         """A view of this connection, also of a warehouse that is only read. No user's text is in the statement."""

@@ -135,6 +135,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "restated",
         "same_values",
         "site_names",
+        "spread_of_place",
         "sites_of_area",
         "totals",
         "waiting_results",

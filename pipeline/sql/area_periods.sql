@@ -94,7 +94,6 @@ means as (
         -- Missing sites are no zeros: they are left out of both sums.
         sum(mean_mg_per_day_per_1000 * weight order by site_id) filter (where is_in)
             / sum(weight order by site_id) filter (where is_in) as mean,
-        coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in), '') as panel,
         -- The mass of an area needs the inhabitants of each of its sites.
         if(
             count_if(state = 'estimated' and population is null) = 0,
@@ -196,7 +195,6 @@ select
     n_sites,
     n_sites_left_out,
     area_weights,
-    panel,
     n_known_sites - n_sites_with_days as n_sites_without_days,
     n_days,
     n_censored,

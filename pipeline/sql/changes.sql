@@ -114,7 +114,9 @@ shared as (
         current_share - baseline_share as share_shift,
         baseline_share ^ 2 * baseline_days + current_share ^ 2 * current_days as days_part,
         -- In points of percent of the baseline, over the whole panel.
-        100 * weight * between_means / nullif(baseline_of_panel, 0) as percent_by_log
+        100 * weight * between_means / nullif(baseline_of_panel, 0) as percent_by_log,
+        if(log_flow_ratio is null, null, percent_by_log) as split_percent,
+        split_percent * (log_ratio + log_population_ratio - log_flow_ratio - log_factor_ratio) as of_concentration
     from weighed
     join totals using (level, unit_id, drug, protocol)
     where is_in_panel
@@ -225,43 +227,14 @@ in_doubt as (
             * (select rsd from uncertainties where component = 'other sources')
         ) ^ 2 as factor_log_variance,
         -- The change as parts that add up to it. What changed with the laboratory cannot be told from it.
-        if(
-            count(log_ratio) = count(*),
-            sum(
-                if(
-                    log_flow_ratio is null or is_laboratory_changed, 0,
-                    percent_by_log * (log_ratio + log_population_ratio - log_flow_ratio - log_factor_ratio)
-                ) order by site_id
-            ),
-            null
-        ) as part_concentration,
-        if(
-            count(log_ratio) = count(*),
-            sum(
-                if(
-                    log_flow_ratio is null or not is_laboratory_changed, 0,
-                    percent_by_log * (log_ratio + log_population_ratio - log_flow_ratio - log_factor_ratio)
-                ) order by site_id
-            ),
-            null
-        ) as part_laboratory,
-        if(
-            count(log_ratio) = count(*),
-            sum(if(log_flow_ratio is null, 0, percent_by_log * log_flow_ratio) order by site_id), null
-        ) as part_flow,
-        if(
-            count(log_ratio) = count(*),
-            sum(if(log_flow_ratio is null, 0, -percent_by_log * log_population_ratio) order by site_id), null
-        ) as part_population,
-        if(
-            count(log_ratio) = count(*),
-            sum(if(log_flow_ratio is null, 0, percent_by_log * log_factor_ratio) order by site_id), null
-        ) as part_factor,
+        count(log_ratio) = count(*) as is_split,
+        coalesce(sum(of_concentration order by site_id) filter (where not is_laboratory_changed), 0) as part_concentration,
+        coalesce(sum(of_concentration order by site_id) filter (where is_laboratory_changed), 0) as part_laboratory,
+        coalesce(sum(split_percent * log_flow_ratio order by site_id), 0) as part_flow,
+        coalesce(sum(-split_percent * log_population_ratio order by site_id), 0) as part_population,
+        coalesce(sum(split_percent * log_factor_ratio order by site_id), 0) as part_factor,
         -- Loads that somebody else reported: how much of each is flow or inhabitants only they know.
-        if(
-            count(log_ratio) = count(*),
-            sum(if(log_flow_ratio is null, percent_by_log * log_ratio, 0) order by site_id), null
-        ) as part_reported
+        coalesce(sum(percent_by_log * log_ratio order by site_id) filter (where log_flow_ratio is null), 0) as part_reported
     from shared
     group by all
 ),
@@ -274,7 +247,6 @@ compared as (
         any_value(basis) as basis,
         any_value(area_weights) as area_weights,
         any_value(stable_band_percent) as stable_band_percent,
-        any_value(is_same_weight) as is_same_weight,
         count_if(is_in_panel) as n_sites,
         count_if(not is_in_panel) as n_sites_left_out,
         coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in_panel), '') as panel,
@@ -339,13 +311,13 @@ select
     d.population_log_variance,
     d.factor_log_variance,
     j.naive_change_percent,
-    d.part_concentration as part_concentration_percent,
-    d.part_flow as part_flow_percent,
-    d.part_population as part_population_percent,
-    d.part_factor as part_factor_percent,
-    d.part_laboratory as part_laboratory_percent,
-    d.part_reported as part_reported_percent,
-    if(d.part_reported is null, null, j.naive_change_percent - j.change_percent) as part_panel_percent,
+    if(d.is_split, d.part_concentration, null) as part_concentration_percent,
+    if(d.is_split, d.part_flow, null) as part_flow_percent,
+    if(d.is_split, d.part_population, null) as part_population_percent,
+    if(d.is_split, d.part_factor, null) as part_factor_percent,
+    if(d.is_split, d.part_laboratory, null) as part_laboratory_percent,
+    if(d.is_split, d.part_reported, null) as part_reported_percent,
+    if(d.is_split, j.naive_change_percent - j.change_percent, null) as part_panel_percent,
     case
         when j.reason_not is not null then null
         when j.change_percent > j.stable_band_percent then 'increase'

@@ -27,14 +27,12 @@ class Scores(NamedTuple):
     """Kendall's S and what its variance takes.
 
     Attributes:
-        n: points. (n_series,)
-        s: pairs in which the later value is the higher, less those in which it is the lower.
+        s: pairs in which the later value is the higher, less those in which it is the lower. (n_series,)
         variance: of S where there is no trend, with ties of values and of times.
         n_pairs: pairs of different times.
         n_untied: pairs of different times and values, as for tau-b: geometric mean of those of either.
     """
 
-    n: Ints
     s: Ints
     variance: Floats
     n_pairs: Ints
@@ -61,12 +59,12 @@ def scores(value: Floats, time: Floats) -> Scores:
     else:
         order = np.lexsort((value, time), axis=1)
         arranged, at = np.take_along_axis(value, order, axis=1), np.take_along_axis(time, order, axis=1)
-        _, of_both = _ties_of_both(arranged, at)
+        of_both = _n_tied_in_both(arranged, at)
         n_falling = inversions(_ranks(arranged))
         s = all_pairs - 2 * n_falling - of_values - of_times + of_both
     variance = _variance(n, value_terms, time_terms)
     n_untied = np.sqrt((all_pairs - of_values).astype(np.float64) * (all_pairs - of_times))
-    return Scores(np.full(n_series, n), s, variance, all_pairs - of_times, n_untied)
+    return Scores(s, variance, all_pairs - of_times, n_untied)
 
 
 def _ties(arranged: Floats) -> tuple[Ints, tuple[Floats, Floats, Floats]]:
@@ -77,11 +75,10 @@ def _ties(arranged: Floats) -> tuple[Ints, tuple[Floats, Floats, Floats]]:
     return _of_groups(starts)
 
 
-def _ties_of_both(value: Floats, time: Floats) -> tuple[Ints, Ints]:
+def _n_tied_in_both(value: Floats, time: Floats) -> Ints:
     starts = np.ones(value.shape, dtype=bool)
     starts[:, 1:] = (value[:, 1:] != value[:, :-1]) | (time[:, 1:] != time[:, :-1])
-    pairs, _ = _of_groups(starts)
-    return pairs, pairs
+    return _of_groups(starts)[0]
 
 
 def _of_groups(starts: Bools) -> tuple[Ints, tuple[Floats, Floats, Floats]]:
