@@ -169,7 +169,7 @@ def shortly(rules: str | None) -> str:
     """The reasons in a word or two each.
 
     >>> shortly("no_flow no_population"), shortly(None)
-    ('no flow, no inhabitants', '')
+    ('no flow, no population', '')
     """
     return ", ".join(reason.short for reason in reasons(rules))
 
