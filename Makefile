@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates fuzz calibration calibration-changes lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends fuzz calibration calibration-changes calibration-credibility lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: $(STAMP) ## how long reading and fits below limits take, as ratios to pol
 bench-estimates: $(STAMP) ## loads and consumption of 20 million results, as a ratio to a bare copy of them
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/estimates.py
 
+bench-trends: $(STAMP) ## trends of many series beside pymannkendall, equal results asserted (two minutes)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python -W ignore benchmarks/trends.py
+
 fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
 	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py
 
@@ -67,6 +70,9 @@ calibration: $(STAMP) ## do the intervals cover? 2,000 simulated cities a scenar
 
 calibration-changes: $(STAMP) ## the same of changes: 2,000 simulated cities a scenario (several hours)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/changes.py
+
+calibration-credibility: $(STAMP) ## do the tests of other explanations find what was planted, and nothing else? 200 simulated cities each (some minutes)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/credibility.py
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

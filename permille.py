@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from commands import factors, fetch, profiles, sites
+from commands.changes import change, credibility
 from commands.common import FAILED
-from commands.figures import change, levels, totals
+from commands.figures import levels, totals
 from commands.origins import explain, history
 from commands.over_time import plan, series
 from commands.plausibility import plausibility
@@ -48,7 +49,22 @@ def common(
     """Options of all commands stand with each command."""
 
 
-for command in (init, demo, run, check, status, plausibility, change, series, plan, levels, totals, explain, history):
+for command in (
+    init,
+    demo,
+    run,
+    check,
+    status,
+    plausibility,
+    change,
+    credibility,
+    series,
+    plan,
+    levels,
+    totals,
+    explain,
+    history,
+):
     app.command()(command)
 for name, group in (("profile", profiles.app), ("fetch", fetch.app), ("factors", factors.app), ("sites", sites.app)):
     app.add_typer(group, name=name)

@@ -1,5 +1,6 @@
-"""The changes between the baseline and the current period of the settings."""
+"""The changes between the baseline and the current period of the settings, and what else could have made them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -8,19 +9,37 @@ from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
+from schemas.credibility import LIMITS
+
+KINDS = {"sql", "python", "duckdb"}
 
 
-@dg.asset(
-    deps=[
-        "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses", "uncertainties",
-        "protocols",
+# One step: how credible a change is stands in its row, and is known by the tests only.
+@dg.multi_asset(
+    name="change",
+    specs=[
+        dg.AssetSpec(
+            "changes",
+            deps=[
+                "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses",
+                "uncertainties", "protocols",
+            ],
+            kinds=KINDS, code_version=sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS),
+            **describe("changes"),
+        ),
+        dg.AssetSpec(
+            "credibility",
+            deps=["changes", "consumption", "results", "loads", "residues", "day_spreads", "protocols"],
+            kinds=KINDS, code_version=sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS),
+            **describe("credibility"),
+        ),
     ],
-    kinds={"sql", "python", "duckdb"}, code_version=sql_version("changes", *STATEMENTS), pool="warehouse",
-    **describe("changes"),
+    pool="warehouse",
 )  # fmt: skip
-def changes(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
-    """How far each drug has fallen or risen, over the same sites."""
+def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
+    """How far each drug has fallen or risen, over the same sites, and whether anything else explains it."""
     with workspace.warehouse() as warehouse:
         chosen = estimates.compute_changes(warehouse, workspace.get().settings)
         baseline, current = chosen or ("none", "none")
-        return materialized(warehouse, "changes", baseline=baseline, current=current)
+        for table in ("changes", "credibility"):
+            yield materialized(warehouse, table, baseline=baseline, current=current)

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.change import changes
+from assets.change import change
 from assets.checks import MODEL_CHECKS, PLAUSIBILITY_CHECKS, nothing_is_lost
 from assets.estimates import (
     area_periods,
@@ -38,7 +38,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             site_periods,
             area_periods,
             dose_totals,
-            changes,
+            change,
             published_copy,
             site,
         ],

@@ -113,7 +113,7 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     return City(day, np.array(expected), measured, limit, population, population / counted, factor[:, 0, 0, 0])
 
 
-def _filled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def filled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a table, with what they do not hold empty, or a word where it must not be."""
     columns, types = TABLES[table].columns, TABLES[table].types
 
@@ -170,7 +170,7 @@ def fill_tables(
     protocols = [p for p in load_protocols() if p.protocol in PROTOCOLS]
     with warehouse.transaction():
         for table, rows in (("loads", loads), ("factors", factors), ("sites", sites), ("deliveries", delivery)):
-            warehouse.replace(table, _filled(table, rows))
+            warehouse.replace(table, filled(table, rows))
         warehouse.replace("protocols", estimates.protocol_rows(protocols))
         warehouse.replace("uncertainties", rsds)
 

@@ -1,4 +1,4 @@
-"""Do the intervals of changes cover, are verdicts true? Cities of known change: `make calibration-changes`.
+"""Do intervals of changes cover, are verdicts true, what is seen? Cities of known change: `make calibration-changes`.
 
 Each city is a drug of its own in one warehouse, computed by the very functions that compute published changes.
 """
@@ -6,6 +6,7 @@ Each city is a drug of its own in one warehouse, computed by the very functions 
 import argparse
 import datetime as dt
 import itertools
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -41,6 +42,7 @@ class Scenario(NamedTuple):
     daily_cv: float
     disturbance: str = "none"
     ratio: float = RATIO
+    apart: float = SITES_APART
 
 
 DISTURBANCES = ("none", "batch errors", "half below limits", "sites join and leave")
@@ -48,6 +50,17 @@ SCENARIOS = [
     Scenario(n_days, n_sites, cv, disturbance)
     for disturbance, n_days, n_sites, cv in itertools.product(DISTURBANCES, (2, 7, 28), (1, 5, 18), (0.15, 0.25, 0.5))
 ]
+NOTHING_HAPPENED = [
+    Scenario(n_days, n_sites, cv, disturbance, ratio=1, apart=0)
+    for disturbance, n_days, n_sites, cv in itertools.product(DISTURBANCES[:2], (2, 7, 28), (1, 5, 18), (0.15, 0.5))
+]
+TOGETHER = 100
+"""Series whose verdicts are judged together."""
+POWER = [
+    Scenario(n_days, 1, cv, ratio=math.exp(-1.959963984540054 * cv * math.sqrt(2 / n_days)), apart=0)
+    for n_days, cv in itertools.product((2, 7, 28), (0.15, 0.25, 0.5))
+]
+"""Falls that by the closed form are seen in half of all samplings: it takes the spread of the days for known."""
 
 
 class City(NamedTuple):
@@ -66,7 +79,7 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     shape = (n, n_sites, 2, scenario.n_days)
     population = np.exp(rng.normal(11, 1, (n, n_sites, 1, 1)))
     level = 3 + LEVEL_SD * rng.standard_normal((n, n_sites, 1, 1))
-    apart = SITES_APART * rng.standard_normal((n, n_sites, 1, 1)) if scenario.ratio != 1 else 0
+    apart = scenario.apart * rng.standard_normal((n, n_sites, 1, 1))
     log_ratio = np.log(scenario.ratio) + apart
     is_current = np.array([0, 1]).reshape(1, 1, 2, 1)
     weekday = (FIRST_WEEKDAY - 1 + np.arange(scenario.n_days)) % 7
@@ -129,7 +142,7 @@ def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.
         with tempfile.TemporaryDirectory() as folder, Warehouse.open(Path(folder) / "city.duckdb") as warehouse:
             fill(warehouse, city, rsds)
             estimates.compute(warehouse, "consumption")
-            rows = changes.between(warehouse, str(BASELINE), str(CURRENT)).filter(pl.col("level") == "network")
+            rows = changes.between(warehouse, str(BASELINE), str(CURRENT)).changes.filter(pl.col("level") == "network")
         in_both = city.is_sampled.any(axis=3).all(axis=2)[:, :, np.newaxis]
         weight = np.where(in_both, city.population[:, :, :, 0], 0)
         means = (weight * city.expected.mean(axis=3)).sum(axis=1)
@@ -140,11 +153,15 @@ def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.
     return pl.concat(parts)
 
 
-def run(scenario: Scenario, n_cities: int, seed: int) -> pl.DataFrame:
-    """One row a protocol: the share without an interval, how many of the others hold the truth, and how far off."""
-    rows = found(scenario, n_cities, seed)
+def run(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.DataFrame:
+    """One row a protocol: the share without an interval, how many of the others hold the truth, and how far off.
+
+    And how many would be called a fall or a rise, each alone and judged together with those of its chunk.
+    """
+    rows = found(scenario, n_cities, seed, chunk)
     low, high = pl.col("ci_low_percent"), pl.col("ci_high_percent")
     is_published = low.is_not_null()
+    is_called = pl.col("verdict").is_in(["fall", "rise"])
     return (
         rows.sort("protocol", "chunk", "drug")
         .group_by("protocol", maintain_order=True)
@@ -154,13 +171,66 @@ def run(scenario: Scenario, n_cities: int, seed: int) -> pl.DataFrame:
             is_published.sum().alias("n_published"),
             ((1 + pl.col("change_percent") / 100) / (1 + pl.col("truth_percent") / 100) - 1)
             .filter(is_published)
-            .mean()
+            .median()
             .alias("bias"),
             (pl.col("p_value") < 0.05).sum().alias("n_alone"),
+            is_called.sum().alias("n_together"),
+            (pl.col("chunk").filter(is_called).n_unique() / pl.col("chunk").n_unique()).alias("families"),
             ((high / 100 + 1) / (low / 100 + 1)).log().mean().alias("log_width"),
         )
         .with_columns(coverage=pl.col("n_covered") / pl.col("n_published"))
     )
+
+
+def _cell(scenario: Scenario) -> str:
+    return f"| {scenario.disturbance} | {scenario.n_days} | {scenario.n_sites} | {100 * scenario.daily_cv:.0f} % |"
+
+
+def _share(part: float | None, whole: float) -> str:
+    return f"{100 * (part or 0) / whole:.1f} %" if whole else ""
+
+
+def print_coverage(n_cities: int, seed: int) -> None:
+    """Whether intervals hold the truth, of a fall by 40 %."""
+    print("| disturbance | days | sites | daily CV | protocol | refused | covered | bias | width |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for scenario in SCENARIOS:
+        for row in run(scenario, n_cities, seed).iter_rows(named=True):
+            print(
+                f"{_cell(scenario)} {row['protocol']} | {100 * row['refused']:.1f} % |"
+                f" {_share(row['n_covered'], row['n_published'])} | {100 * (row['bias'] or 0):+.1f} % |"
+                f" {row['log_width'] or 0:.2f} |",
+                flush=True,
+            )
+
+
+def print_verdicts(n_cities: int, seed: int) -> None:
+    """How many changes are called one where nothing has changed, alone and judged together a hundred at a time."""
+    print("| disturbance | days | sites | daily CV | protocol | called alone | together | hundreds with one |")
+    print("|---|---|---|---|---|---|---|---|")
+    for scenario in NOTHING_HAPPENED:
+        for row in run(scenario, n_cities, seed, TOGETHER).iter_rows(named=True):
+            alone, together = (_share(row[f"n_{how}"], row["n_published"]) for how in ("alone", "together"))
+            print(
+                f"{_cell(scenario)} {row['protocol']} | {alone} | {together} | {_share(row['families'], 1)} |",
+                flush=True,
+            )
+
+
+def print_power(n_cities: int, seed: int) -> None:
+    """How often the falls are seen that the closed form sees in half of all samplings."""
+    print("| days | daily CV | fall by the closed form | protocol | seen |")
+    print("|---|---|---|---|---|")
+    for scenario in POWER:
+        for row in run(scenario, n_cities, seed).iter_rows(named=True):
+            print(
+                f"| {scenario.n_days} | {100 * scenario.daily_cv:.0f} % | {100 * (1 - scenario.ratio):.1f} % |"
+                f" {row['protocol']} | {_share(row['n_alone'], row['n_published'])} |",
+                flush=True,
+            )
+
+
+TABLES = {"coverage": print_coverage, "verdicts": print_verdicts, "power": print_power}
 
 
 def main() -> None:
@@ -168,19 +238,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cities", type=int, default=2000, help="cities a scenario (2000)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"seed ({SEED})")
+    parser.add_argument("--table", choices=list(TABLES), action="append", help="which table; all if left out")
     chosen = parser.parse_args()
-    began = time.perf_counter()
-    print("| disturbance | days | sites | daily CV | protocol | refused | covered | bias | width |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for scenario in SCENARIOS:
-        for row in run(scenario, chosen.cities, chosen.seed).iter_rows(named=True):
-            print(
-                f"| {scenario.disturbance} | {scenario.n_days} | {scenario.n_sites} | {100 * scenario.daily_cv:.0f} % |"
-                f" {row['protocol']} | {100 * row['refused']:.1f} % | {100 * (row['coverage'] or 0):.1f} % |"
-                f" {100 * (row['bias'] or 0):+.1f} % | {row['log_width'] or 0:.2f} |",
-                flush=True,
-            )
-    print(f"\n{chosen.cities} cities a scenario, seed {chosen.seed}, {time.perf_counter() - began:.0f} s")
+    for name in chosen.table or TABLES:
+        began = time.perf_counter()
+        TABLES[name](chosen.cities, chosen.seed)
+        print(f"\n{name}: {chosen.cities} cities a scenario, seed {chosen.seed}, {time.perf_counter() - began:.0f} s\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The commands that print figures: how far use has changed, how much it is, and of all drugs in doses."""
+"""The commands that print how much of a drug is used, by itself and of all drugs in doses."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +7,6 @@ import typer
 from commands.common import (
     SIMULATED_DATA,
     WRONG_USAGE,
-    ChangeFormat,
     Format,
     Level,
     WorkspaceOption,
@@ -29,82 +28,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.warehouse import Warehouse
-
-
-def change(
-    protocol: Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="2023, 2023-Q1, 2023-03, 2023-03-06..2023-03-12, first, previous or year-before; the settings' if left"
-            " out."
-        ),
-    ] = None,
-    current: Annotated[str | None, typer.Option(help="Likewise, or last; the settings' if left out.")] = None,
-    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
-    drug: Annotated[str | None, typer.Option(help="One drug; all if left out.")] = None,
-    form: Annotated[
-        ChangeFormat, typer.Option("--format", help="table, csv, json, or a sentence a drug.")
-    ] = ChangeFormat.table,
-    workspace: WorkspaceOption = None,
-) -> None:
-    """How far has each drug fallen or risen, over the same sites?
-
-    Example: permille change --protocol euda --baseline 2023 --current 2024 --level area --format csv
-    """
-    import polars as pl
-
-    from pipeline import changes, estimates, explain, spans
-    from pipeline.factors import with_factor_status
-    from pipeline.settings import BASELINES, CURRENTS, SettingsError, all_protocols
-    from pipeline.warehouse import Warehouse, WarehouseError
-    from schemas.protocol import ProtocolError
-
-    for period, words in ((baseline, BASELINES), (current, CURRENTS)):
-        if period and period not in words and not spans.is_period(period):
-            fail(f"{period!r} is no period: write {spans.EXAMPLES}, or {' or '.join(words)}.", WRONG_USAGE)
-    here = opened(workspace)
-    warn_of_broken_files(here)
-    try:
-        with Warehouse.open(here.published, read_only=True) as warehouse:
-            known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
-            wanted = protocol or here.settings.protocol
-            if wanted not in (*known, "all"):
-                if wanted in [protocol.protocol for protocol in all_protocols(here)]:
-                    fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
-                fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
-            if not estimates.periods(warehouse):
-                fail("there is no estimate yet: see 'permille status' for what is missing.")
-            if baseline or current:
-                chosen = estimates.compared_periods(
-                    warehouse, baseline or here.settings.baseline, current or here.settings.current
-                )
-            elif (of_settings := estimates.chosen_periods(warehouse, here.settings)) is None:
-                fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
-            else:
-                chosen = of_settings
-            rows = with_factor_status(warehouse, changes.between(warehouse, *chosen))
-            asked = known if wanted == "all" else [wanted]
-            every = rows.filter(pl.col("level") == level.value)
-            rows = every.filter(pl.col("protocol").is_in(asked))
-            drugs = sorted(rows["drug"].unique())
-            if drug is not None and drug not in drugs:
-                fail(f"there is no drug {drug!r} here{explain.instead(drug, drugs)}.", WRONG_USAGE)
-            if drug is not None:
-                rows = rows.filter(pl.col("drug") == drug)
-            rows = rows.sort("protocol", "drug", "unit_id")
-            markers = markers_of(warehouse, rows, chosen)
-            nothing = estimates.protocols_without_figures(warehouse, chosen[1])
-    except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
-        fail(str(error))
-    if form is ChangeFormat.sentence:
-        print_sentences(rows, every)
-    elif form is ChangeFormat.table:
-        print_changes(rows, level, markers)
-    else:
-        print_data(rows, Format(form.value))
-    is_data = form in (ChangeFormat.csv, ChangeFormat.json)
-    _say_without_figures(nothing, set(asked) - set(rows["protocol"]), is_data=is_data)
 
 
 def levels(
@@ -144,7 +67,7 @@ def levels(
         print_data(rows, form)
     else:
         _print_levels(rows, level, of, markers)
-    _say_without_figures(nothing, {protocol} if protocol else set(there), is_data=form is not Format.table)
+    say_without_figures(nothing, {protocol} if protocol else set(there), is_data=form is not Format.table)
 
 
 def totals(
@@ -192,7 +115,7 @@ def totals(
     else:
         in_one = rows["drugs"].explode(empty_as_null=False).unique()
         _print_totals(rows, doses.filter(pl.col("drug").is_in(in_one.to_list())), level, of, wanted)
-    _say_without_figures(nothing, {wanted}, is_data=form is not Format.table)
+    say_without_figures(nothing, {wanted}, is_data=form is not Format.table)
 
 
 def markers_of(warehouse: "Warehouse", rows: "pl.DataFrame", periods: "Iterable[str]") -> list[str]:
@@ -202,13 +125,13 @@ def markers_of(warehouse: "Warehouse", rows: "pl.DataFrame", periods: "Iterable[
     from dashboards import labels
     from pipeline.factors import markers_behind
 
-    if not rows.select((_mark() == labels.MARKER).any()).item():
+    if not rows.select((mark() == labels.MARKER).any()).item():
         return []
     found = pl.concat(markers_behind(warehouse, period) for period in periods)
     return sorted(found["population_method"].unique())
 
 
-def _mark() -> "pl.Expr":
+def mark() -> "pl.Expr":
     """What each figure rests on that nobody has approved, in a word; empty where there is nothing."""
     import polars as pl
 
@@ -223,7 +146,7 @@ def _mark() -> "pl.Expr":
     return pl.struct("is_provisional", "factor_status").map_elements(word, return_dtype=pl.String)
 
 
-def _say_marks(markers: list[str], of: "pl.Series") -> None:
+def say_marks(markers: list[str], of: "pl.Series") -> None:
     """What stands behind the mark of a population marker, and each flag once."""
     from dashboards import labels
 
@@ -236,7 +159,7 @@ def _say_marks(markers: list[str], of: "pl.Series") -> None:
         say(f"{flag}: {meaning}")
 
 
-def _say_without_figures(nothing: "pl.DataFrame", asked: set[str], *, is_data: bool) -> None:
+def say_without_figures(nothing: "pl.DataFrame", asked: set[str], *, is_data: bool) -> None:
     """Which of the protocols asked for computed nothing at all, and why. Beside data for programs it is no data."""
     import polars as pl
 
@@ -249,92 +172,8 @@ def _say_without_figures(nothing: "pl.DataFrame", asked: set[str], *, is_data: b
         say(f"Protocol {row['protocol']} computed nothing: {said}", err=is_data)
 
 
-def print_sentences(rows: "pl.DataFrame", every: "pl.DataFrame") -> None:
-    """A sentence a drug and place, which looks at all protocols."""
-    import polars as pl
-
-    from dashboards.sentences import change_sentence
-
-    for row in rows.iter_rows(named=True):
-        same = [pl.col(name) == row[name] for name in ("unit_id", "drug")]
-        others = every.filter(*same, pl.col("protocol") != row["protocol"]).to_dicts()
-        say(change_sentence(row, others))
-
-
-def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> None:
-    """One line a drug: baseline, now, change, in the words and digits of the pages."""
-    import polars as pl
-
-    from dashboards import labels
-
-    if rows.is_empty():
-        typer.echo("There is nothing to compare.")
-        return
-    first = rows.row(0, named=True)
-    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
-    has_intervals = rows["ci_low_percent"].null_count() < rows.height
-    typer.echo(
-        f"{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
-        f" sites{'' if has_intervals else '; by this protocol without an interval'}"
-    )
-
-    censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
-    shown = rows.select(
-        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
-        *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
-        pl.col("drug"),
-        worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
-        worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
-        worded("change_percent", labels.percent).replace("", "–").alias("change"),
-        *(
-            [
-                worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
-                pl.when(pl.col("state") == "estimated").then("verdict").fill_null("–").alias("verdict"),
-                worded("smallest_detectable_fall_percent", labels.magnitude).replace("", "–").alias("could see"),
-            ]
-            if has_intervals
-            else []
-        ),
-        pl.col("n_sites").alias("sites"),
-        *([pl.col("n_sites_left_out").alias("left out")] if level is not Level.site else []),
-        # Of how many days that are compared the limit is all that is known.
-        *(
-            [pl.format("{} of {}", censored, n_days).alias("below limits")]
-            if rows.select(censored.sum()).item()
-            else []
-        ),
-        pl.col("basis"),
-        _mark().alias("rests on"),
-        *([_flags()] if rows["flags"].null_count() < rows.height else []),
-        *(
-            [
-                pl.when(pl.col("change_percent").is_null())
-                .then(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", labels.shortly)))
-                .otherwise(worded("reason", labels.shortly))
-                .alias("remark")
-            ]
-            if rows["reason"].null_count() < rows.height
-            else []
-        ),
-    )
-    print_table("", shown)
-    if has_intervals:
-        say(
-            "verdict: judged together with all drugs and places of its level (Benjamini and Hochberg, 5 %);"
-            " could see: the smallest fall whose interval would leave out no change"
-        )
-    if level is not Level.site and rows["n_sites_left_out"].sum():
-        say(
-            "A change compares the same sites: those left out have no figure, or too few days that can be compared, in"
-            " one of the periods. The levels of each period are over all that have one."
-        )
-    remarks = rows.filter(pl.col("change_percent").is_not_null())["reason"].drop_nulls().str.split(" ").explode()
-    for found in labels.reasons(" ".join(remarks.unique(maintain_order=True))):
-        say(f"{found.short}: {found.sentence}")
-    _say_marks(markers, rows["flags"])
-
-
-def _flags() -> "pl.Expr":
+def flags_of() -> "pl.Expr":
+    """The flags of each row, for a cell."""
     import polars as pl
 
     return pl.col("flags").fill_null("").str.replace_all(" ", ", ")
@@ -391,8 +230,8 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
         *([pl.col("n_sites_without_days").alias("no day")] if has_missing else []),
         pl.col("n_days").alias("days"),
         pl.col("n_censored").alias("below limits"),
-        _mark().alias("rests on"),
-        *([_flags()] if rows["flags"].null_count() < rows.height else []),
+        mark().alias("rests on"),
+        *([flags_of()] if rows["flags"].null_count() < rows.height else []),
     )  # fmt: skip
     print_table("", shown)
     if level is not Level.site and rows["n_sites_left_out"].sum():
@@ -402,7 +241,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
             "Sites with no day have none that could be computed by this protocol in this period, though they have in"
             " another period or by another protocol."
         )
-    _say_marks(markers, rows["flags"])
+    say_marks(markers, rows["flags"])
 
 
 def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, period: str, protocol: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.changes import print_changes
 from commands.common import (
     FAILED,
     QUARANTINED,
@@ -23,7 +24,7 @@ from commands.common import (
     say,
     warn_of_broken_files,
 )
-from commands.figures import markers_of, print_changes
+from commands.figures import markers_of
 from commands.plausibility import print_counts
 
 if TYPE_CHECKING:

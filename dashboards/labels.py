@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from dashboards.languages import N_, words
 from schemas.flags import FLAGS
 
 LANGUAGE = "en"
 UNIT = "mg/day/1000"
 UNIT_IN_WORDS = "mg/day per 1000 inhabitants"
-SIMULATED = "SIMULATED DATA"
+SIMULATED = N_("SIMULATED DATA")
 NOT_ESTIMABLE = "not estimable"
 MARKER = "population marker"
 """What a figure rests on that counts inhabitants by a marker nobody has verified."""
@@ -174,15 +175,16 @@ def shortly(rules: str | None) -> str:
     return ", ".join(reason.short for reason in reasons(rules))
 
 
-def because(rules: str | None, n_sites: int = 1) -> str:
+def because(rules: str | None, n_sites: int = 1, language: str = "en") -> str:
     """The reasons as sentences, one after the other; several of them over several sites hold at some of these each.
 
     >>> because("no_baseline no_current", n_sites=4)
     'At some of its sites each: There are no data in the baseline period. There are no data in the current period.'
     """
+    _ = words(language)
     found = reasons(rules)
-    said = " ".join(reason.sentence for reason in found)
-    return f"At some of its sites each: {said}" if len(found) > 1 and n_sites > 1 else said
+    said = " ".join(_(reason.sentence) for reason in found)
+    return _("At some of its sites each: {reasons}").format(reasons=said) if len(found) > 1 and n_sites > 1 else said
 
 
 def flags(of: Iterable[str | None]) -> dict[str, str]:

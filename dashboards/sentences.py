@@ -1,15 +1,18 @@
-"""A change in one sentence: how far, how sure, over what, and whether other protocols agree. No figures of its own."""
+"""A change in one sentence: how far, how sure, over what, whether protocols agree, and what else could have made it.
+
+No figures of its own.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dashboards import labels
+from dashboards import credibility, labels
+from dashboards.languages import Words, number, words
 
 _Row = Mapping[str, Any]
-_UNTESTED = "other explanations have not been tested"
 
 
-def change_sentence(row: _Row, others: Sequence[_Row] = ()) -> str:
+def change_sentence(row: _Row, others: Sequence[_Row] = (), tests: Sequence[_Row] = (), language: str = "en") -> str:
     """What a row of the table `changes` says.
 
     Parameters
@@ -18,63 +21,118 @@ def change_sentence(row: _Row, others: Sequence[_Row] = ()) -> str:
         The row of the protocol that speaks.
     others : sequence of mappings
         The rows of other protocols, of the same drug, place and periods.
+    tests : sequence of mappings
+        The rows of the table `credibility` about it, in their order.
+    language : str
+        One of `languages.LANGUAGES`.
 
     Examples
     --------
     >>> row = {"drug_name": "methamphetamine", "level": "network", "unit_name": "All sites", "protocol": "permille",
     ...        "basis": "consumption", "baseline_period": "2023", "current_period": "2024", "n_sites": 14,
     ...        "n_sites_left_out": 2, "state": "estimated", "reason": None, "change_percent": -43.2,
-    ...        "ci_low_percent": -49.1, "ci_high_percent": -36.3, "verdict": "fall",
+    ...        "ci_low_percent": -49.1, "ci_high_percent": -36.3, "verdict": "fall", "credibility": "stands",
     ...        "smallest_detectable_fall_percent": 11.0, "is_simulated": False}
-    >>> print(change_sentence(row, [row | {"protocol": "euda", "change_percent": -41.0, "verdict": None}]))
+    >>> other = row | {"protocol": "euda", "change_percent": -41.0, "verdict": None}
+    >>> print(change_sentence(row, [other]))
     Methamphetamine per 1000 people is down 43 % (36 to 49) on 2023 in 2024, over the same 14 catchments (2 left out), \
-under both protocols; other explanations have not been tested.
+under both protocols; nothing we can test explains it away.
+    >>> print(change_sentence(row, [other], language="zh"))
+    与2023年相比，2024年每千人Methamphetamine用量下降43%（36至49），基于相同的14个集水区（另有2个未纳入），两种方案一致；\
+可检验的其他原因均不能解释这一变化。
     >>> print(change_sentence(row | {"verdict": "no change detected", "change_percent": -4.0, "ci_low_percent": -14.0,
     ...                              "ci_high_percent": 7.0}))
     Methamphetamine per 1000 people: no change detected on 2023 in 2024 (−4.0 %, −14 % to +7.0 %), over the same 14 \
 catchments (2 left out); this sampling sees falls from 11 % on.
     """
-    label = f"{labels.SIMULATED}. " if row["is_simulated"] else ""
-    where = "" if row["level"] == "network" else f" {'at' if row['level'] == 'site' else 'in'} {row['unit_name']}"
-    what = f"{labels.capital(row['drug_name'])} per 1000 people{where}"
-    when = f"on {row['baseline_period']} in {row['current_period']}"
+    _ = words(language)
+    what = _("{drug} per 1000 people{where}").format(drug=labels.capital(row["drug_name"]), where=_where(row, _))
+    when = _("on {baseline} in {current}").format(
+        baseline=_period(row["baseline_period"], language), current=_period(row["current_period"], language)
+    )
+    said = {
+        "label": _("{label}. ").format(label=_(labels.SIMULATED)) if row["is_simulated"] else "",
+        "what": what,
+        "when": when,
+    }
     if row["state"] != "estimated":
-        because = labels.because(row["reason"], row["n_sites"] + row["n_sites_left_out"])
-        return f"{label}{what}: no change can be told {when}. {because}"
-    left_out = f" ({labels.count(row['n_sites_left_out'])} left out)" if row["n_sites_left_out"] else ""
-    same = {1: "the same catchment"}.get(row["n_sites"], f"the same {labels.count(row['n_sites'])} catchments")
-    over = "" if row["level"] == "site" else f", over {same}{left_out}"
+        because = labels.because(row["reason"], row["n_sites"] + row["n_sites_left_out"], language)
+        return _("{label}{what}: no change can be told {when}. {because}").format(**said, because=because)
+    said |= {"over": _over(row, _)}
     change = row["change_percent"]
     if row["verdict"] == "no change detected":
-        ends = " to ".join(labels.percent(row[f"ci_{end}_percent"]) for end in ("low", "high"))
-        sees = labels.magnitude(row["smallest_detectable_fall_percent"])
-        return (
-            f"{label}{what}: no change detected {when} ({labels.percent(change)}, {ends}){over};"
-            f" this sampling sees falls from {sees} on."
+        sees = number(labels.magnitude(row["smallest_detectable_fall_percent"]), language)
+        return _(
+            "{label}{what}: no change detected {when} ({change}, {interval}){over}; this sampling sees falls from"
+            " {sees} on."
+        ).format(
+            **said, change=number(labels.percent(change), language), interval=_both_ends(row, _, language), sees=sees
         )
-    interval = f" ({_ends(row)})" if row["verdict"] else ""
-    without = "" if row["verdict"] else f" by {row['protocol']}, which has no interval"
-    return (
-        f"{label}{what} is {labels.change_in_words(change)}{interval} {when}{over}{without}"
-        f"{_agreement(row, others)}; {_UNTESTED}."
+    return _("{label}{what} is {change}{interval} {when}{over}{without}{agreement}; {credibility}.").format(
+        **said,
+        change=_change(change, _, language),
+        interval=_(" ({ends})").format(ends=_ends(row, _, language)) if row["verdict"] else "",
+        without="" if row["verdict"] else _(" by {protocol}, which has no interval").format(protocol=row["protocol"]),
+        agreement=_agreement(row, others, _, language),
+        credibility=credibility.overall(row["credibility"], tests, language),
     )
 
 
-def _ends(row: _Row) -> str:
+def _where(row: _Row, _: Words) -> str:
+    if row["level"] == "network":
+        return ""
+    text = _(" at {place}") if row["level"] == "site" else _(" in {place}")
+    return text.format(place=row["unit_name"])
+
+
+def _period(period: str, language: str) -> str:
+    return f"{period}年" if language == "zh" and period.isdigit() else period
+
+
+def _over(row: _Row, _: Words) -> str:
+    if row["level"] == "site":
+        return ""
+    left_out = row["n_sites_left_out"]
+    left = _(" ({n} left out)").format(n=labels.count(left_out)) if left_out else ""
+    if row["n_sites"] == 1:
+        return _(", over the same catchment{left_out}").format(left_out=left)
+    return _(", over the same {n} catchments{left_out}").format(n=labels.count(row["n_sites"]), left_out=left)
+
+
+def _change(change: float, _: Words, language: str) -> str:
+    in_words = labels.change_in_words(change)
+    for direction, text in (("down ", _("down {size}")), ("up ", _("up {size}"))):
+        if in_words.startswith(direction):
+            return text.format(size=number(in_words.removeprefix(direction), language))
+    return _("unchanged")
+
+
+def _both_ends(row: _Row, _: Words, language: str) -> str:
+    low, high = (number(labels.percent(row[f"ci_{end}_percent"]), language) for end in ("low", "high"))
+    return _("{low} to {high}").format(low=low, high=high)
+
+
+def _ends(row: _Row, _: Words, language: str) -> str:
     """The interval without the sign that the words before it have, the smaller change first."""
     ends = sorted((row["ci_low_percent"], row["ci_high_percent"]), key=abs)
     if row["ci_low_percent"] * row["ci_high_percent"] <= 0:
-        return " to ".join(labels.percent(row[f"ci_{end}_percent"]) for end in ("low", "high"))
-    return " to ".join(labels.magnitude(end).removesuffix(" %") for end in ends)
+        return _both_ends(row, _, language)
+    low, high = (labels.magnitude(end).removesuffix(" %") for end in ends)
+    return _("{low} to {high}").format(low=low, high=high)
 
 
-def _agreement(row: _Row, others: Sequence[_Row]) -> str:
+def _agreement(row: _Row, others: Sequence[_Row], _: Words, language: str) -> str:
     """Whether every protocol that has a figure goes the same way."""
     there = [other for other in others if other["state"] == "estimated"]
     if not there:
         return ""
     against = [other for other in there if (other["change_percent"] < 0) != (row["change_percent"] < 0)]
     if against:
-        named = ", ".join(f"{other['protocol']} ({labels.percent(other['change_percent'])})" for other in against)
-        return f", but not under {named}"
-    return ", under both protocols" if len(there) == 1 else f", under all {len(there) + 1} protocols"
+        named = _(", ").join(
+            _("{protocol} ({change})").format(
+                protocol=other["protocol"], change=number(labels.percent(other["change_percent"]), language)
+            )
+            for other in against
+        )
+        return _(", but not under {protocols}").format(protocols=named)
+    return _(", under both protocols") if len(there) == 1 else _(", under all {n} protocols").format(n=len(there) + 1)

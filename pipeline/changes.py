@@ -5,6 +5,7 @@ verdicts from `pipeline/statistics`.
 """
 
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from schemas.protocol import OF_SERIES
 
 TOGETHER = ("protocol", "level")
 """Changes that are shown together: the verdicts of all drugs and places of a protocol and level are judged as one."""
-STATEMENTS = ("site_periods", "compared_days", "behind_sides", "day_spreads")
+STATEMENTS = ("site_periods", "compared_days", "behind_sides", "day_spreads", "compared_sites")
 """The statements besides `sql/changes.sql` that changes are computed by."""
 LEVEL_OF_VERDICT = 0.05
 
@@ -86,14 +87,28 @@ def _main_year(days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def between(warehouse: Warehouse, baseline: str, current: str) -> pl.DataFrame:
-    """The rows of the table `changes` between two periods; nothing is stored.
+class Compared(NamedTuple):
+    """Two periods that were compared.
+
+    Attributes:
+        sites: what `sql/compared_sites.sql` gives: one row a site, drug and protocol at each place it counts in.
+        changes: the rows of the table `changes` between the two periods, but for their credibility.
+    """
+
+    sites: pl.DataFrame
+    changes: pl.DataFrame
+
+
+def between(warehouse: Warehouse, baseline: str, current: str) -> Compared:
+    """How far use has changed between two periods; nothing is stored.
 
     Verdicts are judged over all rows of a protocol and a level, by Benjamini and Hochberg: see `TOGETHER`.
     """
     with warehouse.known_as("sides", sides(warehouse, baseline, current)):
+        compared = warehouse.query(sql("compared_sites"))
+    with warehouse.known_as("compared_sites", compared):
         rows = warehouse.query(sql("changes"), {"baseline": baseline, "current": current})
-    return typed("changes", _judged(rows.sort("protocol", "level", "unit_id", "drug"), warehouse))
+    return Compared(compared, typed("changes", _judged(rows.sort("protocol", "level", "unit_id", "drug"), warehouse)))
 
 
 def _judged(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline import changes, spans
+from pipeline import changes, credibility, spans
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -289,9 +289,13 @@ def require_period(warehouse: Warehouse, period: str) -> str:
 
 
 def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
-    """Computes the changes between the periods of the settings; returns the periods, None where there are no data."""
+    """Computes the changes between the periods of the settings, and how credible they are.
+
+    Returns the periods, None where there are no data.
+    """
     chosen = chosen_periods(warehouse, settings)
-    rows = changes.between(warehouse, *chosen) if chosen else pl.DataFrame()
+    judged = credibility.judged(warehouse, changes.between(warehouse, *chosen)) if chosen else None
     with warehouse.transaction():
-        warehouse.replace("changes", rows)
+        warehouse.replace("changes", judged.changes if judged else pl.DataFrame())
+        warehouse.replace("credibility", judged.credibility if judged else pl.DataFrame())
     return chosen

@@ -377,7 +377,22 @@ COLUMNS: dict[str, Column] = {
         "percent", "points of the naive change by sites that joined, left or weigh otherwise: naive less like for like"
     ),
     "published_class": Column(None, "increase, decrease or stable by the protocol's own band, where it has one"),
-    "credibility": Column(None, "whether other explanations were tested; empty until they are"),
+    "credibility": Column(
+        None,
+        "stands, stands with reservations or not supported, by the tests of other explanations; empty without a change",
+    ),
+    "explanation": Column(None, "what other than use could have made the change"),
+    "outcome": Column(
+        None,
+        "what was found of it: nothing, set aside (it does not matter here), part or all of the change; not tested",
+    ),
+    "change_without_percent": Column("percent", "what the change would be were the explanation wholly true"),
+    "could_explain_percent": Column("percent", "how many points of the change the explanation could make"),
+    "value_baseline": Column(None, "what was looked at in the baseline period, in the unit of the explanation"),
+    "value_current": Column(None, "what was looked at in the current period, in the unit of the explanation"),
+    "n_affected": Column("count", "sites of which the explanation is true in part or whole"),
+    "n_tested": Column("count", "sites that tell of it"),
+    "subject": Column(None, "what in particular it is: of a single day the site and the date"),
 }
 
 

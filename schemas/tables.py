@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
-from schemas import change, estimates, intake, plausibility, reference
+from schemas import change, credibility, estimates, intake, plausibility, reference
 
 
 class Table(NamedTuple):
@@ -64,6 +64,7 @@ TABLES: dict[str, Table] = {
     "area_periods": Table("estimates", estimates.AreaPeriods, is_by_year=True),
     "dose_totals": Table("estimates", estimates.DoseTotals, is_by_year=True),
     "changes": Table("change", change.Changes),
+    "credibility": Table("change", credibility.Credibility),
 }
 MEASUREMENT_TABLES = (
     "areas",

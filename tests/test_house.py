@@ -118,6 +118,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "behind_sides",
         "compared_days",
         "compared_factors",
+        "compared_sites",
         "days_of_period",
         "factor_statuses",
         "flows_behind",

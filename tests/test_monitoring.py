@@ -81,7 +81,7 @@ def test_a_site_that_joins_or_leaves_is_in_the_naive_figure_only(simulated_works
     moved = set(city.truth.events.filter(pl.col("event").is_in(["site joins", "site leaves"]))["site_id"])
     assert len(moved) == 2
     with Warehouse.open(here.published, read_only=True) as warehouse:
-        rows = between(warehouse, "2023", "2025").filter(
+        rows = between(warehouse, "2023", "2025").changes.filter(
             (pl.col("level") == "network") & (pl.col("protocol") == "permille") & (pl.col("state") == "estimated")
         )
     for row in rows.iter_rows(named=True):

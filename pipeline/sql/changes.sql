@@ -1,126 +1,10 @@
 -- One row is how far one drug has fallen or risen at a site, in an area or in the network, from $baseline to $current, by one
--- protocol, over the same sites with weights fixed at the baseline, weekday matched to weekday. Of the frame `sides`: the
--- means of each site over the two periods, of all days and of those that match, and what stands behind them.
--- pipeline/changes.py puts intervals and verdicts beside. Grain: level, unit_id, drug, protocol.
+-- protocol, over the same sites with weights fixed at the baseline, weekday matched to weekday. Of the frame
+-- `compared_sites` (compared_sites.sql). pipeline/changes.py puts intervals and verdicts beside.
+-- Grain: level, unit_id, drug, protocol.
 with
 
-of_all as (select * from sides where period_kind = 'all'),
-of_matched as (select * from sides where period_kind = 'matched'),
-
--- Each site with what it had in the two periods; sites seen in one of them only are kept, to be counted.
-pairs as (
-    select
-        k.site_id, k.drug, k.protocol,
-        coalesce(ab.residue, ac.residue) as residue,
-        coalesce(ab.basis, ac.basis) as basis,
-        p.area_weights, p.stable_band_percent,
-        ab.population as baseline_population,
-        ac.population as current_population,
-        coalesce(ab.state = 'estimated', false) as has_baseline,
-        coalesce(ac.state = 'estimated', false) as has_current,
-        ab.mean_mg_per_day_per_1000 as baseline_of_all,
-        ac.mean_mg_per_day_per_1000 as current_of_all,
-        b.mean_mg_per_day_per_1000 as baseline,
-        c.mean_mg_per_day_per_1000 as present,
-        coalesce(b.n_days, 0) as n_days_baseline,
-        coalesce(c.n_days, 0) as n_days_current,
-        coalesce(b.n_censored, 0) as n_censored_baseline,
-        coalesce(c.n_censored, 0) as n_censored_current,
-        p.weekday_rule = 'weekday_means' and c.n_weekdays < 7 as has_few_weekdays,
-        case
-            when ab.state is null then 'no_baseline'
-            when ac.state is null then 'no_current'
-            when b.state is null or c.state is null then 'no_common_weekday'
-            when b.state <> 'estimated' then b.reason
-            when c.state <> 'estimated' then c.reason
-        end as reason_left_out,
-        reason_left_out is null as is_in_panel,
-        -- Seen in both periods, and not compared because one of them says no more than "below the limit" or "above it":
-        -- such sites may be just those that changed most.
-        coalesce(
-            reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit')
-            and (has_baseline or has_current),
-            false
-        ) as is_lost_to_limits,
-        -- Of the two periods, what leaves each in doubt.
-        b.days_log_variance as baseline_days, b.days_df as baseline_df, b.spread_log_variance as baseline_spread,
-        c.days_log_variance as current_days, c.days_df as current_df, c.spread_log_variance as current_spread,
-        b.is_common as is_common_spread,
-        b.error_scale as baseline_scale, c.error_scale as current_scale,
-        b.other_sources_share as baseline_others, c.other_sources_share as current_others,
-        b.flow_log_variance as baseline_flow_error, c.flow_log_variance as current_flow_error,
-        b.population_log_variance as baseline_population_error, c.population_log_variance as current_population_error,
-        -- Errors of a meter or a count cancel between two periods that rest on the same one.
-        b.origin = c.origin as is_same_origin,
-        b.origin = 'measured' and c.origin = 'measured' as is_measured,
-        b.laboratories as baseline_laboratories, c.laboratories as current_laboratories,
-        b.batches as baseline_batches, c.batches as current_batches,
-        b.batch_shares as baseline_batch_shares, c.batch_shares as current_batch_shares,
-        list_sort(list_distinct(baseline_laboratories)) <> list_sort(list_distinct(current_laboratories))
-            as is_laboratory_changed,
-        -- The two means as concentration times flow times factor over inhabitants.
-        logarithmic_mean(present, baseline) as between_means,
-        if(baseline > 0 and present > 0, ln(present / baseline), null) as log_ratio,
-        ln(nullif(c.population, 0) / nullif(b.population, 0)) as log_population_ratio,
-        ln(nullif(c.mean_flow_m3_per_day, 0) / nullif(b.mean_flow_m3_per_day, 0)) as log_flow_ratio,
-        if(is_same_value(c.mean_factor, b.mean_factor), 0, ln(nullif(c.mean_factor, 0) / nullif(b.mean_factor, 0)))
-            as log_factor_ratio,
-        joined_flags(concat_ws(' ', ab.flags, ac.flags)) as flags,
-        coalesce(ab.is_provisional, false) or coalesce(ac.is_provisional, false) as is_provisional,
-        coalesce(ab.is_simulated, false) or coalesce(ac.is_simulated, false) as is_simulated
-    from (select distinct site_id, drug, protocol from of_all) k
-    join protocols p using (protocol)
-    left join (from of_all where period = 'baseline') ab using (site_id, drug, protocol)
-    left join (from of_all where period = 'current') ac using (site_id, drug, protocol)
-    left join (from of_matched where period = 'baseline') b using (site_id, drug, protocol)
-    left join (from of_matched where period = 'current') c using (site_id, drug, protocol)
-),
-
-places as (
-    select 'site' as level, x.site_id as unit_id, coalesce(s.site_name, x.site_id) as unit_name, x.*
-    from pairs x left join current_sites s using (site_id)
-    union all by name
-    select a.level, a.unit_id, a.unit_name, x.*
-    from pairs x join area_of_site a using (site_id)
-),
-
--- One site needs no weight; a panel weighted by population needs all of them.
-weighed as (
-    select
-        *,
-        level = 'site' or area_weights = 'none' as is_same_weight,
-        if(is_same_weight, 1.0, baseline_population) as weight,
-        if(is_same_weight, 1.0, current_population) as current_weight
-    from places
-),
-
-totals as (
-    select
-        level, unit_id, drug, protocol,
-        sum(weight order by site_id) as weight_of_all,
-        sum(weight * baseline order by site_id) as baseline_of_panel,
-        sum(weight * present order by site_id) as current_of_panel
-    from weighed
-    where is_in_panel
-    group by all
-),
-
--- Of each site of the panel its share of the two amounts, by which its errors count.
-shared as (
-    select
-        *,
-        weight * baseline / nullif(baseline_of_panel, 0) as baseline_share,
-        weight * present / nullif(current_of_panel, 0) as current_share,
-        current_share - baseline_share as share_shift,
-        baseline_share ^ 2 * baseline_days + current_share ^ 2 * current_days as days_part,
-        -- In points of percent of the baseline, over the whole panel.
-        100 * weight * between_means / nullif(baseline_of_panel, 0) as percent_by_log,
-        if(log_flow_ratio is null, null, percent_by_log) as split_percent,
-        split_percent * (log_ratio + log_population_ratio - log_flow_ratio - log_factor_ratio) as of_concentration
-    from weighed
-    join totals using (level, unit_id, drug, protocol)
-    where is_in_panel
-),
+shared as (from compared_sites where is_in_panel),
 
 -- What shares an error counts by the difference of its shares in the two periods: the same batch, or the same laboratory,
 -- in both cancels. It does not shrink with the number of sites.
@@ -247,6 +131,9 @@ compared as (
         any_value(basis) as basis,
         any_value(area_weights) as area_weights,
         any_value(stable_band_percent) as stable_band_percent,
+        any_value(weight_of_all) as weight_of_all,
+        any_value(baseline_of_panel) as baseline_of_panel,
+        any_value(current_of_panel) as current_of_panel,
         count_if(is_in_panel) as n_sites,
         count_if(not is_in_panel) as n_sites_left_out,
         coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in_panel), '') as panel,
@@ -266,26 +153,26 @@ compared as (
         joined_flags(string_agg(flags, ' ') filter (where is_in_panel)) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
-    from weighed
+    from compared_sites
     group by level, unit_id, drug, protocol
 ),
 
 judged as (
     select
         c.*,
-        t.baseline_of_panel / t.weight_of_all as baseline,
-        t.current_of_panel / t.weight_of_all as present,
+        baseline_of_panel / weight_of_all as baseline,
+        current_of_panel / weight_of_all as present,
         case
             when n_sites = 0 then reasons_left_out
             when n_without_weight > 0 then 'no_population'
             -- As good as zero: a number no computer can hold is no change either.
-            when t.baseline_of_panel = 0
-                or not isfinite(change_percent(t.baseline_of_panel, t.current_of_panel)) then 'baseline_zero'
+            when baseline_of_panel = 0
+                or not isfinite(change_percent(baseline_of_panel, current_of_panel)) then 'baseline_zero'
         end as reason_not,
         if(reason_not is null, change_percent(baseline, present), null) as change_percent,
         if(isfinite(change_percent(naive_baseline, naive_current)), change_percent(naive_baseline, naive_current), null)
             as naive_change_percent
-    from compared c left join totals t using (level, unit_id, drug, protocol)
+    from compared c
 )
 
 select

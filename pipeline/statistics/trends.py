@@ -4,6 +4,7 @@ Slopes are per unit of time, whatever the spacing of the points; gaps are NaN. H
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,15 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata
 
 from pipeline.statistics.censoring import kaplan_meier
-from pipeline.statistics.kendall import scores, slopes_by_rank
+from pipeline.statistics.kendall import of_rank, scores, slopes_by_rank
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _Z = float(ndtri(0.975))
+_AT_ONCE = 600_000
+"""Slopes that are formed at once: as many as stay in the processor's cache."""
 
 
 class Trend(NamedTuple):
@@ -357,19 +360,24 @@ def _slopes_within(value: Floats, time: Floats, season: Ints, ranks: Floats) -> 
     same = season[i] == season[j]
     i, j = i[same], j[same]
     found = np.full(ranks.shape, np.nan)
-    step = max(4_000_000 // max(len(i), 1), 1)
-    for first in range(0, len(value), step):
+    step = max(_AT_ONCE // max(len(i), 1), 1)
+    asked = np.nan_to_num(ranks, nan=-1).astype(np.int64)
+
+    def form(first: int) -> None:
         rows = slice(first, first + step)
-        between = time[rows][:, j] - time[rows][:, i]
+        y, t = value[rows], time[rows]
+        between = np.take(t, j, axis=1) - np.take(t, i, axis=1)
+        slopes = np.take(y, j, axis=1)
+        slopes -= np.take(y, i, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            slopes = np.where(between > 0, (value[rows][:, j] - value[rows][:, i]) / between, np.nan)
-        slopes.sort(axis=1)  # NaN last
-        n_known = (~np.isnan(slopes)).sum(axis=1, keepdims=True)
-        asked = ranks[rows]
-        place = np.clip(np.nan_to_num(asked, nan=-1), 0, max(slopes.shape[1] - 1, 0)).astype(np.int64)
-        if slopes.shape[1]:
-            picked = np.take_along_axis(slopes, place, axis=1)
-            found[rows] = np.where((asked >= 0) & (asked < n_known), picked, np.nan)
+            slopes /= between
+        slopes[~(between > 0) | np.isnan(slopes)] = np.inf
+        found[rows] = of_rank(slopes, asked[rows])
+
+    if len(i):
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(form, range(0, len(value), step)))
+    found[~np.isfinite(found)] = np.nan
     return found
 
 

@@ -154,13 +154,14 @@ def test_two_runs_wait_for_each_other():
 def test_lineage_is_what_the_sql_reads():
     """The tables each statement names, views resolved, are the assets the table depends on."""
     text = re.sub(r"--.*", "", sql("views"))
-    views = dict(re.findall(r"temp (?:view|macro) (\w+)(?:\([\w, ]+\))? as(?: table)?\s(.*?);", text, re.S))
+    views = dict(re.findall(r"temp (?:view|macro) (\w+)(?:\([\w,\s]+\))? as(?: table)?\s(.*?);", text, re.S))
 
     # Views that are defined when a table is computed, by what they then are.
     defined = {
         "site_periods": {"spanned_days": "days_by_calendar"},
         "area_periods": {"averaged_sites": "sites_of_areas"},
         "changes": {"spanned_days": "days_of_two"},
+        "credibility": {"spanned_days": "days_of_two"},
     }
 
     def read_by(text: str, meant: dict[str, str]) -> set[str]:
@@ -168,9 +169,10 @@ def test_lineage_is_what_the_sql_reads():
         return (named & set(TABLES)).union(*(read_by(views[name], meant) for name in named & set(views)))
 
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
-    for table in (*estimates.SOURCES, "changes"):
+    for table in (*estimates.SOURCES, "changes", "credibility"):
         # Read beside the statements: the spreads of days, and which periods there are.
-        inferred_from = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}}.get(table, set())
+        beside = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"}}
+        inferred_from = beside.get(table, set())
         statements = (table, *STATEMENTS) if table == "changes" else (table,)
         read = set().union(*(read_by(sql(name), defined.get(table, {})) for name in statements)) | inferred_from
         assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read, table

@@ -24,7 +24,7 @@ def of_batch(text: str, batch: str, laboratory: str = "Lab") -> str:
 
 
 def change(warehouse, protocol: str = "permille", level: str = "site", unit: str = "S1", periods=("2023", "2024")):
-    rows = between(warehouse, *periods).filter(
+    rows = between(warehouse, *periods).changes.filter(
         pl.col("protocol") == protocol, pl.col("level") == level, pl.col("unit_id") == unit
     )
     assert rows.height == 1
@@ -143,8 +143,10 @@ def test_verdicts_are_judged_together_by_protocol_and_level(city):
             noisy = np.array(WEEK) * scale * np.exp(0.2 * rng.standard_normal(7))
             days.append(of_batch(week(start, noisy.round(3), residue=residue), f"{start}"))
     with city(results=results(*days)) as warehouse:
-        rows = between(warehouse, "2023", "2024").filter(pl.col("protocol") == "permille", pl.col("level") == "site")
-        of_euda = change_of_drug(between(warehouse, "2023", "2024"), "euda", "methamphetamine")
+        rows = between(warehouse, "2023", "2024").changes.filter(
+            pl.col("protocol") == "permille", pl.col("level") == "site"
+        )
+        of_euda = change_of_drug(between(warehouse, "2023", "2024").changes, "euda", "methamphetamine")
     assert rows.height == 5
     expected = adjusted_p_values(rows["p_value"])
     assert rows["p_adjusted"].to_list() == pytest.approx(expected.to_list())

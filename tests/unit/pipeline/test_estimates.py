@@ -266,7 +266,7 @@ def test_the_mass_of_an_area_needs_the_inhabitants_of_each_of_its_sites(city):
 
 def changes(warehouse: Warehouse, **where: str):
     chosen = {"level": "site", "unit_id": "S1", "protocol": "permille"} | where
-    rows = between(warehouse, "2023", "2024")
+    rows = between(warehouse, "2023", "2024").changes
     for name, value in chosen.items():
         rows = rows.filter(rows[name] == value)
     return rows.row(0, named=True)

@@ -105,7 +105,7 @@ def test_published_weeks_of_2024(compared, published, city, residue, weekday, we
 
 def test_change_and_class_as_euda_publishes_them(warehouse):
     """Graz MDMA 2024 on 2023: -34.56 %, decrease; Hall-Wattens -7.36 %, stable; Innsbruck +16.04 %, increase."""
-    rows = between(warehouse, "2023", "2024").filter(
+    rows = between(warehouse, "2023", "2024").changes.filter(
         (pl.col("protocol") == "euda") & (pl.col("drug") == "mdma") & (pl.col("level") == "site")
     )
     found = {row["unit_id"]: row for row in rows.iter_rows(named=True)}
@@ -120,7 +120,7 @@ def test_change_and_class_as_euda_publishes_them(warehouse):
 
 
 def test_a_baseline_of_zero_is_not_estimable_and_nothing_is_infinite(warehouse):
-    rows = between(warehouse, "2023", "2024").filter(pl.col("protocol") == "euda")
+    rows = between(warehouse, "2023", "2024").changes.filter(pl.col("protocol") == "euda")
     zero = rows.filter(pl.col("baseline_mg_per_day_per_1000") == 0)
     assert zero.height > 0
     assert set(zero["state"]) == {"not estimable"}
@@ -145,7 +145,7 @@ def test_the_network_mean_over_the_sites_present_in_every_year(warehouse, publis
 
 def test_how_many_of_the_changes_beyond_ten_percent_a_week_can_support(warehouse):
     """Cities and drugs, 2023 to 2024, by EUDA's rule and by our verdict on the same days (docs/changes.md)."""
-    rows = between(warehouse, "2023", "2024").filter(pl.col("level") == "site")
+    rows = between(warehouse, "2023", "2024").changes.filter(pl.col("level") == "site")
     theirs = rows.filter(pl.col("protocol") == "euda")
     ours = rows.filter(pl.col("protocol") == "permille").select("unit_id", "drug", "verdict")
     both = theirs.join(ours, on=["unit_id", "drug"], how="left", suffix="_of_ours")

@@ -1,0 +1,297 @@
+"""The commands about change: how far use has fallen or risen, and what else could have made it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from commands.common import (
+    SIMULATED_DATA,
+    WRONG_USAGE,
+    ChangeFormat,
+    Format,
+    Level,
+    WorkspaceOption,
+    fail,
+    opened,
+    print_data,
+    print_table,
+    say,
+    warn_of_broken_files,
+    worded,
+    worded_interval,
+)
+from commands.figures import flags_of, mark, markers_of, say_marks, say_without_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    import polars as pl
+
+
+ProtocolOption = Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="2023, 2023-Q1, 2023-03, 2023-03-06..2023-03-12, first, previous or year-before; the settings' if left"
+        " out."
+    ),
+]
+CurrentOption = Annotated[str | None, typer.Option(help="Likewise, or last; the settings' if left out.")]
+LevelOption = Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")]
+DrugOption = Annotated[str | None, typer.Option(help="One drug; all if left out.")]
+
+
+class Language(StrEnum):
+    """The languages of sentences: those of `dashboards.languages`."""
+
+    en = "en"
+    zh = "zh"
+
+
+LanguageOption = Annotated[Language, typer.Option(help="Of sentences: en or zh.")]
+
+
+class _Asked(NamedTuple):
+    """What was asked for: changes by the protocols wanted and by all, the tests of them, and what stands behind."""
+
+    rows: "pl.DataFrame"
+    every: "pl.DataFrame"
+    tests: "pl.DataFrame"
+    markers: list[str]
+    nothing: "pl.DataFrame"
+    protocols: list[str]
+    names_zh: dict[str, str]
+
+
+def _asked(
+    protocol: str | None,
+    baseline: str | None,
+    current: str | None,
+    level: Level,
+    drug: str | None,
+    workspace: Path | None,
+) -> _Asked:
+    """Compares two periods as asked for and tests what else made the changes; ends the command where that fails."""
+    import polars as pl
+
+    from pipeline import changes, estimates, explain, spans
+    from pipeline import credibility as tests
+    from pipeline.factors import with_factor_status
+    from pipeline.settings import BASELINES, CURRENTS, SettingsError, all_protocols
+    from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.protocol import ProtocolError
+
+    for period, words in ((baseline, BASELINES), (current, CURRENTS)):
+        if period and period not in words and not spans.is_period(period):
+            fail(f"{period!r} is no period: write {spans.EXAMPLES}, or {' or '.join(words)}.", WRONG_USAGE)
+    here = opened(workspace)
+    warn_of_broken_files(here)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
+            wanted = protocol or here.settings.protocol
+            if wanted not in (*known, "all"):
+                if wanted in [protocol.protocol for protocol in all_protocols(here)]:
+                    fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
+                fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
+            if not estimates.periods(warehouse):
+                fail("there is no estimate yet: see 'permille status' for what is missing.")
+            if baseline or current:
+                chosen = estimates.compared_periods(
+                    warehouse, baseline or here.settings.baseline, current or here.settings.current
+                )
+            elif (of_settings := estimates.chosen_periods(warehouse, here.settings)) is None:
+                fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
+            else:
+                chosen = of_settings
+            judged = tests.judged(warehouse, changes.between(warehouse, *chosen))
+            is_level = pl.col("level") == level.value
+            every = with_factor_status(warehouse, judged.changes).filter(is_level)
+            asked = known if wanted == "all" else [wanted]
+            rows = every.filter(pl.col("protocol").is_in(asked))
+            drugs = sorted(rows["drug"].unique())
+            if drug is not None and (of := drug.casefold()) not in drugs:
+                fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+            if drug is not None:
+                rows = rows.filter(pl.col("drug") == drug.casefold())
+            rows = rows.sort("protocol", "drug", "unit_id")
+            names = warehouse.query("select distinct drug, drug_name_zh from factors order by all").drop_nulls()
+            return _Asked(
+                rows, every, judged.credibility.filter(is_level), markers_of(warehouse, rows, chosen),
+                estimates.protocols_without_figures(warehouse, chosen[1]), asked, dict(names.iter_rows()),
+            )  # fmt: skip
+    except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
+        fail(str(error))
+
+
+def change(
+    protocol: ProtocolOption = None,
+    baseline: BaselineOption = None,
+    current: CurrentOption = None,
+    level: LevelOption = Level.network,
+    drug: DrugOption = None,
+    form: Annotated[
+        ChangeFormat, typer.Option("--format", help="table, csv, json, or a sentence a drug.")
+    ] = ChangeFormat.table,
+    language: LanguageOption = Language.en,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """How far has each drug fallen or risen, over the same sites? What else could have made it: permille credibility.
+
+    Example: permille change --protocol euda --baseline 2023 --current 2024 --level area --format csv
+    """
+    asked = _asked(protocol, baseline, current, level, drug, workspace)
+    if form is ChangeFormat.sentence:
+        _print_sentences(asked, language)
+    elif form is ChangeFormat.table:
+        print_changes(asked.rows, level, asked.markers)
+    else:
+        print_data(asked.rows, Format(form.value))
+    is_data = form in (ChangeFormat.csv, ChangeFormat.json)
+    say_without_figures(asked.nothing, set(asked.protocols) - set(asked.rows["protocol"]), is_data=is_data)
+
+
+def credibility(
+    protocol: ProtocolOption = None,
+    baseline: BaselineOption = None,
+    current: CurrentOption = None,
+    level: LevelOption = Level.network,
+    drug: DrugOption = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    language: LanguageOption = Language.en,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """What else could have made the change? Each explanation tested, with what it would leave of the change.
+
+    Example: permille credibility --drug methamphetamine --baseline 2023 --current 2024
+    """
+    asked = _asked(protocol, baseline, current, level, drug, workspace)
+    tests = asked.tests.join(asked.rows, on=["level", "unit_id", "drug", "protocol"], how="semi")
+    if form is not Format.table:
+        print_data(tests, form)
+    else:
+        _print_tests(asked, tests, language)
+    say_without_figures(
+        asked.nothing, set(asked.protocols) - set(asked.rows["protocol"]), is_data=form is not Format.table
+    )
+
+
+def _print_tests(asked: _Asked, tests: "pl.DataFrame", language: Language) -> None:
+    """Of each change its sentence, and below it a line a test."""
+    import polars as pl
+
+    from dashboards import credibility as in_words
+    from dashboards.languages import words
+
+    _ = words(language.value)
+    for row in asked.rows.iter_rows(named=True):
+        say(_sentence(asked, row, language))
+        of = tests.filter(pl.col(name) == row[name] for name in ("unit_id", "drug", "protocol"))
+        if of.is_empty():
+            continue
+        cells = [
+            (
+                _(in_words.NAMES[test["explanation"]]),
+                _(in_words.OUTCOMES[test["outcome"]]),
+                in_words.evidence(test, row, language.value),
+            )
+            for test in of.iter_rows(named=True)
+        ]
+        table = pl.DataFrame(cells, schema=[_(header) for header in in_words.HEADERS], orient="row")
+        print_table("", table)
+
+
+def _sentence(asked: _Asked, row: "Mapping[str, Any]", language: Language) -> str:
+    """What a change says, with a look at all protocols and all tests of it."""
+    import polars as pl
+
+    from dashboards.sentences import change_sentence
+
+    same = [pl.col(name) == row[name] for name in ("unit_id", "drug")]
+    others = asked.every.filter(*same, pl.col("protocol") != row["protocol"]).to_dicts()
+    tests = asked.tests.filter(*same, pl.col("protocol") == row["protocol"]).to_dicts()
+    named = {**row, "drug_name": asked.names_zh.get(row["drug"], row["drug_name"])} if language == "zh" else row
+    return change_sentence(named, others, tests, language.value)
+
+
+def _print_sentences(asked: _Asked, language: Language) -> None:
+    """A sentence a drug and place."""
+    for row in asked.rows.iter_rows(named=True):
+        say(_sentence(asked, row, language))
+
+
+def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> None:
+    """One line a drug: baseline, now, change, in the words and digits of the pages."""
+    import polars as pl
+
+    from dashboards import labels
+
+    if rows.is_empty():
+        typer.echo("There is nothing to compare.")
+        return
+    first = rows.row(0, named=True)
+    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
+    has_intervals = rows["ci_low_percent"].null_count() < rows.height
+    typer.echo(
+        f"{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
+        f" sites{'' if has_intervals else '; by this protocol without an interval'}"
+    )
+
+    censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
+    shown = rows.select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
+        pl.col("drug"),
+        worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),
+        worded("current_mg_per_day_per_1000", labels.amount).alias("now"),
+        worded("change_percent", labels.percent).replace("", "–").alias("change"),
+        *(
+            [
+                worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
+                pl.when(pl.col("state") == "estimated").then("verdict").fill_null("–").alias("verdict"),
+                pl.col("credibility").fill_null("–").alias("credibility"),
+                worded("smallest_detectable_fall_percent", labels.magnitude).replace("", "–").alias("could see"),
+            ]
+            if has_intervals
+            else []
+        ),
+        pl.col("n_sites").alias("sites"),
+        *([pl.col("n_sites_left_out").alias("left out")] if level is not Level.site else []),
+        # Of how many days that are compared the limit is all that is known.
+        *(
+            [pl.format("{} of {}", censored, n_days).alias("below limits")]
+            if rows.select(censored.sum()).item()
+            else []
+        ),
+        pl.col("basis"),
+        mark().alias("rests on"),
+        *([flags_of()] if rows["flags"].null_count() < rows.height else []),
+        *(
+            [
+                pl.when(pl.col("change_percent").is_null())
+                .then(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", labels.shortly)))
+                .otherwise(worded("reason", labels.shortly))
+                .alias("remark")
+            ]
+            if rows["reason"].null_count() < rows.height
+            else []
+        ),
+    )
+    print_table("", shown)
+    if has_intervals:
+        say(
+            "verdict: judged together with all drugs and places of its level (Benjamini and Hochberg, 5 %);"
+            " could see: the smallest fall whose interval would leave out no change"
+        )
+    if level is not Level.site and rows["n_sites_left_out"].sum():
+        say(
+            "A change compares the same sites: those left out have no figure, or too few days that can be compared, in"
+            " one of the periods. The levels of each period are over all that have one."
+        )
+    remarks = rows.filter(pl.col("change_percent").is_not_null())["reason"].drop_nulls().str.split(" ").explode()
+    for found in labels.reasons(" ".join(remarks.unique(maintain_order=True))):
+        say(f"{found.short}: {found.sentence}")
+    say_marks(markers, rows["flags"])

@@ -1,0 +1,52 @@
+"""What else could have made a change? Each explanation tested, and what all of them say together.
+
+How each is tested stands in `sql/credibility.sql`, its limits and sources in `schemas/credibility.py`.
+"""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from pipeline.changes import Compared
+from pipeline.periods import typed
+from pipeline.warehouse import Warehouse, sql
+from schemas.credibility import EXPLANATIONS, LIMITS
+
+CHANGE = ["level", "unit_id", "drug", "protocol"]
+
+
+class Judged(NamedTuple):
+    """Changes with their credibility, and the tests behind it: the rows of the tables of these names."""
+
+    changes: pl.DataFrame
+    credibility: pl.DataFrame
+
+
+def judged(warehouse: Warehouse, compared: Compared) -> Judged:
+    """Tests the explanations of changes just compared in this warehouse: the view `spanned_days` is still theirs."""
+    with (
+        warehouse.known_as("compared_sites", compared.sites),
+        warehouse.known_as("compared_changes", compared.changes),
+    ):
+        tests = warehouse.query(sql("credibility"), LIMITS)
+    order = pl.col("explanation").replace_strict({name: place for place, name in enumerate(EXPLANATIONS)})
+    tests = typed("credibility", tests.sort("protocol", "level", "unit_id", "drug", order))
+    return Judged(_with_overall(compared.changes, tests), tests)
+
+
+def _with_overall(changes: pl.DataFrame, tests: pl.DataFrame) -> pl.DataFrame:
+    """A change stands where nothing was found and nothing is left untested."""
+    outcome = pl.col("outcome")
+    overall = tests.group_by(CHANGE).agg(
+        pl.when((outcome == "all of it").any())
+        .then(pl.lit("not supported"))
+        .when(outcome.is_in(["part of it", "not tested"]).any())
+        .then(pl.lit("stands with reservations"))
+        .otherwise(pl.lit("stands"))
+        .alias("overall")
+    )
+    return (
+        changes.join(overall, on=CHANGE, how="left", maintain_order="left", validate="1:1")
+        .with_columns(credibility="overall")
+        .drop("overall")
+    )
