@@ -13,7 +13,7 @@ from commands.changes import change, credibility
 from commands.common import FAILED
 from commands.figures import levels, totals
 from commands.origins import explain, history
-from commands.over_time import plan, series
+from commands.over_time import plan, series, trend
 from commands.plausibility import plausibility
 from commands.work import check, demo, init, run, status
 
@@ -59,6 +59,7 @@ for command in (
     change,
     credibility,
     series,
+    trend,
     plan,
     levels,
     totals,

@@ -1,4 +1,4 @@
-"""The changes between the baseline and the current period of the settings, and what else could have made them."""
+"""The changes between two periods, what else could have made them, and trends over all of them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +9,7 @@ from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
+from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from schemas.credibility import LIMITS
 
 KINDS = {"sql", "python", "duckdb"}
@@ -43,3 +44,14 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
         baseline, current = chosen or ("none", "none")
         for table in ("changes", "credibility"):
             yield materialized(warehouse, table, baseline=baseline, current=current)
+
+
+@dg.asset(
+    deps=["deliveries", "site_periods", "sites", "areas", "doses", "uncertainties", "protocols"],
+    kinds=KINDS, code_version=sql_version("trends", *STATEMENTS_OF_TRENDS), pool="warehouse", **describe("trends"),
+)  # fmt: skip
+def trends(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Where each drug has been going, over all years, quarters and months."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute_trends(warehouse)
+        return materialized(warehouse, "trends")

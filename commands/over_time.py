@@ -148,6 +148,109 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
         say(f"Over the sites that have a mean in each period, which differ; {weighed} (the same: --panel complete).")
 
 
+class Method(StrEnum):
+    """The test of a trend."""
+
+    mann_kendall = "mann-kendall"
+    hamed_rao = "hamed-rao"
+    seasonal_kendall = "seasonal-kendall"
+    akritas_theil_sen = "akritas-theil-sen"
+
+
+def trend(
+    level: Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")] = Level.network,
+    drug: Annotated[str | None, typer.Option(help="One drug; all if left out.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol; the settings' if left out.")] = None,
+    kind: Annotated[Kind, typer.Option(help="Over years, quarters or months.")] = Kind.year,
+    method: Annotated[
+        Method | None, typer.Option(help="One test; of each series the preferred one if left out.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Where has a drug been going, over all its periods? Areas over the sites that have a figure in all of them.
+
+    Example: permille trend --drug cocaine --kind quarter --level area
+    """
+    import polars as pl
+
+    from pipeline import explain
+    from pipeline.warehouse import Warehouse, WarehouseError
+
+    here = opened(workspace)
+    warn_of_broken_files(here)
+    wanted = protocol or here.settings.protocol
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            every = warehouse.read("trends")
+    except WarehouseError as error:
+        fail(str(error))
+    there = sorted(every["protocol"].unique())
+    if wanted not in there:
+        fail(f"there are no trends by a protocol {wanted!r}{explain.instead(wanted, there)}.", WRONG_USAGE)
+    rows = every.filter(
+        pl.col("protocol") == wanted, pl.col("level") == level.value, pl.col("period_kind") == kind.value
+    )
+    drugs = sorted(rows["drug"].unique())
+    if drug is not None and (of := drug.casefold()) not in drugs:
+        fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+    is_asked = pl.col("is_preferred") if method is None else pl.col("method") == method.value.replace("-", "_")
+    is_drug = pl.lit(value=True) if drug is None else pl.col("drug") == drug.casefold()
+    rows = rows.filter(is_asked, is_drug).sort("drug", "unit_id")
+    if form is not Format.table:
+        print_data(rows, form)
+    elif rows.is_empty():
+        typer.echo("There is no series that this test is made of.")
+    else:
+        _print_trends(rows, level)
+
+
+def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
+    """A line a series."""
+    import polars as pl
+
+    from dashboards import labels
+
+    label = SIMULATED_DATA if rows["is_simulated"].any() else ""
+    first = rows.row(0, named=True)
+    basis = "consumption" if first["basis"] == "consumption" else "residue load"
+    say(f"{label}trends of the {first['period_kind']}s by {first['protocol']}: {basis}, mg/day/1000 inhabitants a year")
+    unit = "mg_per_day_per_1000_per_year"
+    print_table(
+        "",
+        rows.select(
+            *(
+                [pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)]
+                if level is not Level.network
+                else []
+            ),
+            "drug",
+            pl.format("{} to {}", "first_period", "last_period").alias("from, to"),
+            pl.col("n_periods").alias("periods"),
+            *([pl.col("n_sites").alias("sites")] if level is not Level.site else []),
+            pl.when(pl.col("state") == "estimated")
+            .then("direction")
+            .otherwise(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", labels.shortly)))
+            .alias("direction"),
+            worded("slope_percent_per_year", labels.percent).replace("", "–").alias("a year"),
+            worded(f"slope_{unit}", _signed).replace("", "–").alias("slope"),
+            worded_interval(f"ci_low_{unit}", f"ci_high_{unit}", _signed).alias("95 % interval"),
+            pl.col("p_adjusted").round(4).cast(pl.String).fill_null("–").alias("p, together"),
+            pl.col("method").str.replace_all("_", "-").alias("test"),
+            pl.col("level_changes").fill_null("").alias("new levels from"),
+        ),
+    )
+    if level is not Level.site:
+        say("Over the sites that have a figure in all these periods, with the weights of the first.")
+    say("direction: judged together with all trends of its level and test (Benjamini and Hochberg, 5 %).")
+
+
+def _signed(value: float) -> str:
+    from dashboards import labels
+
+    return f"{'−' if value < 0 else '+'}{labels.amount(abs(value))}"
+
+
 def plan(
     drug: Annotated[str, typer.Option(help="The drug.")],
     fall: Annotated[float, typer.Option(help="The fall that should be seen, in percent.", min=0.1, max=99)] = 20,

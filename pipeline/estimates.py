@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline import changes, credibility, spans
+from pipeline import changes, credibility, spans, trends
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -299,3 +299,10 @@ def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str]
         warehouse.replace("changes", judged.changes if judged else pl.DataFrame())
         warehouse.replace("credibility", judged.credibility if judged else pl.DataFrame())
     return chosen
+
+
+def compute_trends(warehouse: Warehouse) -> None:
+    """Computes the trends of all series over all their periods."""
+    rows = trends.trends(warehouse)
+    with warehouse.transaction():
+        warehouse.replace("trends", rows)

@@ -15,7 +15,7 @@ _COLUMNS = (
     "area_weights", "n_days", "n_censored", "state", "reason", "flags", "is_provisional", "is_simulated",
 )  # fmt: skip
 
-_SITES_OF_SERIES = """
+SITES_OF_SERIES = """
 from sites_of_series(
     (select drug from choices), (select protocol from choices), (select kind from choices), (select first from choices),
     (select last from choices), (select is_complete from choices), (select weights from choices)
@@ -27,6 +27,26 @@ from averaged_sites
 where state = 'estimated' and weight is not null
 group by all
 """
+
+
+_FIRST, _LAST = "0000", "9999-12"
+
+
+def choices(
+    kind: str, drug: str | None = None, protocol: str | None = None, *, is_complete: bool,
+    weights: str | None = None, first: str | None = None, last: str | None = None,
+) -> pl.DataFrame:  # fmt: skip
+    """What the view of `SITES_OF_SERIES` is asked for. It takes no bound values: they lie beside it as `choices`.
+
+    Parameters: as of `series`; all drugs and protocols where these are left out.
+    """
+    return pl.DataFrame(
+        {
+            "drug": [drug], "protocol": [protocol], "kind": [kind], "first": [first or _FIRST],
+            "last": [last or _LAST], "is_complete": [is_complete], "weights": [weights],
+        },
+        schema_overrides=dict.fromkeys(("drug", "protocol", "weights"), pl.String),
+    )  # fmt: skip
 
 
 def series(
@@ -57,8 +77,7 @@ def series(
         One row a place and period, sorted by both, with `panel`, the sites a mean is over. [mg/day/1000]
     """
     bound = {
-        "drug": drug, "protocol": protocol, "kind": kind, "first": first or "0000", "last": last or "9999-12",
-        "is_complete": panel == "complete", "weights": weights,
+        "drug": drug, "protocol": protocol, "kind": kind, "first": first or _FIRST, "last": last or _LAST,
     }  # fmt: skip
     if level == "site":
         rows = warehouse.query(
@@ -66,13 +85,12 @@ def series(
             " 1 as n_sites, s.site_id as panel, 'none' as area_weights"
             " from site_periods s left join current_sites c using (site_id)"
             " where drug = $drug and protocol = $protocol and period_kind = $kind and period between $first and $last",
-            {name: bound[name] for name in ("drug", "protocol", "kind", "first", "last")},
+            bound,
         )
     else:
-        # A view takes no bound values: the choices lie beside it.
-        choices = pl.DataFrame([bound], schema_overrides={"weights": pl.String})
-        with warehouse.known_as("choices", choices):
-            warehouse.define("averaged_sites", _SITES_OF_SERIES)
+        chosen = choices(kind, drug, protocol, is_complete=panel == "complete", weights=weights, first=first, last=last)
+        with warehouse.known_as("choices", chosen):
+            warehouse.define("averaged_sites", SITES_OF_SERIES)
             panels = warehouse.query(_PANELS)
             rows = area_means(warehouse).filter(pl.col("level") == level)
         rows = rows.join(panels, on=["level", "unit_id", "period"], how="left").with_columns(

@@ -184,7 +184,8 @@ class Warehouse:
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The result of a statement with bound parameters."""
-        return self.connection.sql(statement, params=dict(parameters or {})).pl()
+        # Not by `sql`: its relations were seen to wait for ever (DuckDB 1.5.5) on a registered frame in a union.
+        return self.connection.execute(statement, dict(parameters or {})).pl()
 
     def count(self, table: str) -> int:
         """Rows of a table."""

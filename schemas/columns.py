@@ -381,6 +381,23 @@ COLUMNS: dict[str, Column] = {
         None,
         "stands, stands with reservations or not supported, by the tests of other explanations; empty without a change",
     ),
+    "method": Column(None, "which test of a trend: each is a row, and one of a series the one to look at first"),
+    "is_preferred": Column(None, "true of the test that is told where none is asked for"),
+    "first_period": Column(None, "the first period there is a figure or a limit of"),
+    "last_period": Column(None, "the last period there is a figure or a limit of"),
+    "n_periods": Column("count", "periods with a figure or a limit"),
+    "n_censored_periods": Column("count", "periods of which the limit is all that is known"),
+    "slope_mg_per_day_per_1000_per_year": Column(
+        "mg/day/year", "median of the slopes between all pairs of periods, per 1000 inhabitants"
+    ),
+    "ci_low_mg_per_day_per_1000_per_year": Column("mg/day/year", "lower end of the 95 % interval of the slope"),
+    "ci_high_mg_per_day_per_1000_per_year": Column("mg/day/year", "upper end of the 95 % interval of the slope"),
+    "slope_percent_per_year": Column("percent/year", "the slope over the middle one of the periods' figures"),
+    "tau": Column("dimensionless", "Kendall's tau-a: -1 where each period lies below all before it, 1 where above"),
+    "direction": Column(
+        None, "falling, rising or no trend detected, by p_adjusted at 0.05; not estimable with too few periods"
+    ),
+    "level_changes": Column(None, "the first periods of new levels, separated by blanks"),
     "explanation": Column(None, "what other than use could have made the change"),
     "outcome": Column(
         None,

@@ -671,9 +671,9 @@ join area_of_site a using (site_id)
 join protocols p using (protocol)
 where s.sampling_year = of_year;
 
--- The same of one drug by one protocol over all periods of a kind from one to another. Of a complete panel only sites with a
--- mean in all periods in which any site of the area has one, weighed by their inhabitants in the first of them; else all that
--- have one. Parameters: weights 'population' or 'none', null as the protocol has it.
+-- The same over all periods of a kind from one to another. Of a complete panel only sites with a mean in all periods in which
+-- any site of the area has one, weighed by their inhabitants in the first of them; else all that have one. Parameters: one drug
+-- and protocol, null for all; weights 'population' or 'none', null as the protocol has it.
 create or replace temp macro sites_of_series(of_drug, of_protocol, of_kind, first_period, last_period, is_complete, weights)
 as table
 with known as (
@@ -684,20 +684,20 @@ with known as (
     from site_periods s
     join area_of_site a using (site_id)
     join protocols p using (protocol)
-    where s.drug = of_drug and s.protocol = of_protocol and s.period_kind = of_kind
-        and s.period between first_period and last_period
+    where (of_drug is null or s.drug = of_drug) and (of_protocol is null or s.protocol = of_protocol)
+        and s.period_kind = of_kind and s.period between first_period and last_period
 ),
 asked as (
-    select level, unit_id, count(distinct period) as n_periods
+    select level, unit_id, drug, protocol, count(distinct period) as n_periods
     from known
     where state = 'estimated'
     group by all
 ),
 complete as (
-    select k.level, k.unit_id, k.site_id, min_by(k.population, k.period) as first_population
-    from known k join asked using (level, unit_id)
+    select level, unit_id, drug, protocol, k.site_id, min_by(k.population, k.period) as first_population
+    from known k join asked using (level, unit_id, drug, protocol)
     where k.state = 'estimated'
-    group by k.level, k.unit_id, k.site_id
+    group by level, unit_id, drug, protocol, k.site_id
     having count(*) = any_value(n_periods)
 )
 select
@@ -708,7 +708,7 @@ select
         else k.population
     end as weight
 from known k
-left join complete c using (level, unit_id, site_id)
+left join complete c using (level, unit_id, drug, protocol, site_id)
 where not is_complete or c.site_id is not null;
 
 -- One row is a day of a year and a calendar period it lies in: the year, its quarter, its month.
