@@ -30,7 +30,10 @@ KINDS = {"sql", "python", "duckdb"}
         ),
         dg.AssetSpec(
             "credibility",
-            deps=["changes", "consumption", "results", "loads", "residues", "day_spreads", "protocols"],
+            deps=[
+                "changes", "consumption", "results", "loads", "residues", "population_markers", "day_spreads",
+                "protocols",
+            ],
             kinds=KINDS, code_version=sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS),
             **describe("credibility"),
         ),

@@ -58,7 +58,7 @@ SCENARIOS = (
     Scenario("samples diluted to 55 %", "markers"),
     Scenario("half of the people gone, count unchanged", "markers"),
     Scenario("flow meter reads 55 %", "flow"),
-    Scenario("limit raised tenfold, six in ten below it", "limits"),
+    Scenario("limit raised twelvefold, six in ten below it", "limits"),
     Scenario("another laboratory, reads 60 %", "laboratory"),
     Scenario("count of people revised by 1.6", "population"),
     Scenario("a hundredfold day at the baseline", "single_day"),

@@ -25,7 +25,7 @@ from commands.common import (
 from commands.figures import flags_of, mark, markers_of, say_marks, say_without_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from typing import Any
 
     import polars as pl
@@ -187,10 +187,11 @@ def _print_tests(asked: _Asked, tests: "pl.DataFrame", language: Language) -> No
     from dashboards.languages import words
 
     _ = words(language.value)
-    for row in asked.rows.iter_rows(named=True):
-        say(_sentence(asked, row, language))
-        of = tests.filter(pl.col(name) == row[name] for name in ("unit_id", "drug", "protocol"))
-        if of.is_empty():
+    by_change = tests.partition_by("unit_id", "drug", "protocol", as_dict=True)
+    for row, sentence in _sentences(asked, language):
+        say(sentence)
+        of = by_change.get((row["unit_id"], row["drug"], row["protocol"]))
+        if of is None:
             continue
         cells = [
             (
@@ -204,23 +205,24 @@ def _print_tests(asked: _Asked, tests: "pl.DataFrame", language: Language) -> No
         print_table("", table)
 
 
-def _sentence(asked: _Asked, row: "Mapping[str, Any]", language: Language) -> str:
-    """What a change says, with a look at all protocols and all tests of it."""
-    import polars as pl
-
+def _sentences(asked: _Asked, language: Language) -> "Iterator[tuple[dict[str, Any], str]]":
+    """Each change with what it says, with a look at all protocols and all tests of it."""
     from dashboards.sentences import change_sentence
 
-    same = [pl.col(name) == row[name] for name in ("unit_id", "drug")]
-    others = asked.every.filter(*same, pl.col("protocol") != row["protocol"]).to_dicts()
-    tests = asked.tests.filter(*same, pl.col("protocol") == row["protocol"]).to_dicts()
-    named = {**row, "drug_name": asked.names_zh.get(row["drug"], row["drug_name"])} if language == "zh" else row
-    return change_sentence(named, others, tests, language.value)
+    of_place = asked.every.partition_by("unit_id", "drug", as_dict=True)
+    of_change = asked.tests.partition_by("unit_id", "drug", "protocol", as_dict=True)
+    for row in asked.rows.iter_rows(named=True):
+        key = (row["unit_id"], row["drug"])
+        others = [other for other in of_place[key].to_dicts() if other["protocol"] != row["protocol"]]
+        tests = of_change[*key, row["protocol"]].to_dicts() if (*key, row["protocol"]) in of_change else []
+        named = {**row, "drug_name": asked.names_zh.get(row["drug"], row["drug_name"])} if language == "zh" else row
+        yield row, change_sentence(named, others, tests, language.value)
 
 
 def _print_sentences(asked: _Asked, language: Language) -> None:
     """A sentence a drug and place."""
-    for row in asked.rows.iter_rows(named=True):
-        say(_sentence(asked, row, language))
+    for _, sentence in _sentences(asked, language):
+        say(sentence)
 
 
 def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> None:

@@ -40,17 +40,17 @@ HEADERS = (N_("explanation"), N_("found"), N_("evidence"))
 
 _FOUND: dict[str, str] = {
     "chance": N_("The days tell it from no change; they would see a fall of {current}."),
-    "laboratory": N_("{n} of {of} catchments, with {current} of the amount, have another laboratory than before."),
+    "laboratory": N_("There is another laboratory than before at {n} of {of}, with {current} of the amount."),
     "limits": N_(
         "In the mean of the catchments the limit was {baseline} ng/L, and is {current} ng/L; it moved at {n} of them."
     ),
     "flow": N_("A head gave {baseline} L of sewage a day, and now gives {current} L."),
-    "markers": N_("Markers of people in {of} catchments are at {current} % of what a head gave before."),
+    "markers": N_("Markers of people, measured at {of}, are at {current} % of what a head gave before."),
     "population": N_("A catchment had {baseline} inhabitants in the mean, and now has {current}."),
     "factor": N_("Loads were multiplied by {baseline}, and now are by {current}."),
     "panel": N_(
-        "{baseline} catchments had a figure before, {current} have one now, and {n} are left out; over whichever there"
-        " are the change is {naive}."
+        "Catchments with a figure: {baseline} before, {current} now, {n} left out; over whichever there are the change"
+        " is {naive}."
     ),
     "weekdays": N_("{baseline} % of the days before were Saturdays and Sundays, {current} % are now."),
     "months": N_("{baseline} % of the days before and {current} % of those now have the season in common."),
@@ -58,8 +58,9 @@ _FOUND: dict[str, str] = {
 }
 """What was looked at, of tests that could be made."""
 _NOT_SEEN = N_("The days do not tell it from no change; they would see a fall of {current}.")
+_NO_LIMITS = N_("Nothing lies below a limit that is known.")
 _NOT_TESTED: dict[str, str] = {
-    "chance": N_("The protocol has no interval."),
+    "chance": N_("The change has no interval."),
     "laboratory": N_("Nobody names the laboratory."),
     "limits": N_("Days lie below limits that nobody states."),
     "flow": N_("The flows are not known."),
@@ -93,6 +94,8 @@ def evidence(test: _Row, change: _Row, language: str = "en") -> str:
     if test["outcome"] == "not tested":
         return _(_NOT_TESTED[name])
     text = _NOT_SEEN if name == "chance" and test["outcome"] == "all of it" else _FOUND[name]
+    if name == "limits" and test["value_baseline"] is None and test["value_current"] is None:
+        text = _NO_LIMITS
     naive = change["naive_change_percent"]
     said = _(text).format(
         baseline=_value(name, test["value_baseline"], language),
@@ -102,7 +105,8 @@ def evidence(test: _Row, change: _Row, language: str = "en") -> str:
         subject=labels.printable(test["subject"]),
         naive="–" if naive is None else number(labels.percent(naive), language),
     )
-    if test["outcome"] in ("part of it", "all of it") and name != "chance":
+    is_left_known = test["change_without_percent"] is not None and name != "chance"
+    if test["outcome"] in ("part of it", "all of it") and is_left_known:
         left = number(labels.percent(test["change_without_percent"]), language)
         said += _(" Were it wholly so, {left} would be left.").format(left=left)
     return said

@@ -72,7 +72,7 @@ catchments (2 left out); this sampling sees falls from 11 % on.
         **said,
         change=_change(change, _, language),
         interval=_(" ({ends})").format(ends=_ends(row, _, language)) if row["verdict"] else "",
-        without="" if row["verdict"] else _(" by {protocol}, which has no interval").format(protocol=row["protocol"]),
+        without="" if row["verdict"] else _(" by {protocol}, without an interval").format(protocol=row["protocol"]),
         agreement=_agreement(row, others, _, language),
         credibility=credibility.overall(row["credibility"], tests, language),
     )

@@ -107,7 +107,7 @@ def _tested(method: str, value: Floats, is_censored: npt.NDArray[np.bool_], time
         case "mann_kendall":
             return mann_kendall(value, time)
         case "hamed_rao":
-            return hamed_rao(value, time)
+            return hamed_rao(value, time, is_widening=True)
         case "seasonal_kendall":
             return seasonal_kendall(value, time, season)
         case _:

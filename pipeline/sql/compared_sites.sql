@@ -13,7 +13,7 @@ pairs as (
         k.site_id, k.drug, k.protocol,
         coalesce(ab.residue, ac.residue) as residue,
         coalesce(ab.basis, ac.basis) as basis,
-        p.area_weights, p.stable_band_percent, p.weekday_rule = 'weekday_means' as is_weekday_matched,
+        p.area_weights, p.stable_band_percent, p.weekday_rule = 'weekday_means' as is_weekday_matched, p.below_limit = 'zero' as counts_as_zero,
         ab.population as baseline_population,
         ac.population as current_population,
         coalesce(ab.state = 'estimated', false) as has_baseline,

@@ -34,35 +34,49 @@ residue_days as (
     where span.kind = 'all' and origin = 'measured'
 ),
 
--- As delivered: a limit that a later delivery repeats is the same limit.
+-- Of the results that are believed: each load names the row it comes from.
 limits_of_sites as (
     select
         d.site_id, d.residue,
         median(coalesce(r.loq_ng_per_l, r.lod_ng_per_l)) filter (where d.period = 'baseline') as limit_baseline,
         median(coalesce(r.loq_ng_per_l, r.lod_ng_per_l)) filter (where d.period = 'current') as limit_current
     from residue_days d
-    join results r using (site_id, sampled_on, sampling_year, residue)
+    join loads l using (site_id, sampled_on, sampling_year, residue)
+    join results r using (site_id, sampled_on, sampling_year, residue, delivery_id, sheet, row_number)
     group by all
 ),
 
--- The mass of each marker of people in the samples of a site; of several the middle one.
+-- The mass of each marker of people in the very samples that are compared, of several the middle one: not the drug's own
+-- residue, nor the marker by which a protocol counts the people. Below its limit half of that counts.
 markers_of_sites as (
-    select site_id, median(log_ratio) as log_ratio
+    select site_id, drug, protocol, median(log_ratio) as log_ratio
     from (
         select
-            d.site_id, l.residue,
+            d.site_id, d.drug, d.protocol, l.residue,
             ln(
-                avg(l.load_mg_per_day order by l.load_mg_per_day) filter (where d.period = 'current')
-                / avg(l.load_mg_per_day order by l.load_mg_per_day) filter (where d.period = 'baseline')
+                avg(marker_mg_per_day order by marker_mg_per_day) filter (where d.span.period = 'current')
+                / avg(marker_mg_per_day order by marker_mg_per_day) filter (where d.span.period = 'baseline')
             ) as log_ratio
-        from (select distinct site_id, sampled_on, sampling_year, period from residue_days) d
-        join loads l using (site_id, sampled_on, sampling_year)
-        join residues r using (residue)
-        where r.kind = 'marker' and l.load_mg_per_day > 0
-        group by all
+        from spanned_days d
+        join (
+            select
+                site_id, sampled_on, sampling_year, residue,
+                coalesce(
+                    l.load_mg_per_day,
+                    mass_mg_per_day(amount_below_limit(l.load_limit_mg_per_day_per_1000, 'half_limit'), l.population)
+                ) as marker_mg_per_day
+            from loads l join residues r using (residue)
+            where r.kind = 'marker' and marker_mg_per_day > 0
+        ) l on l.site_id = d.site_id and l.sampled_on = d.sampled_on and l.sampling_year = d.sampling_year
+        where d.span.kind = 'matched' and d.origin = 'measured' and l.residue <> d.residue
+            and not exists (
+                select 1 from population_markers c
+                where c.residue = l.residue and c.population_method = d.population_method
+            )
+        group by d.site_id, d.drug, d.protocol, l.residue
     )
     where log_ratio is not null
-    group by site_id
+    group by site_id, drug, protocol
 ),
 
 rhythms as (
@@ -144,6 +158,8 @@ evidence as (
             as had_higher_limits,
         coalesce(p.n_censored_current > 0 and l.limit_current > $least_limit_ratio * l.limit_baseline, false)
             as has_higher_limits,
+        not list_contains(p.baseline_laboratories, 'not stated')
+            and not list_contains(p.current_laboratories, 'not stated') as is_laboratory_named,
         w.log_ratio as log_weekday_ratio,
         w.weekend_baseline,
         w.weekend_current,
@@ -153,7 +169,7 @@ evidence as (
         c.current_in_common
     from panel p
     left join limits_of_sites l on l.site_id = p.site_id and l.residue = p.residue
-    left join markers_of_sites m on m.site_id = p.site_id
+    left join markers_of_sites m on m.site_id = p.site_id and m.drug = p.drug and m.protocol = p.protocol
     left join weekdays_of_sites w on w.site_id = p.site_id and w.drug = p.drug and w.protocol = p.protocol
     left join weeks_of_sites k on k.site_id = p.site_id and k.drug = p.drug and k.protocol = p.protocol
     left join seasons_of_sites c on c.site_id = p.site_id and c.drug = p.drug and c.protocol = p.protocol
@@ -165,27 +181,26 @@ by_site as (
         level, unit_id, drug, protocol, site_id, 'laboratory' as explanation,
         baseline as baseline_without,
         if(
-            is_laboratory_changed,
+            is_laboratory_changed and is_laboratory_named,
             present * exp(-greatest(least(coalesce(log_ratio, 0), ln($most_laboratories_differ)), -ln($most_laboratories_differ))),
             present
         ) as present_without,
         is_laboratory_changed as is_affected,
-        not list_contains(baseline_laboratories, 'not stated') and not list_contains(current_laboratories, 'not stated')
-            as is_tested,
+        is_laboratory_named as is_tested,
         if(is_laboratory_changed, 100.0, 0.0) as value_baseline, weight * baseline as weight_baseline,
         if(is_laboratory_changed, 100.0, 0.0) as value_current, weight * present as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
         level, unit_id, drug, protocol, site_id, 'limits' as explanation,
         case
-            when not had_higher_limits then baseline
+            when not (had_higher_limits or counts_as_zero and n_censored_baseline > 0) then baseline
             when is_fall then coalesce(baseline_at_least, baseline)
             else coalesce(baseline_at_most, baseline)
         end as baseline_without,
         case
-            when not has_higher_limits then present
+            when not (has_higher_limits or counts_as_zero and n_censored_current > 0) then present
             when is_fall then coalesce(current_at_most, present)
             else coalesce(current_at_least, present)
         end as present_without,
@@ -193,7 +208,7 @@ by_site as (
         n_censored_baseline + n_censored_current = 0 or (limit_baseline is not null and limit_current is not null)
             as is_tested,
         limit_baseline as value_baseline, 1 as weight_baseline, limit_current as value_current, 1 as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
@@ -208,7 +223,7 @@ by_site as (
         log_flow_ratio is not null as is_tested,
         flow_baseline as value_baseline, baseline_population as weight_baseline,
         flow_current as value_current, current_population as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
@@ -219,7 +234,7 @@ by_site as (
         log_marker_ratio is not null as is_tested,
         if(log_marker_ratio is null, null, 100) as value_baseline, weight * baseline as weight_baseline,
         100 * exp(log_marker_ratio) as value_current, weight * baseline as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
@@ -231,7 +246,7 @@ by_site as (
         log_population_ratio is not null and baseline_origin = 'measured' and current_origin = 'measured' as is_tested,
         baseline_population as value_baseline, 1 as weight_baseline,
         current_population as value_current, 1 as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
@@ -241,7 +256,7 @@ by_site as (
         coalesce(abs(log_factor_ratio) >= $least_log_effect, false) as is_affected,
         true as is_tested,
         baseline_factor as value_baseline, 1 as weight_baseline, current_factor as value_current, 1 as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
@@ -252,7 +267,7 @@ by_site as (
         weekdays_in_common < $least_week_in_common as is_affected,
         is_weekday_matched or log_weekday_ratio is not null or weekdays_in_common > 0.99 as is_tested,
         weekend_baseline as value_baseline, 1 as weight_baseline, weekend_current as value_current, 1 as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
     union all by name
     select
@@ -263,7 +278,7 @@ by_site as (
         baseline_in_common is not null and current_in_common is not null as is_tested,
         100 * baseline_in_common as value_baseline, 1 as weight_baseline,
         100 * current_in_common as value_current, 1 as weight_current,
-        weight, baseline_share
+        weight, baseline_share, current_share
     from evidence
 ),
 
@@ -272,10 +287,17 @@ of_sites as (
         level, unit_id, drug, protocol, explanation,
         sum(weight * baseline_without order by site_id) as baseline_without,
         sum(weight * present_without order by site_id) as present_without,
-        count_if(is_affected) as n_affected,
+        count_if(is_affected and is_tested) as n_affected,
         count_if(is_tested) as n_tested,
-        coalesce(sum(baseline_share order by site_id) filter (where is_affected), 0) > 0.5 as is_affected,
-        coalesce(sum(baseline_share order by site_id) filter (where is_tested), 0) >= 0.5 as is_tested,
+        -- Of both periods' amounts: the site that makes a rise has little of the baseline.
+        greatest(
+            coalesce(sum(baseline_share order by site_id) filter (where is_affected and is_tested), 0),
+            coalesce(sum(current_share order by site_id) filter (where is_affected and is_tested), 0)
+        ) > 0.5 as is_affected,
+        least(
+            coalesce(sum(baseline_share order by site_id) filter (where is_tested), 0),
+            coalesce(sum(current_share order by site_id) filter (where is_tested), sum(baseline_share order by site_id) filter (where is_tested), 0)
+        ) >= 0.5 as is_tested,
         sum(value_baseline * weight_baseline order by site_id)
             / nullif(sum(weight_baseline order by site_id) filter (where value_baseline is not null), 0) as value_baseline,
         sum(value_current * weight_current order by site_id)
@@ -307,7 +329,7 @@ inhabitants as (
     group by all
 ),
 
--- --- one day left out: of each site the two days that move its change furthest up and down ------------------------------
+-- --- one day left out: of each site and period the two days that move its change furthest up and down ------------------
 matched_days as (
     select
         d.site_id, d.drug, d.protocol, d.span.period as period, d.sampled_on,
@@ -365,30 +387,34 @@ without_day as (
 
 furthest_days as (
     select
-        site_id, drug, protocol,
+        site_id, drug, protocol, period,
         unnest([
-            min_by(moved, {'by': moved.baseline_ratio / moved.current_ratio, 'on': moved.sampled_on}),
-            max_by(moved, {'by': moved.baseline_ratio / moved.current_ratio, 'on': moved.sampled_on})
+            min_by(moved, {'by': moved.baseline_ratio - moved.current_ratio, 'on': moved.sampled_on}),
+            max_by(moved, {'by': moved.baseline_ratio - moved.current_ratio, 'on': moved.sampled_on})
         ]) as moved
     from (
         select
-            site_id, drug, protocol,
+            site_id, drug, protocol, period,
             {
                 'sampled_on': sampled_on, 'baseline_ratio': if(period = 'baseline', own_ratio, other_ratio),
                 'current_ratio': if(period = 'current', own_ratio, other_ratio)
             } as moved
         from without_day
-        where own_ratio > 0 and other_ratio > 0
+        where own_ratio >= 0 and other_ratio >= 0
     )
-    group by site_id, drug, protocol
+    group by site_id, drug, protocol, period
 ),
 
 changes_without_day as (
     select
-        p.level, p.unit_id, p.drug, p.protocol, p.site_id, d.moved.sampled_on as sampled_on, p.is_fall,
-        change_percent(
-            p.baseline_of_panel + p.weight * p.baseline * (d.moved.baseline_ratio - 1),
-            p.current_of_panel + p.weight * p.present * (d.moved.current_ratio - 1)
+        p.level, p.unit_id, p.drug, p.protocol, p.site_id, d.period, d.moved.sampled_on as sampled_on, p.is_fall,
+        -- Where nothing is left of the baseline, nothing is left to compare.
+        coalesce(
+            change_percent(
+                p.baseline_of_panel + p.weight * p.baseline * (d.moved.baseline_ratio - 1),
+                p.current_of_panel + p.weight * p.present * (d.moved.current_ratio - 1)
+            ),
+            0
         ) as change_without_percent
     from panel p
     join furthest_days d using (site_id, drug, protocol)
@@ -402,11 +428,15 @@ of_single_days as (
         if(any_value(is_fall), highest, lowest) as change_without_percent,
         if(
             any_value(is_fall),
-            max_by(concat_ws(' ', site_id, sampled_on), {'by': change_without_percent, 'site': site_id}),
-            min_by(concat_ws(' ', site_id, sampled_on), {'by': change_without_percent, 'site': site_id})
+            max_by(day, {'by': rounded, 'is_baseline': period = 'baseline', 'day': day}),
+            min_by(day, {'by': rounded, 'is_current': period = 'current', 'day': day})
         ) as subject,
         count(distinct site_id) as n_tested
-    from changes_without_day
+    from (
+        -- To the digits that say something: of a weekday that goes from both periods it is the baseline's day.
+        select *, concat_ws(' ', site_id, sampled_on) as day, round(change_without_percent, 6) as rounded
+        from changes_without_day
+    )
     group by level, unit_id, drug, protocol
 ),
 
@@ -428,7 +458,6 @@ tests as (
         case s.explanation
             when 'months' then is_affected
             when 'weekdays' then p.is_matched and is_affected and p.n_weekdays < $fewest_weekdays
-            when 'flow' then is_affected
             else false
         end as is_found_anyway,
         is_affected as is_set_aside,
@@ -476,6 +505,9 @@ judged as (
 )
 
 select
+    * exclude (is_known)
+from (
+select
     level, unit_id, drug, protocol, baseline_period, current_period, explanation,
     case
         when not is_tested then 'not tested'
@@ -485,8 +517,11 @@ select
         when is_set_aside then 'set aside'
         else 'nothing found'
     end as outcome,
-    if(is_tested and isfinite(change_without_percent), change_without_percent, null) as change_without_percent,
-    if(is_tested and isfinite(change_without_percent), change_percent - change_without_percent, null)
-        as could_explain_percent,
+    -- By how much another season, or sites nobody compared, could have moved it is not known.
+    is_tested and isfinite(change_without_percent) and (is_found or not is_found_anyway or explanation = 'chance')
+        as is_known,
+    if(is_known, change_without_percent, null) as change_without_percent,
+    if(is_known, change_percent - change_without_percent, null) as could_explain_percent,
     value_baseline, value_current, n_affected, n_tested, if(is_tested, subject, null) as subject, is_simulated
 from judged
+)

@@ -103,7 +103,7 @@ def seasonal_kendall(value: Floats, time: Floats, season: Ints) -> Trend:
     return _assembled(value, time, np.asarray(season, dtype=np.int64))
 
 
-def hamed_rao(value: Floats, time: Floats, n_lags: int | None = None) -> Trend:
+def hamed_rao(value: Floats, time: Floats, n_lags: int | None = None, *, is_widening: bool = False) -> Trend:
     """Mann and Kendall's test with the variance corrected for serial correlation.
 
     Parameters
@@ -112,6 +112,9 @@ def hamed_rao(value: Floats, time: Floats, n_lags: int | None = None) -> Trend:
         As for `mann_kendall`.
     n_lags : int, optional
         Lags that are looked at; all if left out. Points are taken in their order, whatever lies between them.
+    is_widening : bool
+        Whether the variance is only ever made larger. As published it may shrink, and by chance does: of series without
+        trend or correlation of 14 points 8.5 % then have p < 0.05, and 2 % have p < 0.001.
 
     Returns
     -------
@@ -131,7 +134,8 @@ def hamed_rao(value: Floats, time: Floats, n_lags: int | None = None) -> Trend:
     factor = np.ones(len(value))
     for rows, y, t in _without_gaps(value, time):
         factor[rows] = serial_factor(y - plain.slope[rows, np.newaxis] * t, n_lags)
-    variance = plain.variance * np.where(factor > 0, factor, 1)
+    least = 1.0 if is_widening else 0.0
+    variance = plain.variance * np.where(factor > least, factor, 1)
     z, p = _tested(plain.s, variance)
     return plain._replace(variance=variance, z=z, p_value=p)
 

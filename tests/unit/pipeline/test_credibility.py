@@ -113,7 +113,7 @@ def test_a_laboratory_of_one_site_of_two_makes_its_part(city):
     assert change["change_percent"] == pytest.approx(-25)
     assert tests["laboratory"]["n_affected"] == 1
     assert tests["laboratory"]["change_without_percent"] == pytest.approx(-25), "what did not change is not explained"
-    assert tests["laboratory"]["outcome"] == "nothing found"
+    assert tests["laboratory"]["outcome"] == "set aside"
 
 
 def test_a_laboratory_nobody_names_is_not_tested(city):
@@ -187,6 +187,50 @@ def test_one_day_of_the_baseline(city):
     assert plain["single_day"]["change_without_percent"] == pytest.approx(100 * (sum(WEEK) / 7 / without - 1))
 
 
+def test_one_day_that_is_all_there_is(city):
+    """Six days at zero and one: without it nothing is left to compare, and nothing of the change."""
+    high, low = [*["<1"] * 6, 700], [*["<1"] * 6, 5]
+    with city(results=results(week(MONDAY, high), week(LATER, low))) as warehouse:
+        fall, _ = found_by(warehouse, "euda")
+    assert fall["single_day"]["outcome"] == "all of it"
+
+
+def test_zeros_that_could_be_just_below_their_limit(city):
+    """By a protocol with zeros: three days just above the limit, then none."""
+    days = results(
+        week(MONDAY, [103, 105, 110, *["<100"] * 4], limits="50,100"), week(LATER, ["<100"] * 7, limits="50,100")
+    )
+    with city(results=days) as warehouse:
+        tests, change = found_by(warehouse, "euda")
+    assert change["change_percent"] == -100
+    assert tests["limits"]["outcome"] == "all of it"
+
+
+def test_markers_of_other_days_tell_nothing(city):
+    """A marker that fell in other weeks, in which another drug was sampled."""
+    apart = timedelta(days=14)
+    days = [week(start, values) for start, values in ((MONDAY, WEEK), (LATER, HALF))]
+    elsewhere = [
+        week(start + apart, [level] * 7, residue=residue)
+        for start, level in ((MONDAY, 100), (LATER, 50))
+        for residue in ("cotinine", "MDMA")
+    ]
+    with city(results=results(*days, *elsewhere)) as warehouse:
+        tests, _ = found_by(warehouse)
+    assert tests["markers"]["outcome"] == "not tested"
+
+
+def test_a_laboratory_named_for_part_of_the_amount_is_not_tested(city):
+    """The site that makes the rise has little of the baseline, and nobody names its laboratory."""
+    days = [
+        week(MONDAY, WEEK), week(LATER, WEEK),
+        *(named(week(start, [level] * 7, site="S2"), "") for start, level in ((MONDAY, 1), (LATER, 500))),
+    ]  # fmt: skip
+    with city(results=results(*days)) as warehouse:
+        tests, _ = found_by(warehouse)
+    assert tests["laboratory"]["outcome"] == "not tested"
+
+
 def test_a_clean_site_that_joined_is_set_aside(city):
     clean = [value / 20 for value in WEEK]
     days = [week(MONDAY, WEEK), week(LATER, NOISY), week(LATER, clean, site="S2", limits="0.05,0.1")]
@@ -214,6 +258,7 @@ def test_another_season(city):
     with city(results=results(week(MONDAY, WEEK), week(summer, HALF)), flows=rows) as warehouse:
         tests, change = found_by(warehouse)
     assert tests["months"]["outcome"] == "part of it"
+    assert tests["months"]["change_without_percent"] is None, "what a season makes is not known"
     assert change["credibility"] != "stands"
 
 
