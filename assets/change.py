@@ -13,6 +13,8 @@ from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from schemas.credibility import LIMITS
 
 KINDS = {"sql", "python", "duckdb"}
+CODE_VERSION = sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS)
+"""Of changes and of credibility, which are computed together."""
 
 
 # One step: how credible a change is stands in its row, and is known by the tests only.
@@ -25,7 +27,7 @@ KINDS = {"sql", "python", "duckdb"}
                 "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses",
                 "uncertainties", "protocols",
             ],
-            kinds=KINDS, code_version=sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS),
+            kinds=KINDS, code_version=CODE_VERSION,
             **describe("changes"),
         ),
         dg.AssetSpec(
@@ -34,7 +36,7 @@ KINDS = {"sql", "python", "duckdb"}
                 "changes", "consumption", "results", "loads", "residues", "population_markers", "day_spreads",
                 "protocols",
             ],
-            kinds=KINDS, code_version=sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS),
+            kinds=KINDS, code_version=CODE_VERSION,
             **describe("credibility"),
         ),
     ],

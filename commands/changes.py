@@ -13,6 +13,7 @@ from commands.common import (
     Format,
     Level,
     WorkspaceOption,
+    drug_of,
     fail,
     opened,
     print_data,
@@ -77,7 +78,7 @@ def _asked(
     """Compares two periods as asked for and tests what else made the changes; ends the command where that fails."""
     import polars as pl
 
-    from pipeline import changes, estimates, explain, spans
+    from pipeline import changes, estimates, spans
     from pipeline import credibility as tests
     from pipeline.factors import with_factor_status
     from pipeline.settings import BASELINES, CURRENTS, SettingsError, all_protocols
@@ -112,11 +113,8 @@ def _asked(
             every = with_factor_status(warehouse, judged.changes).filter(is_level)
             asked = known if wanted == "all" else [wanted]
             rows = every.filter(pl.col("protocol").is_in(asked))
-            drugs = sorted(rows["drug"].unique())
-            if drug is not None and (of := drug.casefold()) not in drugs:
-                fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
             if drug is not None:
-                rows = rows.filter(pl.col("drug") == drug.casefold())
+                rows = rows.filter(pl.col("drug") == drug_of(drug, sorted(rows["drug"].unique())))
             rows = rows.sort("protocol", "drug", "unit_id")
             names = warehouse.query("select distinct drug, drug_name_zh from factors order by all").drop_nulls()
             return _Asked(

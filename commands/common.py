@@ -149,6 +149,15 @@ def period_of(warehouse: "Warehouse", here: "Workspace", period: str | None) -> 
     return estimates.require_calendar(there, period or estimates.current_period(warehouse, here.settings)), protocols
 
 
+def drug_of(asked: str, known: "list[str]") -> str:
+    """The drug that is asked for, in small letters; ends the command where there is none of that name."""
+    from pipeline import explain
+
+    if (drug := asked.casefold()) not in known:
+        fail(f"there is no drug {asked!r} here{explain.instead(drug, known)}.", WRONG_USAGE)
+    return drug
+
+
 def print_first(title: str, rows: "pl.DataFrame", most: int) -> None:
     """The first rows of a table and how many there are; nothing where there are none."""
     if rows.height:

@@ -11,6 +11,7 @@ from commands.common import (
     Format,
     Level,
     WorkspaceOption,
+    drug_of,
     fail,
     opened,
     print_data,
@@ -92,8 +93,7 @@ def series(
                 there = sorted(known["protocol"].unique())
                 fail(f"there are no figures by a protocol {wanted!r}{explain.instead(wanted, there)}.", WRONG_USAGE)
             drugs = known.filter(known["protocol"] == wanted)["drug"].to_list()
-            if (of := drug.casefold()) not in drugs:
-                fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+            of = drug_of(drug, drugs)
             rows = of_periods(
                 warehouse, level.value, of, wanted, kind.value, panel=panel.value,
                 weights=weights.value if weights else None, first=first, last=last,
@@ -191,11 +191,9 @@ def trend(
     rows = every.filter(
         pl.col("protocol") == wanted, pl.col("level") == level.value, pl.col("period_kind") == kind.value
     )
-    drugs = sorted(rows["drug"].unique())
-    if drug is not None and (of := drug.casefold()) not in drugs:
-        fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+    of = None if drug is None else drug_of(drug, sorted(rows["drug"].unique()))
     is_asked = pl.col("is_preferred") if method is None else pl.col("method") == method.value.replace("-", "_")
-    is_drug = pl.lit(value=True) if drug is None else pl.col("drug") == drug.casefold()
+    is_drug = pl.lit(value=True) if of is None else pl.col("drug") == of
     rows = rows.filter(is_asked, is_drug).sort("drug", "unit_id")
     if form is not Format.table:
         print_data(rows, form)
@@ -278,8 +276,7 @@ def plan(
             protocol = here.settings.protocol if own.height else "permille"
             of_protocol = own if own.height else known.filter(known["protocol"] == protocol)
             drugs = sorted(of_protocol["drug"].unique())
-            if (of := drug.casefold()) not in drugs:
-                fail(f"there is no drug {drug!r} here{explain.instead(of, drugs)}.", WRONG_USAGE)
+            of = drug_of(drug, drugs)
             found = explain.place_of(warehouse, place)
             when = year or of_protocol.filter(of_protocol["drug"] == of)["sampling_year"].to_list()[-1]
             basis = planning.basis_of(warehouse, of, protocol, found.level, found.unit_id, when)

@@ -29,12 +29,6 @@ OUTCOMES: dict[str, str] = {
     "all of it": N_("could have made all of it"),
     "not tested": N_("not tested"),
 }
-OVERALL: dict[str, str] = {
-    "stands": N_("stands"),
-    "stands with reservations": N_("stands with reservations"),
-    "not supported": N_("not supported"),
-}
-
 HEADERS = (N_("explanation"), N_("found"), N_("evidence"))
 """Of a table of tests: what else, what was found of it, and what shows it."""
 

@@ -50,4 +50,4 @@ def number(text: str, language: str) -> str:
     >>> number("−43 %", "zh"), number("−43 %", "en")
     ('−43%', '−43 %')
     """
-    return text.replace(" %", "%").replace("\N{NO-BREAK SPACE}%", "%") if language == "zh" else text
+    return text.replace(" %", "%") if language == "zh" else text

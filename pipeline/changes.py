@@ -13,7 +13,7 @@ import polars as pl
 from pipeline import spans
 from pipeline.periods import LIKELIHOOD, SERIES, SHARED, array_of, days_of, inferred_means, site_means, spreads, typed
 from pipeline.statistics.intervals import log_interval, p_value
-from pipeline.statistics.verdicts import adjusted_p_values, detectable_fall
+from pipeline.statistics.verdicts import LEVEL_OF_VERDICT, adjusted_p_values, detectable_fall
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import OF_SERIES
 
@@ -21,7 +21,6 @@ TOGETHER = ("protocol", "level")
 """Changes that are shown together: the verdicts of all drugs and places of a protocol and level are judged as one."""
 STATEMENTS = ("site_periods", "compared_days", "behind_sides", "day_spreads", "compared_sites")
 """The statements besides `sql/changes.sql` that changes are computed by."""
-LEVEL_OF_VERDICT = 0.05
 
 
 def sides(warehouse: Warehouse, baseline: str, current: str) -> pl.DataFrame:

@@ -68,7 +68,7 @@ def factor_set(name: str, own: Path | None = None) -> pl.DataFrame:
     with _formula() as connection:
         connection.register("factors", load_factors(name, own).with_row_index("place").to_arrow())
         connection.register("doses", load_doses(name, own).to_arrow())
-        return connection.sql(sql("listed_factors")).pl()
+        return connection.execute(sql("listed_factors")).pl()
 
 
 def compared(a: str, b: str, own: Path | None = None, now: Now | None = None) -> pl.DataFrame:
@@ -85,9 +85,8 @@ def compared(a: str, b: str, own: Path | None = None, now: Now | None = None) ->
         for name, chosen in (("a", a), ("b", b)):
             connection.register(name, factor_set(chosen, own).with_row_index("place").to_arrow())
         connection.register("now", (now.means if now else _NOBODY).to_arrow())
-        return connection.sql(
-            sql("compared_factors"), params={"a": a, "b": b, "period": now.period if now else None}
-        ).pl()
+        bound = {"a": a, "b": b, "period": now.period if now else None}
+        return connection.execute(sql("compared_factors"), bound).pl()
 
 
 def published_now(warehouse: Warehouse, settings: Settings) -> Now | None:

@@ -170,7 +170,7 @@ def _values(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     with duckdb.connect() as beside:
         for name, frame in tables.items():
             beside.register(name, frame.to_arrow())
-        return beside.sql(_VALUES).pl().cast(_VALUE)  # type: ignore[arg-type]
+        return beside.execute(_VALUES).pl().cast(_VALUE)  # type: ignore[arg-type]
 
 
 def _shared(theirs: pl.DataFrame, ours: pl.DataFrame) -> pl.DataFrame:
@@ -267,5 +267,5 @@ def _perhaps_one(ours: pl.DataFrame) -> pl.DataFrame:
     """Two sites of ours that state the same values are perhaps one."""
     with duckdb.connect() as beside:
         beside.register("stated", ours.unique().to_arrow())
-        found = beside.sql(sql("same_values")).pl()
+        found = beside.execute(sql("same_values")).pl()
     return found.filter((pl.col("n_same") >= FEWEST_SHARED) & (pl.col("n_same") >= SAME_SHARE * pl.col("n_shared")))

@@ -8,7 +8,7 @@ from pipeline.periods import area_means, typed
 from pipeline.series import SITES_OF_SERIES, choices
 from pipeline.statistics.steps import steps
 from pipeline.statistics.trends import Trend, akritas_theil_sen, hamed_rao, mann_kendall, seasonal_kendall
-from pipeline.statistics.verdicts import adjusted_p_values
+from pipeline.statistics.verdicts import LEVEL_OF_VERDICT, adjusted_p_values
 from pipeline.warehouse import Warehouse, sql
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +26,6 @@ FEWEST_FOR_SERIAL = 10
 MOST_CENSORED = 0.8
 TOGETHER = ("protocol", "level", "period_kind", "method")
 """Trends that are judged together."""
-LEVEL_OF_VERDICT = 0.05
 
 
 def trends(warehouse: Warehouse) -> pl.DataFrame:

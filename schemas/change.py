@@ -10,6 +10,8 @@ from schemas.reference import BASIS
 
 VERDICTS = ["fall", "rise", "no change detected", "not estimable"]
 LEVELS = ["site", "area", "network"]
+OVERALL = ["stands", "stands with reservations", "not supported"]
+"""What all tests of other explanations say of a change together."""
 
 
 class Changes(_Estimated):
@@ -51,7 +53,7 @@ class Changes(_Estimated):
     part_reported_percent: float = column("part_reported_percent", nullable=True)
     part_panel_percent: float = column("part_panel_percent", nullable=True)
     published_class: str = column("published_class", isin=["increase", "decrease", "stable"], nullable=True)
-    credibility: str = column("credibility", nullable=True)
+    credibility: str = column("credibility", isin=OVERALL, nullable=True)
     n_sites: pl.Int64 = column("n_sites", ge=0)
     n_sites_left_out: pl.Int64 = column("n_sites_left_out", ge=0)
     panel: str = column("panel")

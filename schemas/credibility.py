@@ -31,7 +31,7 @@ class Explanation(NamedTuple):
 
 FOUND = {"least_share": 1 / 3, "least_log_effect": 0.1}
 """An explanation is tested where sites with half of the amount tell of it, and found where it makes at least a third of
-the change, or is seen at most of the sites, and makes at least 10 %.
+the change, or is seen at most of the sites and makes 10 %; of changes that are not told from none 10 % at least.
 
 Our choice: flows, inhabitants and markers differ by some percent between any two periods. How often honest cities pass
 these limits all the same: docs/credibility.md."""
@@ -53,9 +53,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         {"most_laboratories_differ": 2.06},
     ),
     "limits": Explanation(
-        "limits of sites went up or down by more than half between the periods: what lies below them could be anything"
-        " from nothing to the limit",
-        "limit in the middle of the sites, ng/L",
+        "limits of sites went up or down by more than half between the periods, or a protocol counts zero below them:"
+        " what lies there could be anything from nothing to the limit",
+        "mean of the sites' limits, ng/L",
         "Our choice: limits of a method drift by less; the bounds are arithmetic",
         {"least_limit_ratio": 1.5},
     ),
@@ -74,7 +74,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "population": Explanation(
         "the inhabitants that loads are divided by changed, or whoever reported one of the periods had his own",
-        "inhabitants of the panel",
+        "inhabitants of a site, mean of the panel",
         "Arithmetic",
         {},
     ),
@@ -108,7 +108,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "single_day": Explanation(
         "one day of one site makes half of the change: drugs poured away, or a mistake",
         "smallest and largest change with one day left out, percent",
-        "Our choice: half; each day of both periods is left out once",
+        "Our choice: half; of each site and period the two days are left out that move its own change furthest",
         {"least_share_of_one_day": 0.5},
     ),
 }
@@ -121,8 +121,6 @@ LIMITS: dict[str, float] = FOUND | {
 
 OUTCOMES = ["nothing found", "set aside", "part of it", "all of it", "not tested"]
 """What a test may find. Set aside: it is there, and makes no part of the change."""
-OVERALL = ["stands", "stands with reservations", "not supported"]
-"""What all tests of a change say together."""
 
 
 class Credibility(_Table):

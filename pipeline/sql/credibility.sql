@@ -148,7 +148,8 @@ seasons_of_sites as (
 
 evidence as (
     select
-        p.*,
+        -- Where nothing is left of the current amount, sites count by their shares of the baseline.
+        p.* replace (coalesce(p.current_share, p.baseline_share) as current_share),
         1000 * p.baseline_flow_m3_per_day / p.baseline_population as flow_baseline,
         1000 * p.current_flow_m3_per_day / p.current_population as flow_current,
         m.log_ratio - p.log_population_ratio as log_marker_ratio,
@@ -296,7 +297,7 @@ of_sites as (
         ) > 0.5 as is_affected,
         least(
             coalesce(sum(baseline_share order by site_id) filter (where is_tested), 0),
-            coalesce(sum(current_share order by site_id) filter (where is_tested), sum(baseline_share order by site_id) filter (where is_tested), 0)
+            coalesce(sum(current_share order by site_id) filter (where is_tested), 0)
         ) >= 0.5 as is_tested,
         sum(value_baseline * weight_baseline order by site_id)
             / nullif(sum(weight_baseline order by site_id) filter (where value_baseline is not null), 0) as value_baseline,
@@ -500,13 +501,13 @@ judged as (
         -- What is seen at most of the sites counts from 10 % on, though that be a small part.
         and log_effect >= greatest(if(t.is_set_aside, least($least_log_effect, least_part), least_part), least) as is_found,
         -- What is left is not told from no change.
-        log_without * sign(a.log_change) <= greatest(a.half_width, least) as is_all
+        log_without * sign(a.log_change) <= greatest(a.half_width, least) as is_all,
+        -- By how much another season, or sites nobody compared, could have moved it is not known.
+        t.is_tested and isfinite(t.change_without_percent)
+            and (is_found or not t.is_found_anyway or t.explanation = 'chance') as is_known
     from tests t join asked a using (level, unit_id, drug, protocol)
 )
 
-select
-    * exclude (is_known)
-from (
 select
     level, unit_id, drug, protocol, baseline_period, current_period, explanation,
     case
@@ -517,11 +518,7 @@ select
         when is_set_aside then 'set aside'
         else 'nothing found'
     end as outcome,
-    -- By how much another season, or sites nobody compared, could have moved it is not known.
-    is_tested and isfinite(change_without_percent) and (is_found or not is_found_anyway or explanation = 'chance')
-        as is_known,
     if(is_known, change_without_percent, null) as change_without_percent,
     if(is_known, change_percent - change_without_percent, null) as could_explain_percent,
     value_baseline, value_current, n_affected, n_tested, if(is_tested, subject, null) as subject, is_simulated
 from judged
-)

@@ -9,6 +9,9 @@ from pipeline.statistics.intervals import half_width
 
 Floats = npt.NDArray[np.float64]
 
+LEVEL_OF_VERDICT = 0.05
+"""Adjusted p value up to which a change is called one, and a trend."""
+
 
 def adjusted_p_values(p: pl.Series) -> pl.Series:
     """By Benjamini and Hochberg over all that are not null; null stays null.
