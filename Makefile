@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends fuzz calibration calibration-changes calibration-credibility lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends fuzz calibration calibration-changes calibration-events calibration-credibility lock golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ calibration: $(STAMP) ## do the intervals cover? 2,000 simulated cities a scenar
 
 calibration-changes: $(STAMP) ## the same of changes: 2,000 simulated cities a scenario (several hours)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/changes.py
+
+calibration-events: $(STAMP) ## are effects of events found, and none where there is none? 1,000 simulated networks a scenario (hours)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/events.py
 
 calibration-credibility: $(STAMP) ## do the tests of other explanations find what was planted, and nothing else? 200 simulated cities each (some minutes)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/credibility.py

@@ -11,6 +11,7 @@ import typer
 from commands import factors, fetch, profiles, sites
 from commands.changes import change, credibility
 from commands.common import FAILED
+from commands.events import events
 from commands.figures import levels, totals
 from commands.origins import explain, history
 from commands.over_time import plan, series, trend
@@ -60,6 +61,7 @@ for command in (
     credibility,
     series,
     trend,
+    events,
     plan,
     levels,
     totals,

@@ -1,4 +1,4 @@
-"""The changes between two periods, what else could have made them, and trends over all of them."""
+"""The changes between two periods, what else could have made them, trends over all of them, and what events did."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +9,7 @@ from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
+from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
 from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from schemas.credibility import LIMITS
 
@@ -60,3 +61,18 @@ def trends(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     with workspace.warehouse() as warehouse:
         estimates.compute_trends(warehouse)
         return materialized(warehouse, "trends")
+
+
+@dg.asset(
+    deps=[
+        "deliveries", "events", "consumption", "day_spreads", "site_periods", "sites", "areas", "doses",
+        "uncertainties", "protocols",
+    ],
+    kinds=KINDS, code_version=sql_version("event_effects", *STATEMENTS_OF_EVENTS), pool="warehouse",
+    **describe("event_effects"),
+)  # fmt: skip
+def event_effects(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """What campaigns, policies and holidays did, beside areas and drugs they left alone."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute_events(warehouse)
+        return materialized(warehouse, "event_effects")

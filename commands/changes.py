@@ -36,11 +36,13 @@ ProtocolOption = Annotated[str | None, typer.Option(help="Protocol, or all; the 
 BaselineOption = Annotated[
     str | None,
     typer.Option(
-        help="2023, 2023-Q1, 2023-03, 2023-03-06..2023-03-12, first, previous or year-before; the settings' if left"
-        " out."
+        help="2023, 2023-Q1, 2023-03, 2023-03-06..2023-03-12, first, previous, year-before or before:EVENT (four"
+        " weeks); the settings' if left out."
     ),
 ]
-CurrentOption = Annotated[str | None, typer.Option(help="Likewise, or last; the settings' if left out.")]
+CurrentOption = Annotated[
+    str | None, typer.Option(help="Likewise, or last, during:EVENT or after:EVENT; the settings' if left out.")
+]
 LevelOption = Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")]
 DrugOption = Annotated[str | None, typer.Option(help="One drug; all if left out.")]
 
@@ -86,8 +88,11 @@ def _asked(
     from schemas.protocol import ProtocolError
 
     for period, words in ((baseline, BASELINES), (current, CURRENTS)):
-        if period and period not in words and not spans.is_period(period):
-            fail(f"{period!r} is no period: write {spans.EXAMPLES}, or {' or '.join(words)}.", WRONG_USAGE)
+        if period and period not in words and not spans.is_period(period) and spans.event_of(period) is None:
+            fail(
+                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}.",
+                WRONG_USAGE,
+            )
     here = opened(workspace)
     warn_of_broken_files(here)
     try:

@@ -79,6 +79,41 @@ REASONS: dict[str, Reason] = {
         # --- of a trend ------------------------------------------------------------------------------
         Reason("too_few_periods", "few periods", "There are fewer than five periods to tell a trend from."),
         Reason("no_trend_of_equals", "all equal", "All periods are equal, so that nothing goes up or down."),
+        # --- of an event -----------------------------------------------------------------------------
+        Reason("no_figures", "no figures", "There is no figure of the drug at any time that would tell."),
+        Reason("area_without_sites", "no sites there", "No site with figures lies in the areas of the event."),
+        Reason(
+            "few_periods_around",
+            "few periods",
+            "There are too few periods with figures before the event or within it.",
+        ),
+        Reason(
+            "panel_too_small",
+            "few inhabitants",
+            "The sites with figures throughout hold less than half of the inhabitants.",
+        ),
+        Reason("no_untouched_area", "no control", "No site that nothing happened at has figures throughout."),
+        Reason("no_untouched_drug", "no control", "No drug that the event leaves alone has figures throughout."),
+        Reason(
+            "no_controls",
+            "no control",
+            "Nothing tells how it would have gone on: a season, or whatever else changed then, may be the effect.",
+        ),
+        Reason(
+            "too_few_placebos",
+            "few other dates",
+            "There are fewer than 19 other dates at which nothing happened to hold the effect against.",
+        ),
+        Reason(
+            "other_event_within",
+            "other events",
+            "Something else began or ended there in the periods that are compared.",
+        ),
+        Reason(
+            "as_large_elsewhere",
+            "as large elsewhere",
+            "As large an effect is found at more than one in twenty of the dates at which nothing happened.",
+        ),
         # --- of a total in doses ---------------------------------------------------------------------
         Reason("no_dose", "no dose", "No dose of the drug is agreed on."),
         Reason("no_factor", "no factor", "No factor leads from the residue to the drug."),

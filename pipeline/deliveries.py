@@ -23,7 +23,7 @@ from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "7"
+READER_VERSION = "8"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _HARMLESS = ("unread_column", "hidden_rows", "derived_differs", "no_edition")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline import changes, credibility, spans, trends
+from pipeline import changes, credibility, events, spans, trends
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -183,7 +183,7 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
     years = _years(warehouse)
     if not years:
         return None
-    baseline, current = _resolved(years, settings.baseline, settings.current)
+    baseline, current = _resolved(warehouse, years, settings.baseline, settings.current)
     if baseline == current and len(years) == 1:
         return None
     _require_apart(warehouse, {"setting 'baseline'": baseline, "setting 'current'": current})
@@ -195,7 +195,7 @@ def compared_periods(warehouse: Warehouse, baseline: str, current: str) -> tuple
 
     Raises `PeriodError` where one has no data, or they overlap.
     """
-    baseline, current = _resolved(_years(warehouse), baseline, current)
+    baseline, current = _resolved(warehouse, _years(warehouse), baseline, current)
     _require_apart(warehouse, {"baseline": baseline, "current": current})
     return baseline, current
 
@@ -204,13 +204,34 @@ def _years(warehouse: Warehouse) -> list[str]:
     return [period for period in periods(warehouse) if spans.kind(period) == "year"]
 
 
-def _resolved(years: list[str], baseline: str, current: str) -> tuple[str, str]:
+def _resolved(warehouse: Warehouse, years: list[str], baseline: str, current: str) -> tuple[str, str]:
     """The periods that words mean; a word stays where there are no years."""
+    baseline, current = _around_events(warehouse, baseline), _around_events(warehouse, current)
     now = years[-1] if current == "last" and years else current
     if baseline == "first" and years:
         return years[0], now
     named = {"previous": spans.previous, "year-before": spans.year_before}.get(baseline)
     return (named(now) if named else baseline), now
+
+
+def _around_events(warehouse: Warehouse, period: str) -> str:
+    """The days that a period before, during or after an event means; other periods as they are."""
+    event = spans.event_of(period)
+    if event is None:
+        return period
+    known = warehouse.query(
+        "select event_id, min(starts_on) as starts_on, if(bool_or(ends_on is null), null, max(ends_on)) as ends_on"
+        " from current_events group by event_id order by event_id"
+    )
+    found = known.filter(pl.col("event_id") == event)
+    if found.is_empty():
+        there = ", ".join(known["event_id"]) or "none: deliver a list of them (layout permille-events)"
+        raise PeriodError(f"there is no event {event!r}; there are {there}")
+    _, starts_on, ends_on = found.row(0)
+    try:
+        return spans.around(period, starts_on, ends_on)
+    except ValueError as error:
+        raise PeriodError(f"the event {event!r} lasts: {error}; write after:{event}") from error
 
 
 def _require_apart(warehouse: Warehouse, named: dict[str, str]) -> None:
@@ -249,7 +270,7 @@ def current_period(warehouse: Warehouse, settings: Settings) -> str:
 
     Raises `PeriodError` where it has no data, or is none of which means are kept.
     """
-    _, current = _resolved(_years(warehouse), settings.current, settings.current)
+    _, current = _resolved(warehouse, _years(warehouse), settings.current, settings.current)
     return require_calendar(periods(warehouse), current)
 
 
@@ -306,3 +327,10 @@ def compute_trends(warehouse: Warehouse) -> None:
     rows = trends.trends(warehouse)
     with warehouse.transaction():
         warehouse.replace("trends", rows)
+
+
+def compute_events(warehouse: Warehouse) -> None:
+    """Computes what all events did."""
+    rows = events.event_effects(warehouse)
+    with warehouse.transaction():
+        warehouse.replace("event_effects", rows)

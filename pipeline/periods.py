@@ -31,6 +31,7 @@ _PERIODS = {
     "quarter": pl.format("{}-Q{}", _DAY.dt.year(), _DAY.dt.quarter()),
     "month": _DAY.dt.strftime("%Y-%m"),
 }
+_WEEK = {"week": _DAY.dt.truncate("1w").dt.strftime("%Y-%m-%d")}
 LIKELIHOOD = ("likelihood",)
 _MOST_FOR_KAPLAN_MEIER = 0.5
 """Share below limits up to which Kaplan and Meier's mean stands where a protocol chooses by it: a working rule after
@@ -286,10 +287,20 @@ def day_spreads(warehouse: Warehouse, year: int) -> pl.DataFrame:
 def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     """The rows of the table `site_periods` of one year."""
     warehouse.define("spanned_days", f"from days_by_calendar({int(year)})")
+    return typed("site_periods", _means_of_year(warehouse, year, _PERIODS))
+
+
+def site_weeks(warehouse: Warehouse, year: int) -> pl.DataFrame:
+    """The same of the weeks of a year, each named by its Monday; of those at its turns the days in it."""
+    warehouse.define("spanned_days", f"from days_by_week({int(year)})")
+    return typed("site_periods", _means_of_year(warehouse, year, _WEEK))
+
+
+def _means_of_year(warehouse: Warehouse, year: int, periods: Mapping[str, pl.Expr]) -> pl.DataFrame:
     days, spread = days_of(warehouse, year, (*LIKELIHOOD, *OF_SERIES)), warehouse.read("day_spreads", year)
-    found = [inferred_means(days, spread, period, kind) for kind, period in _PERIODS.items()]
+    found = [inferred_means(days, spread, period, kind) for kind, period in periods.items()]
     inferred, series = (pl.concat(part) for part in zip(*found, strict=True))
-    return typed("site_periods", site_means(warehouse, inferred, series))
+    return site_means(warehouse, inferred, series)
 
 
 def inferred_means(

@@ -72,8 +72,10 @@ class Settings(BaseSettings):
     @classmethod
     def _is_period(cls, period: str, info: ValidationInfo) -> str:
         words = BASELINES if info.field_name == "baseline" else CURRENTS
-        if period not in words and not spans.is_period(period):
-            raise ValueError(f"{period!r} is no period: write {spans.EXAMPLES}, or {' or '.join(words)}")
+        if period not in words and not spans.is_period(period) and spans.event_of(period) is None:
+            raise ValueError(
+                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}"
+            )
         return period
 
     @classmethod

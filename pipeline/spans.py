@@ -9,7 +9,11 @@ from datetime import date, timedelta
 _CALENDAR = re.compile(r"\d{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?")
 _DAYS = re.compile(r"\d{4}-\d{2}-\d{2}\.\.\d{4}-\d{2}-\d{2}")
 EXAMPLES = "2023, 2023-Q1, 2023-03 or 2023-03-06..2023-03-12"
+_AROUND = re.compile(r"(before|during|after):(\S.*)")
+AROUND = "before:EVENT, during:EVENT, after:EVENT"
 _WEEKS_OF_A_YEAR = timedelta(weeks=52)
+_AROUND_EVENTS = timedelta(weeks=4)
+"""How long before an event, and after it, is compared: whole weeks, so that all weekdays are there alike."""
 
 
 def is_calendar(text: str) -> bool:
@@ -32,6 +36,37 @@ def is_period(text: str) -> bool:
     except ValueError:
         return False
     return first <= last
+
+
+def event_of(text: str) -> str | None:
+    """The event that a period lies before, during or after; None for a period that has its own days.
+
+    >>> event_of("before:winter-campaign"), event_of("2024")
+    ('winter-campaign', None)
+    """
+    found = _AROUND.fullmatch(text)
+    return found.group(2) if found else None
+
+
+def around(text: str, starts_on: date, ends_on: date | None) -> str:
+    """The four weeks before or after an event, or the event itself, as days; after one that lasts: from its first day.
+
+    Raises `ValueError` for the days during an event that has no last one.
+
+    >>> around("before:x", date(2024, 3, 4), date(2024, 3, 17)), around("after:x", date(2024, 3, 4), date(2024, 3, 17))
+    ('2024-02-05..2024-03-03', '2024-03-18..2024-04-14')
+    >>> around("after:x", date(2024, 3, 4), None)
+    '2024-03-04..2024-03-31'
+    """
+    day, where = timedelta(days=1), text.partition(":")[0]
+    if where == "before":
+        return f"{starts_on - _AROUND_EVENTS}..{starts_on - day}"
+    if where == "after":
+        first = starts_on if ends_on is None else ends_on + day
+        return f"{first}..{first + _AROUND_EVENTS - day}"
+    if ends_on is None:
+        raise ValueError("it has no last day")
+    return f"{starts_on}..{ends_on}"
 
 
 def kind(period: str) -> str:

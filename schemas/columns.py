@@ -106,7 +106,7 @@ COLUMNS: dict[str, Column] = {
     "sampling_year": Column(None, "calendar year of sampling; measurement tables are replaced by it"),
     "valid_from": Column(None, "first day the value holds; empty: always"),
     "valid_to": Column(None, "last day the value holds; empty: still"),
-    "period_kind": Column(None, "kind of period: year, quarter or month"),
+    "period_kind": Column(None, "kind of period: year, quarter, month or week"),
     "period": Column(None, "the period: 2024, 2024-Q1 or 2024-03"),
     "baseline_period": Column(None, "period compared against"),
     "current_period": Column(None, "period compared"),
@@ -133,6 +133,11 @@ COLUMNS: dict[str, Column] = {
     "justification": Column(None, "why a value was corrected"),
     "author": Column(None, "who corrected a value"),
     "corrected_on": Column(None, "day a value was corrected"),
+    "event_id": Column(None, "short name of an event, the same on all of its rows"),
+    "event_name": Column(None, "what the event is called on pages"),
+    "event_kind": Column(None, "campaign, policy, lockdown, laboratory change, holiday, festival, dumping, or other"),
+    "starts_on": Column(None, "first day of the event"),
+    "ends_on": Column(None, "last day of the event; empty: it lasts, as a policy does"),
     "n_measurements": Column("count", "measurements of the residue on the day, of all its samples; each counts alike"),
     "replicate_rsd": Column("dimensionless", "relative standard deviation of the measurements of the day"),
     "flow_m3_per_day": Column("m^3/day", "influent flow of the sampled day"),
@@ -348,7 +353,8 @@ COLUMNS: dict[str, Column] = {
     "ci_high_percent": Column("percent", "upper end of the 95 % interval of the change; empty where there is none"),
     "p_value": Column("dimensionless", "two-sided, of no change, this change alone"),
     "p_adjusted": Column(
-        "dimensionless", "the same, judged with all changes of its protocol and level (Benjamini and Hochberg)"
+        "dimensionless",
+        "the same, judged with all others of its protocol and level or control (Benjamini and Hochberg)",
     ),
     "verdict": Column(
         None, "fall, rise or no change detected, by p_adjusted at 0.05; not estimable; empty without an interval"
@@ -398,6 +404,28 @@ COLUMNS: dict[str, Column] = {
         None, "falling, rising or no trend detected, by p_adjusted at 0.05; not estimable with too few periods"
     ),
     "level_changes": Column(None, "the first periods of new levels, separated by blanks"),
+    # --- effects of events ---------------------------------------------------------------------------
+    "areas": Column(None, "the areas an event concerns, sorted, separated by semicolons; empty: everywhere"),
+    "event_control": Column(
+        None, "what tells how it would have gone on: areas the event leaves alone, drugs it leaves alone, or none"
+    ),
+    "event_design": Column(
+        None,
+        "step: the periods before say where use was heading; pulse: of what passes, as a holiday, those on both sides",
+    ),
+    "effect_percent": Column(
+        "percent", "mean over the event of how far use lies from where it was heading, beside the control"
+    ),
+    "neighbour_correlation": Column("dimensionless", "correlation of neighbouring periods beyond the segments"),
+    "n_periods_outside": Column("count", "periods with a figure outside the event that the effect is told by"),
+    "n_periods_within": Column("count", "periods with a figure within the event"),
+    "n_control_sites": Column("count", "sites the control is made of"),
+    "control_drugs": Column(None, "drugs the control is made of, sorted, separated by semicolons"),
+    "n_placebos": Column("count", "dates at which nothing is known to have happened and the same was asked"),
+    "n_placebos_as_large": Column("count", "of these, those with an effect at least as large, either way"),
+    "placebo_p_value": Column(
+        "dimensionless", "share of all dates, this one among them, with an effect at least as large, either way"
+    ),
     "explanation": Column(None, "what other than use could have made the change"),
     "outcome": Column(
         None,

@@ -17,6 +17,7 @@ QUALIFIERS = ["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
 SAMPLE_TYPES = ["composite", "grab"]
 CONTROLS = ["blank", "spike", "proficiency"]
 ALIAS_BASES = ["own", "by name", "by list", "decided"]
+EVENT_KINDS = ["campaign", "policy", "lockdown", "laboratory change", "holiday", "festival", "dumping", "other"]
 CORRECTED = ["concentration", "flow", "withdrawn"]
 POPULATION_METHODS = ["census", "design", "served", "NH4-N", "COD", "BOD", "cotinine", "mobile"]
 NG_PER_L_OF_PURE = 1e12
@@ -294,6 +295,27 @@ class Corrections(_Delivered):
     class Config:
         strict = True
         unique = ["delivery_id", "site_id", "sampled_on", "residue", "corrected", "value_from"]  # noqa: RUF012
+
+
+class Events(_Delivered):
+    """One thing that happened or was done, in an area or everywhere, about one drug or all."""
+
+    event_id: str = column("event_id", str_length={"min_value": 1})
+    event_name: str = column("event_name", str_length={"min_value": 1})
+    event_kind: str = column("event_kind", isin=EVENT_KINDS)
+    starts_on: pl.Date = column("starts_on", ge=FIRST_DAY)
+    ends_on: pl.Date = column("ends_on", nullable=True)
+    area_id: str = column("area_id", nullable=True)
+    drug: str = column("drug", nullable=True)
+
+    @pa.dataframe_check(error="validity_ends_before_it_starts")
+    def ends_after_start(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """An event lasts for a day at least."""
+        return data.lazyframe.select((pl.col("starts_on") <= pl.col("ends_on")).fill_null(value=True))
+
+    class Config:
+        strict = True
+        unique = ["delivery_id", "event_id", "area_id", "drug"]  # noqa: RUF012
 
 
 class SiteDecisions(_Lasting):

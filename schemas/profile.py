@@ -32,6 +32,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "areas": ("area_id*", "area_name", "parent_area_id"),
     "corrections": ("site_id*", "sampled_on*", "residue", "corrected*", "value_from", "value_to", "justification*",
                     "author*", "corrected_on*"),
+    "events": ("event_id*", "event_name*", "event_kind*", "starts_on*", "ends_on", "area_id", "drug"),
     "site_decisions": ("numbering", "release", "site_code*", "site_label", "site_id*", "valid_from", "valid_to",
                        "justification*", "author*", "decided_on*"),
     "quality_controls": ("laboratory*", "batch*", "residue", "control*", "control_value*", "control_limit"),
@@ -138,7 +139,7 @@ class TableProfile(_Strict):
 
     table: Literal[
         "results", "reported_loads", "flows", "populations", "sites", "areas", "corrections", "quality_controls",
-        "site_decisions", "flow_readings",
+        "site_decisions", "flow_readings", "events",
     ]  # fmt: skip
     sheet: str | None = None
     """Name of the sheet, `*` and `?` allowed: all that match are read. The first sheet where it is left out."""

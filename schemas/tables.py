@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
-from schemas import change, credibility, estimates, intake, plausibility, reference, trend
+from schemas import change, credibility, estimates, events, intake, plausibility, reference, trend
 
 
 class Table(NamedTuple):
@@ -43,6 +43,7 @@ TABLES: dict[str, Table] = {
     "reported_loads": Table("intake", intake.ReportedLoads, is_by_year=True),
     "quality_controls": Table("intake", intake.QualityControls),
     "corrections": Table("intake", intake.Corrections),
+    "events": Table("intake", intake.Events),
     "site_decisions": Table("intake", intake.SiteDecisions),
     "site_aliases": Table("intake", intake.SiteAliases),
     "quarantine": Table("intake", intake.Quarantine),
@@ -66,6 +67,7 @@ TABLES: dict[str, Table] = {
     "changes": Table("change", change.Changes),
     "credibility": Table("change", credibility.Credibility),
     "trends": Table("change", trend.Trends),
+    "event_effects": Table("change", events.EventEffects),
 }
 MEASUREMENT_TABLES = (
     "areas",
@@ -77,6 +79,7 @@ MEASUREMENT_TABLES = (
     "reported_loads",
     "quality_controls",
     "corrections",
+    "events",
     "site_decisions",
 )
 """The tables a delivery's accepted rows go to, in the order they depend on each other."""

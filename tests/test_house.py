@@ -120,6 +120,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "compared_factors",
         "compared_sites",
         "days_of_period",
+        "events_of_drugs",
         "factor_statuses",
         "flows_behind",
         "in_doses",

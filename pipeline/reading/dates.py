@@ -20,6 +20,7 @@ DATES = {
     "flow_readings": ("read_at",),
     "populations": ("valid_from", "valid_to"),
     "corrections": ("sampled_on", "corrected_on"),
+    "events": ("starts_on", "ends_on"),
     "site_decisions": ("valid_from", "valid_to", "decided_on"),
 }
 """The fields of each table that are days or moments."""

@@ -179,6 +179,26 @@ def _registry(city: City) -> Iterator[_File]:
             remark,
         )
         yield _File(f"simulated-populations-{year}.csv", _csv(populations), _midnight(dt.date(year, 1, 9)))
+    yield _File("simulated-events.csv", _csv(_events().with_columns(remark)), REGISTERED_AT)
+
+
+def _events() -> pl.DataFrame:
+    """What the registry announces, the holidays of all years among it."""
+    rows: list[tuple[str | dt.date | None, ...]] = [
+        (f"{day.name.lower().replace(' ', '-')}-{day.first_day.year}", f"{day.name} {day.first_day.year}", "holiday",
+         day.first_day, day.last_day, None, None)
+        for day in world.HOLIDAYS
+    ]  # fmt: skip
+    rows.append(
+        ("harbour-campaign", "Harbour campaign", "campaign", world.CAMPAIGN_ON, None, world.CAMPAIGN_AREA,
+         world.CAMPAIGN_DRUG)
+    )  # fmt: skip
+    rows.append(
+        ("industry-laboratory", "New laboratory of the industry area", "laboratory change", world.CHANGED_ON, None,
+         world.CHANGED_AREA, None)
+    )  # fmt: skip
+    names = ["Sim. event", "Event", "Kind", "First day", "Last day", "Sim. area", "Drug"]
+    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None).sort("First day", "Sim. event")
 
 
 def _flows(city: City) -> Iterator[_File]:

@@ -201,6 +201,8 @@ HOLIDAYS = (
     Holiday("Spring Festival", dt.date(2025, 1, 28), dt.date(2025, 2, 4), 0.30),
     Holiday("National Day", dt.date(2025, 10, 1), dt.date(2025, 10, 8), 0.15),
 )
+CAMPAIGN_AREA, CAMPAIGN_DRUG, CAMPAIGN_ON = "sim-harbour", "methamphetamine", dt.date(2024, 7, 1)
+"""A campaign that is announced and does nothing: an effect of it that is found is an error."""
 HOLIDAY_SHOULDER_DAYS = 3
 """Days before and after a holiday over which people leave and return; half are away on them [day]."""
 PRESENCE_RSD = 0.01

@@ -76,6 +76,12 @@ where not exists (
         and a.valid_from is not distinct from s.valid_from
 );
 
+-- What happened or was done, as the latest delivery that names it says it.
+create or replace temp view current_events as
+select e.*
+from events e join ordered_deliveries d using (delivery_id)
+qualify d.place = max(d.place) over (partition by e.event_id);
+
 -- An analyst's corrections: of the same value the latest.
 create or replace temp view current_corrections as
 with made as (
@@ -725,6 +731,12 @@ from (
     where c.sampling_year = of_year
 )
 where span.period is not null; -- a reported load without a date belongs to its year only
+
+-- One row is a day of a year and the week it lies in, by its Monday: of a week at the turn of years a part of it.
+create or replace temp macro days_by_week(of_year) as table
+select c.*, {'kind': 'week', 'period': strftime(date_trunc('week', c.sampled_on), '%Y-%m-%d')} as span
+from consumption c
+where c.sampling_year = of_year and c.sampled_on is not null;
 
 -- One row is a day of one of two periods that are compared, as span.period says. Of kind 'all' are all of its days; of kind
 -- 'matched' those of weekdays that occur in both periods at the site, or all where a protocol does not ask for weekdays.

@@ -342,7 +342,7 @@ def test_flow_meters_have_a_lasting_bias(city: City) -> None:
 
 def test_files(delivered: Delivered) -> None:
     names = delivered.files
-    assert len(names) == 47
+    assert len(names) == 48
     assert all(name.startswith("simulated-") for name in names)
     for sender, n_files in {
         "north": 12,
@@ -353,7 +353,7 @@ def test_files(delivered: Delivered) -> None:
         "populations": 3,
     }.items():
         assert sum(name.startswith(f"simulated-{sender}-") for name in names) == n_files, sender
-    assert {"simulated-areas.csv", "simulated-sites.csv"} < set(names)
+    assert {"simulated-areas.csv", "simulated-sites.csv", "simulated-events.csv"} < set(names)
 
 
 def test_files_say_that_they_are_simulated(delivered: Delivered) -> None:

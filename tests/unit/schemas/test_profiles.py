@@ -16,8 +16,8 @@ FILES = sorted(SHIPPED.glob("*.toml"))
 PLAIN = [
     f"permille-{what}"
     for what in (
-        "areas", "composites", "corrections", "flow-readings", "flows", "populations", "quality-controls", "results",
-        "site-decisions", "sites",
+        "areas", "composites", "corrections", "events", "flow-readings", "flows", "populations", "quality-controls",
+        "results", "site-decisions", "sites",
     )
 ]  # fmt: skip
 RESULTS = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
