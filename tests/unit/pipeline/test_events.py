@@ -14,6 +14,7 @@ from pipeline.intake import take_in
 from pipeline.statistics.segmented import common_course, segmented
 from pipeline.warehouse import Warehouse
 from tests.conftest import RECEIVED, lay
+from tests.test_command_line import call
 
 FIRST_MONDAY = date(2022, 1, 3)
 N_WEEKS = 104
@@ -79,8 +80,6 @@ def network(tmp_path):
                     filled("deliveries", pl.DataFrame({"received_at": [RECEIVED], "is_simulated": [False]})),
                 )
                 warehouse.replace("protocols", warehouse.read("protocols").filter(protocol="permille"))
-                for table in ("loads", "sites", "events", "deliveries"):
-                    assert warehouse.count(table)
             for table in ("consumption", "day_spreads", "site_periods"):
                 estimates.compute(warehouse, table)
             yield warehouse
@@ -256,3 +255,26 @@ def test_a_site_without_some_periods_shifts_no_level():
     levels[1, :7], levels[2, 12:] = np.nan, np.nan
     found = common_course(levels, np.array([1.0, 50.0, 2.0]))
     assert found == pytest.approx(course - course.mean(), abs=1e-6)
+
+
+def test_the_command_tells_what_was_found_and_what_cannot_be(network, workspace):
+    with network(weekly("methamphetamine", 0.7), CAMPAIGN, f"nowhere|policy|{BEGINS}||Z|methamphetamine") as warehouse:
+        estimates.compute_events(warehouse)
+        warehouse.copy_to(workspace.published)
+    said = call("events", "-w", workspace.folder)
+    assert f"About raids (campaign), {BEGINS}, since when it lasts; A; by permille" in said
+    assert "methamphetamine  areas   −3" in said
+    assert "26 + 26 weeks" in said
+    assert "not estimable: methamphetamine. No site with figures lies in the areas of the event." in said
+    rows = pl.read_csv(call("events", "--control", "none", "--format", "csv", "-w", workspace.folder).encode())
+    assert rows["event_control"].to_list() == ["none", "none"]
+    assert "there is no event 'raid' (perhaps 'raids')" in call(
+        "events", "--event", "raid", "-w", workspace.folder, code=2
+    )
+
+
+def test_without_events_the_command_says_how_to_deliver_them(network, workspace):
+    with network(weekly("methamphetamine")) as warehouse:
+        estimates.compute_events(warehouse)
+        warehouse.copy_to(workspace.published)
+    assert "deliver a list of them (layout permille-events" in call("events", "-w", workspace.folder)

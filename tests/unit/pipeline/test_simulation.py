@@ -22,8 +22,8 @@ from schemas.profile import SHIPPED, Profile, load_profile
 pytestmark = pytest.mark.xdist_group("simulation")  # the city and its files are made once
 
 PROFILES = [
-    "simulated-areas", "simulated-daily", "simulated-flows", "simulated-north", "simulated-populations",
-    "simulated-sites", "simulated-south", "simulated-west",
+    "simulated-areas", "simulated-daily", "simulated-events", "simulated-flows", "simulated-north",
+    "simulated-populations", "simulated-sites", "simulated-south", "simulated-west",
 ]  # fmt: skip
 
 
