@@ -12,6 +12,7 @@ import pytest
 from assets.definitions import build_defs
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
+from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
 from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from pipeline.warehouse import sql
 from schemas.tables import TABLES
@@ -163,6 +164,7 @@ def test_lineage_is_what_the_sql_reads():
         "area_periods": {"averaged_sites": "sites_of_areas"},
         "changes": {"spanned_days": "days_of_two"},
         "credibility": {"spanned_days": "days_of_two"},
+        "robustness": {"spanned_days": "days_of_two"},
         "trends": {"averaged_sites": "sites_of_series"},
     }
 
@@ -171,11 +173,15 @@ def test_lineage_is_what_the_sql_reads():
         return (named & set(TABLES)).union(*(read_by(views[name], meant) for name in named & set(views)))
 
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
-    for table in (*estimates.SOURCES, "changes", "credibility", "trends"):
+    for table in (*estimates.SOURCES, "changes", "credibility", "robustness", "trends"):
         # Read beside the statements: the spreads of days, and which periods there are.
-        beside = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"}}
+        beside = {
+            "site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"},
+            "robustness": {"changes"},
+        }  # fmt: skip
         inferred_from = beside.get(table, set())
-        statements = (table, *{"changes": STATEMENTS, "trends": STATEMENTS_OF_TRENDS}.get(table, ()))
+        of_table = {"changes": STATEMENTS, "robustness": STATEMENTS_OF_ROBUSTNESS, "trends": STATEMENTS_OF_TRENDS}
+        statements = (table, *of_table.get(table, ()))
         read = set().union(*(read_by(sql(name), defined.get(table, {})) for name in statements)) | inferred_from
         assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read, table
 
