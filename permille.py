@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commands import factors, fetch, profiles, sites
-from commands.changes import change, credibility
+from commands.changes import change, credibility, robustness
 from commands.common import FAILED
 from commands.figures import levels, totals
 from commands.origins import explain, history
@@ -58,6 +58,7 @@ for command in (
     plausibility,
     change,
     credibility,
+    robustness,
     series,
     trend,
     plan,
