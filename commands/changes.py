@@ -348,10 +348,12 @@ def _print_ways(found: "pl.DataFrame", level: Level) -> None:
                 if level is Level.site
                 else [
                     pl.col("n_sites").alias("sites"),
-                    pl.when(pl.col("is_same_panel"))
-                    .then(pl.lit("same"))
-                    .otherwise(pl.lit("others"))
-                    .alias("those of the headline"),
+                    pl.when(pl.col("n_sites") == 0)
+                    .then(pl.lit("–"))
+                    .when(pl.col("is_same_panel"))
+                    .then(pl.lit("yes"))
+                    .otherwise(pl.lit("no"))
+                    .alias("the headline's"),
                 ]
             ),
             worded("reason", labels.shortly).alias("remark"),

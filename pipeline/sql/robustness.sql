@@ -20,7 +20,7 @@ select
     c.verdict,
     c.change_percent - h.change_percent as difference_percent_points,
     coalesce(c.n_sites, 0) as n_sites,
-    coalesce(c.panel = h.panel, false) as is_same_panel,
+    coalesce(c.n_sites > 0 and c.panel = h.panel, false) as is_same_panel,
     coalesce(c.state, 'not estimable') as state,
     if(c.state is null, 'no_figure_by_this_way', c.reason) as reason,
     coalesce(c.is_provisional, h.is_provisional) as is_provisional,
@@ -29,3 +29,6 @@ from headlines h
 cross join ways w
 left join changes_by_way c
     on c.protocol = w.way and c.level = h.level and c.unit_id = h.unit_id and c.drug = h.drug
+-- What does not concern a headline is no way of computing it: a site has no weight, and no other drug is made net.
+where not (w.choice = 'area_weights' and h.level = 'site')
+    and not (w.choice = 'net_of_other_sources' and h.drug <> 'amphetamine')

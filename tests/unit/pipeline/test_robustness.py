@@ -113,11 +113,13 @@ def test_each_variant_is_what_a_protocol_of_that_choice_gives(city, workspace):
         rows = ways(warehouse)
     compared = ["change_percent", "ci_low_percent", "ci_high_percent", "verdict", "n_sites"]
     alike, varied = (
-        rows.filter(choice=choice, option=option).sort(KEY).select(*KEY, *compared)
+        rows.filter(pl.col("level") != "site", choice=choice, option=option).sort(KEY).select(*KEY, *compared)
         for choice, option in (("protocol", "alike"), ("area_weights", "none"))
     )
-    assert alike.height == rows.filter("is_headline").height > 0
+    assert alike.height == rows.filter(pl.col("level") != "site", "is_headline").height > 0
+    assert rows.filter(level="site", choice="area_weights").is_empty(), "a site has no weight"
     assert alike.equals(varied)
+    assert rows.filter(choice="net_of_other_sources").is_empty(), "nobody measured amphetamine"
     network = of(rows, "area_weights", "none", "network", "network")
     assert network["difference_percent_points"] != 0
 
@@ -205,7 +207,6 @@ def test_one_choice_is_varied_at_a_time(city, protocol):
     marker = (week(start, [2000] * 7, residue="cotinine") for start in (MONDAY, LATER))
     with city(sites=sites, results=results(week(MONDAY, WEEK), week(LATER, WEEK), *marker)) as warehouse:
         varied = robustness.variants(warehouse, protocol.protocol, 2023, 2024)
-        assert ways(warehouse, protocol.protocol).filter("is_headline").height > 0
     own = protocol.model_dump()
     for variant in varied:
         changed = {name for name, value in variant.protocol.model_dump().items() if value != own[name]}
@@ -268,5 +269,6 @@ def test_in_the_simulated_city_all_headlines_are_there_and_falls_stay_falls(simu
     assert (known["change_percent"] == known["change_percent_right"]).all()
     head = heads.row(by_predicate=pl.col("drug") == "methamphetamine", named=True)
     assert head["verdict"] == "fall"
-    assert head["n_ways_agreeing"] == head["n_ways"] > 10
+    assert head["n_ways_agreeing"] == head["n_ways"] > 8
+    assert set(rows.filter(choice="net_of_other_sources")["drug"]) == {"amphetamine"}
     assert head["lowest_by_protocol_percent"] <= head["change_percent"] <= head["highest_by_protocol_percent"] < 0
