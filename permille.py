@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commands import factors, fetch, profiles, sites
-from commands.changes import change, credibility
+from commands.changes import change, credibility, robustness
 from commands.common import FAILED
 from commands.events import events
 from commands.figures import levels, totals
@@ -59,6 +59,7 @@ for command in (
     plausibility,
     change,
     credibility,
+    robustness,
     series,
     trend,
     events,

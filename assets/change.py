@@ -1,4 +1,4 @@
-"""The changes between two periods, what else could have made them, trends over all of them, and what events did."""
+"""Changes between two periods, what else made them, how they hang on choices, trends, and what events did."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +10,7 @@ from assets.resources import WorkspaceResource
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
 from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
+from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
 from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from schemas.credibility import LIMITS
 
@@ -50,6 +51,21 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
         baseline, current = chosen or ("none", "none")
         for table in ("changes", "credibility"):
             yield materialized(warehouse, table, baseline=baseline, current=current)
+
+
+@dg.asset(
+    deps=[
+        "changes", "consumption", "loads", "reported_loads", "population_estimates", "results", "deliveries", "sites",
+        "areas", "factors", "doses", "uncertainties", "residue_ratios", "half_lives", "protocols",
+    ],
+    kinds=KINDS, code_version=sql_version("robustness", *STATEMENTS_OF_ROBUSTNESS), pool="warehouse",
+    **describe("robustness"),
+)  # fmt: skip
+def robustness(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Each change by all protocols and ways of counting people, and with one choice varied at a time."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute_robustness(warehouse, workspace.get().settings)
+        return materialized(warehouse, "robustness")
 
 
 @dg.asset(

@@ -1,4 +1,4 @@
-"""The commands about change: how far use has fallen or risen, and what else could have made it."""
+"""The commands about change: how far use has fallen or risen, what else could have made it, and on what it hangs."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -26,10 +26,13 @@ from commands.common import (
 from commands.figures import flags_of, mark, markers_of, say_marks, say_without_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     import polars as pl
+
+    from pipeline.settings import Workspace
+    from pipeline.warehouse import Warehouse
 
 
 ProtocolOption = Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")]
@@ -67,6 +70,7 @@ class _Asked(NamedTuple):
     nothing: "pl.DataFrame"
     protocols: list[str]
     names_zh: dict[str, str]
+    by_population: "pl.DataFrame"
 
 
 def _asked(
@@ -80,39 +84,22 @@ def _asked(
     """Compares two periods as asked for and tests what else made the changes; ends the command where that fails."""
     import polars as pl
 
-    from pipeline import changes, estimates, spans
+    from pipeline import changes, estimates
     from pipeline import credibility as tests
     from pipeline.factors import with_factor_status
-    from pipeline.settings import BASELINES, CURRENTS, SettingsError, all_protocols
+    from pipeline.settings import SettingsError
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.protocol import ProtocolError
 
-    for period, words in ((baseline, BASELINES), (current, CURRENTS)):
-        if period and period not in words and not spans.is_period(period) and spans.event_of(period) is None:
-            fail(
-                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}.",
-                WRONG_USAGE,
-            )
+    _require_periods(baseline, current)
     here = opened(workspace)
     warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
             wanted = protocol or here.settings.protocol
-            if wanted not in (*known, "all"):
-                if wanted in [protocol.protocol for protocol in all_protocols(here)]:
-                    fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
-                fail(f"there is no protocol {wanted!r}; there are {', '.join(known)}.", WRONG_USAGE)
-            if not estimates.periods(warehouse):
-                fail("there is no estimate yet: see 'permille status' for what is missing.")
-            if baseline or current:
-                chosen = estimates.compared_periods(
-                    warehouse, baseline or here.settings.baseline, current or here.settings.current
-                )
-            elif (of_settings := estimates.chosen_periods(warehouse, here.settings)) is None:
-                fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
-            else:
-                chosen = of_settings
+            _require_protocol(here, wanted, (*known, "all"))
+            chosen = _chosen(warehouse, here, baseline, current)
             judged = tests.judged(warehouse, changes.between(warehouse, *chosen))
             is_level = pl.col("level") == level.value
             every = with_factor_status(warehouse, judged.changes).filter(is_level)
@@ -125,9 +112,66 @@ def _asked(
             return _Asked(
                 rows, every, judged.credibility.filter(is_level), markers_of(warehouse, rows, chosen),
                 estimates.protocols_without_figures(warehouse, chosen[1]), asked, dict(names.iter_rows()),
+                _other_counts(warehouse.read("robustness"), chosen).filter(is_level),
             )  # fmt: skip
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
         fail(str(error))
+
+
+def _require_periods(baseline: str | None, current: str | None) -> None:
+    """Ends the command where a period is none."""
+    from pipeline import spans
+    from pipeline.settings import BASELINES, CURRENTS
+
+    for period, words in ((baseline, BASELINES), (current, CURRENTS)):
+        if period and period not in words and not spans.is_period(period) and spans.event_of(period) is None:
+            fail(
+                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}.",
+                WRONG_USAGE,
+            )
+
+
+def _require_protocol(here: "Workspace", wanted: str, allowed: "Sequence[str]") -> None:
+    """Ends the command where nothing is published by a protocol.
+
+    Raises `ProtocolError` where an office's own cannot be read.
+    """
+    from pipeline.settings import all_protocols
+
+    if wanted in allowed:
+        return
+    if wanted in [protocol.protocol for protocol in all_protocols(here)]:
+        fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
+    there = ", ".join(name for name in allowed if name != "all")
+    fail(f"there is no protocol {wanted!r}; there are {there}.", WRONG_USAGE)
+
+
+def _chosen(warehouse: "Warehouse", here: "Workspace", baseline: str | None, current: str | None) -> tuple[str, str]:
+    """The two periods asked for, or those of the settings; ends the command where there are none.
+
+    Raises `PeriodError` where one has no data, or they overlap.
+    """
+    from pipeline import estimates
+
+    if not estimates.periods(warehouse):
+        fail("there is no estimate yet: see 'permille status' for what is missing.")
+    if baseline or current:
+        return estimates.compared_periods(
+            warehouse, baseline or here.settings.baseline, current or here.settings.current
+        )
+    if (of_settings := estimates.chosen_periods(warehouse, here.settings)) is None:
+        fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
+    return of_settings
+
+
+def _other_counts(stored: "pl.DataFrame", chosen: tuple[str, str]) -> "pl.DataFrame":
+    """Of the rows of the table `robustness`, if they are of these periods, those by other ways of counting people."""
+    import polars as pl
+
+    return stored.filter(
+        pl.col("choice") == "population_method", pl.col("state") == "estimated", pl.col("is_same_panel"),
+        pl.col("baseline_period") == chosen[0], pl.col("current_period") == chosen[1],
+    )  # fmt: skip
 
 
 def change(
@@ -182,6 +226,146 @@ def credibility(
     )
 
 
+def robustness(
+    protocol: Annotated[str | None, typer.Option(help="Protocol of the headlines; the settings' if left out.")] = None,
+    baseline: BaselineOption = None,
+    current: CurrentOption = None,
+    level: LevelOption = Level.network,
+    drug: Annotated[str | None, typer.Option(help="One drug, with a line for each way; all drugs if left out.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Does a change hang on how it is computed? By all protocols, ways of counting people, and one choice at a time.
+
+    Example: permille robustness --drug methamphetamine --level area
+    """
+    import polars as pl
+
+    from pipeline import changes, estimates
+    from pipeline import robustness as of_ways
+    from pipeline.settings import SettingsError
+    from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.protocol import ProtocolError
+
+    _require_periods(baseline, current)
+    here = opened(workspace)
+    warn_of_broken_files(here)
+    try:
+        with Warehouse.open(here.published, read_only=True) as warehouse:
+            known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
+            wanted = protocol or here.settings.protocol
+            _require_protocol(here, wanted, known)
+            chosen = _chosen(warehouse, here, baseline, current)
+            asked = {"protocol": wanted, "baseline_period": chosen[0], "current_period": chosen[1]}
+            # As the last run left it; other periods, or another protocol, are computed now.
+            rows = warehouse.read("robustness").filter(**asked)
+            if rows.is_empty():
+                rows = of_ways.robustness(warehouse, wanted, changes.between(warehouse, *chosen).changes)
+            rows = rows.filter(pl.col("level") == level.value)
+            of = None if drug is None else drug_of(drug, sorted(rows["drug"].unique()))
+            if of:
+                found = of_ways.in_order(rows.filter(pl.col("drug") == of))
+            else:
+                found = of_ways.headlines(warehouse, rows).sort("drug", "unit_id")
+    except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
+        fail(str(error))
+    if form is not Format.table:
+        print_data(found, form)
+    elif found.is_empty():
+        typer.echo("There is nothing to compare.")
+    elif of:
+        _print_ways(found, level)
+    else:
+        _print_headlines(found, level)
+
+
+def _title_of_ways(found: "pl.DataFrame") -> None:
+    first = found.row(0, named=True)
+    label = SIMULATED_DATA if found["is_simulated"].any() else ""
+    say(
+        f"{label}{first['current_period']} against {first['baseline_period']} by {first['protocol']}, and by other ways"
+        " of computing it"
+    )
+
+
+def _place(level: Level) -> "list[pl.Expr]":
+    import polars as pl
+
+    return [] if level is Level.network else [pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)]
+
+
+def _print_headlines(found: "pl.DataFrame", level: Level) -> None:
+    """A line a headline: how far it goes, and what moves it furthest."""
+    import polars as pl
+
+    from dashboards import labels
+
+    def range_of(what: str) -> pl.Expr:
+        low, high = (worded(f"{end}_by_{what}_percent", labels.percent) for end in ("lowest", "highest"))
+        one, both = pl.format("{} (1)", low), pl.format("{} to {} ({})", low, high, f"n_{what}s")
+        return pl.when(pl.col(f"n_{what}s") > 1).then(both).when(pl.col(f"n_{what}s") == 1).then(one).fill_null("–")
+
+    _title_of_ways(found)
+    points = worded("most_important_range_percent_points", labels.points)
+    print_table(
+        "",
+        found.select(
+            *_place(level),
+            "drug",
+            worded("change_percent", labels.percent).replace("", labels.NOT_ESTIMABLE).alias("headline"),
+            worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
+            range_of("protocol").alias("by protocols"),
+            range_of("population").alias("by ways of counting people"),
+            pl.format("{} of {}", "n_ways_agreeing", "n_ways").fill_null("–").alias("same direction"),
+            pl.format("{}: {} points", pl.col("most_important_choice").str.replace_all("_", " "), points)
+            .fill_null("–")
+            .alias("matters most"),
+            worded("reason", labels.shortly).alias("remark"),
+        ),
+    )
+    say(
+        "In brackets of how many ways, the headline's own among them; same direction: of these and of one choice at a"
+        " time. All ways of one drug: --drug."
+    )
+
+
+def _print_ways(found: "pl.DataFrame", level: Level) -> None:
+    """A line a way."""
+    import polars as pl
+
+    from dashboards import labels
+
+    _title_of_ways(found)
+    print_table(
+        "",
+        found.select(
+            *_place(level),
+            pl.col("choice").str.replace_all("_", " "),
+            pl.format("{}{}", "option", pl.when("is_headline").then(pl.lit(" (headline)")).otherwise(pl.lit(""))).alias(
+                "option"
+            ),
+            worded("change_percent", labels.percent).replace("", labels.NOT_ESTIMABLE).alias("change"),
+            worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
+            pl.when(pl.col("state") == "estimated").then("verdict").fill_null("–").alias("verdict"),
+            worded("difference_percent_points", labels.signed_points).replace("", "–").alias("points"),
+            *(
+                []
+                if level is Level.site
+                else [
+                    pl.col("n_sites").alias("sites"),
+                    pl.when(pl.col("n_sites") == 0)
+                    .then(pl.lit("–"))
+                    .when(pl.col("is_same_panel"))
+                    .then(pl.lit("yes"))
+                    .otherwise(pl.lit("no"))
+                    .alias("the headline's"),
+                ]
+            ),
+            worded("reason", labels.shortly).alias("remark"),
+        ),
+    )
+
+
 def _print_tests(asked: _Asked, tests: "pl.DataFrame", language: Language) -> None:
     """Of each change its sentence, and below it a line a test."""
     import polars as pl
@@ -214,12 +398,14 @@ def _sentences(asked: _Asked, language: Language) -> "Iterator[tuple[dict[str, A
 
     of_place = asked.every.partition_by("unit_id", "drug", as_dict=True)
     of_change = asked.tests.partition_by("unit_id", "drug", "protocol", as_dict=True)
+    counted = asked.by_population.partition_by("unit_id", "drug", "protocol", as_dict=True)
     for row in asked.rows.iter_rows(named=True):
         key = (row["unit_id"], row["drug"])
         others = [other for other in of_place[key].to_dicts() if other["protocol"] != row["protocol"]]
         tests = of_change[*key, row["protocol"]].to_dicts() if (*key, row["protocol"]) in of_change else []
         named = {**row, "drug_name": asked.names_zh.get(row["drug"], row["drug_name"])} if language == "zh" else row
-        yield row, change_sentence(named, others, tests, language.value)
+        counts = counted[*key, row["protocol"]].to_dicts() if (*key, row["protocol"]) in counted else []
+        yield row, change_sentence(named, others, tests, language.value, by_population=counts)
 
 
 def _print_sentences(asked: _Asked, language: Language) -> None:

@@ -130,6 +130,11 @@ REASONS: dict[str, Reason] = {
         Reason("no_drug_in_doses", "no drug in doses", "No drug has both an estimate and a dose."),
         # --- of a change -----------------------------------------------------------------------------
         Reason(
+            "no_figure_by_this_way",
+            "no figure this way",
+            "Computed this way there is no figure of either period.",
+        ),
+        Reason(
             "sites_lost_to_limits",
             "sites lost",
             "Sites are left out that one of the periods measured mostly below limits, or above the range: they may be"
@@ -326,6 +331,25 @@ def _size(change: float) -> str:
     if change < 0 and 99 < size < 100:
         return f"{min(size, 99.9):.1f}"  # not all of it: "down 100 %" would be wrong
     return f"{size:.1f}" if size < 9.95 else f"{size:,.0f}"
+
+
+def points(difference: float) -> str:
+    """Points between two percentages, to a tenth.
+
+    >>> points(9.97), points(-0.004)
+    ('10.0', '0.0')
+    """
+    return f"{abs(difference):,.1f}"
+
+
+def signed_points(difference: float) -> str:
+    """The same with its sign, where there is any difference.
+
+    >>> signed_points(9.97), signed_points(-0.004), signed_points(-3.0)
+    ('+10.0', '0.0', '−3.0')
+    """
+    size = points(difference)
+    return size if size == "0.0" else f"{'−' if difference < 0 else '+'}{size}"
 
 
 def amount(value: float | None) -> str:

@@ -12,7 +12,14 @@ from dashboards.languages import Words, number, words
 _Row = Mapping[str, Any]
 
 
-def change_sentence(row: _Row, others: Sequence[_Row] = (), tests: Sequence[_Row] = (), language: str = "en") -> str:
+def change_sentence(
+    row: _Row,
+    others: Sequence[_Row] = (),
+    tests: Sequence[_Row] = (),
+    language: str = "en",
+    *,
+    by_population: Sequence[_Row] = (),
+) -> str:
     """What a row of the table `changes` says.
 
     Parameters
@@ -25,6 +32,8 @@ def change_sentence(row: _Row, others: Sequence[_Row] = (), tests: Sequence[_Row
         The rows of the table `credibility` about it, in their order.
     language : str
         One of `languages.LANGUAGES`.
+    by_population : sequence of mappings
+        The rows of the table `robustness` about it by other ways of counting people, over the same sites.
 
     Examples
     --------
@@ -37,6 +46,11 @@ def change_sentence(row: _Row, others: Sequence[_Row] = (), tests: Sequence[_Row
     >>> print(change_sentence(row, [other]))
     Methamphetamine per 1000 people is down 43 % (36 to 49) on 2023 in 2024, over the same 14 catchments (2 left out), \
 under both protocols; nothing we can test explains it away.
+    >>> counted = [{"option": "cotinine", "change_percent": -39.0}, {"option": "COD", "change_percent": 3.0}]
+    >>> print(change_sentence(row, [other], by_population=counted[:1]).split("left out), ")[1])
+    under both protocols and 2 ways of counting people; nothing we can test explains it away.
+    >>> print(change_sentence(row, [other], by_population=counted).split("left out), ")[1])
+    under both protocols, but not with people counted by COD (+3.0 %); nothing we can test explains it away.
     >>> print(change_sentence(row, [other], language="zh"))
     与2023年相比，2024年每千人Methamphetamine用量下降43%（36至49），基于相同的14个集水区（另有2个未纳入），两种方案一致；\
 可检验的其他原因均不能解释这一变化。
@@ -73,7 +87,7 @@ catchments (2 left out); this sampling sees falls from 11 % on.
         change=_change(change, _, language),
         interval=_(" ({ends})").format(ends=_ends(row, _, language)) if row["verdict"] else "",
         without="" if row["verdict"] else _(" by {protocol}, without an interval").format(protocol=row["protocol"]),
-        agreement=_agreement(row, others, _, language),
+        agreement=_agreement(row, others, by_population, _, language),
         credibility=credibility.overall(row["credibility"], tests, language),
     )
 
@@ -121,18 +135,25 @@ def _ends(row: _Row, _: Words, language: str) -> str:
     return _("{low} to {high}").format(low=low, high=high)
 
 
-def _agreement(row: _Row, others: Sequence[_Row], _: Words, language: str) -> str:
-    """Whether every protocol that has a figure goes the same way."""
+def _agreement(row: _Row, others: Sequence[_Row], by_population: Sequence[_Row], _: Words, language: str) -> str:
+    """Whether every protocol that has a figure goes the same way, and where it does, every way of counting people."""
     there = [other for other in others if other["state"] == "estimated"]
     if not there:
         return ""
-    against = [other for other in there if (other["change_percent"] < 0) != (row["change_percent"] < 0)]
-    if against:
-        named = _(", ").join(
-            _("{protocol} ({change})").format(
-                protocol=other["protocol"], change=number(labels.percent(other["change_percent"]), language)
-            )
-            for other in against
+    if against := _against(row, there, "protocol", _, language):
+        return _(", but not under {protocols}").format(protocols=against)
+    agreed = _(", under both protocols") if len(there) == 1 else _(", under all {n} protocols").format(n=len(there) + 1)
+    if against := _against(row, by_population, "option", _, language):
+        return agreed + _(", but not with people counted by {methods}").format(methods=against)
+    return agreed + (_(" and {n} ways of counting people").format(n=len(by_population) + 1) if by_population else "")
+
+
+def _against(row: _Row, others: Sequence[_Row], name: str, _: Words, language: str) -> str:
+    """Those that go the other way, by name and with their change."""
+    return _(", ").join(
+        _("{protocol} ({change})").format(
+            protocol=other[name], change=number(labels.percent(other["change_percent"]), language)
         )
-        return _(", but not under {protocols}").format(protocols=named)
-    return _(", under both protocols") if len(there) == 1 else _(", under all {n} protocols").format(n=len(there) + 1)
+        for other in others
+        if (other["change_percent"] < 0) != (row["change_percent"] < 0)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline import changes, credibility, events, spans, trends
+from pipeline import changes, credibility, events, robustness, spans, trends
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -320,6 +320,13 @@ def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str]
         warehouse.replace("changes", judged.changes if judged else pl.DataFrame())
         warehouse.replace("credibility", judged.credibility if judged else pl.DataFrame())
     return chosen
+
+
+def compute_robustness(warehouse: Warehouse, settings: Settings) -> None:
+    """Computes the changes just computed under all ways of computing them."""
+    rows = robustness.robustness(warehouse, settings.protocol, warehouse.read("changes"))
+    with warehouse.transaction():
+        warehouse.replace("robustness", rows)
 
 
 def compute_trends(warehouse: Warehouse) -> None:

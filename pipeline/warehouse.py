@@ -161,6 +161,18 @@ class Warehouse:
         """A view of this connection, also of a warehouse that is only read. No user's text is in the statement."""
         self._do(f'create or replace temp view "{view}" as {statement}')
 
+    @contextmanager
+    def shadowed(self, table: str) -> Iterator[None]:
+        """An empty table of this connection in place of one of the warehouse for a while: statements read and fill it.
+
+        The warehouse's own stays as it is; also of a warehouse that is only read.
+        """
+        self._do(f'create temp table "{_known(table)}" as from "{_known(table)}" limit 0')
+        try:
+            yield
+        finally:
+            self._do(f'drop table temp."{_known(table)}"')
+
     def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""
         bound = dict(parameters or {})

@@ -387,6 +387,13 @@ COLUMNS: dict[str, Column] = {
         None,
         "stands, stands with reservations or not supported, by the tests of other explanations; empty without a change",
     ),
+    "choice": Column(
+        None, "what is varied: all choices at once by another protocol, or one of the headline's protocol and no other"
+    ),
+    "option": Column(None, "what the choice is: a protocol, a method, a share, yes or no"),
+    "is_headline": Column(None, "true of the protocol of the settings, as it is"),
+    "difference_percent_points": Column("percent", "points of the change by this way less those of the headline"),
+    "is_same_panel": Column(None, "true where this way compares the very sites of the headline"),
     "method": Column(None, "which test of a trend: each is a row, and one of a series the one to look at first"),
     "is_preferred": Column(None, "true of the test that is told where none is asked for"),
     "first_period": Column(None, "the first period there is a figure or a limit of"),

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
-from schemas import change, credibility, estimates, events, intake, plausibility, reference, trend
+from schemas import change, credibility, estimates, events, intake, plausibility, reference, robustness, trend
 
 
 class Table(NamedTuple):
@@ -66,6 +66,7 @@ TABLES: dict[str, Table] = {
     "dose_totals": Table("estimates", estimates.DoseTotals, is_by_year=True),
     "changes": Table("change", change.Changes),
     "credibility": Table("change", credibility.Credibility),
+    "robustness": Table("change", robustness.Robustness),
     "trends": Table("change", trend.Trends),
     "event_effects": Table("change", events.EventEffects),
 }

@@ -13,6 +13,7 @@ from assets.definitions import build_defs
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
 from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
+from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
 from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from pipeline.warehouse import sql
 from schemas.tables import TABLES
@@ -164,6 +165,7 @@ def test_lineage_is_what_the_sql_reads():
         "area_periods": {"averaged_sites": "sites_of_areas"},
         "changes": {"spanned_days": "days_of_two"},
         "credibility": {"spanned_days": "days_of_two"},
+        "robustness": {"spanned_days": "days_of_two"},
         "trends": {"averaged_sites": "sites_of_series"},
         "event_effects": {"spanned_days": "days_by_week"},
     }
@@ -173,21 +175,18 @@ def test_lineage_is_what_the_sql_reads():
         return (named & set(TABLES)).union(*(read_by(views[name], meant) for name in named & set(views)))
 
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
-    for table in (*estimates.SOURCES, "changes", "credibility", "trends", "event_effects"):
+    for table in (*estimates.SOURCES, "changes", "credibility", "robustness", "trends", "event_effects"):
         # Read beside the statements: the spreads of days, and which periods there are.
         beside = {
             "site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"},
-            "event_effects": {"day_spreads"},
+            "robustness": {"changes"}, "event_effects": {"day_spreads"},
         }  # fmt: skip
         inferred_from = beside.get(table, set())
-        statements = (
-            table,
-            *{
-                "changes": STATEMENTS,
-                "trends": STATEMENTS_OF_TRENDS,
-                "event_effects": STATEMENTS_OF_EVENTS,
-            }.get(table, ()),
-        )
+        of_table = {
+            "changes": STATEMENTS, "robustness": STATEMENTS_OF_ROBUSTNESS, "trends": STATEMENTS_OF_TRENDS,
+            "event_effects": STATEMENTS_OF_EVENTS,
+        }  # fmt: skip
+        statements = (table, *of_table.get(table, ()))
         read = set().union(*(read_by(sql(name), defined.get(table, {})) for name in statements)) | inferred_from
         assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read, table
 
