@@ -1,4 +1,4 @@
-"""The changes between two periods, what else could have made them, and trends over all of them."""
+"""The changes between two periods, what else could have made them, targets, and trends over all periods."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -49,6 +49,21 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
         baseline, current = chosen or ("none", "none")
         for table in ("changes", "credibility"):
             yield materialized(warehouse, table, baseline=baseline, current=current)
+
+
+@dg.asset(
+    deps=[
+        "changes", "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses",
+        "uncertainties", "protocols", "results", "residues", "population_markers", "day_spreads",
+    ],
+    kinds=KINDS, code_version=sql_version("targets", "changes", *STATEMENTS, "credibility", limits=LIMITS),
+    pool="warehouse", **describe("targets"),
+)  # fmt: skip
+def targets(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """How far on its way each target of the settings is, and how probable it is that it is met now."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute_targets(warehouse, workspace.get().settings)
+        return materialized(warehouse, "targets")
 
 
 @dg.asset(

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.change import change, trends
+from assets.change import change, targets, trends
 from assets.checks import MODEL_CHECKS, PLAUSIBILITY_CHECKS, nothing_is_lost
 from assets.estimates import (
     area_periods,
@@ -39,6 +39,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             area_periods,
             dose_totals,
             change,
+            targets,
             trends,
             published_copy,
             site,

@@ -104,6 +104,11 @@ REASONS: dict[str, Reason] = {
         Reason("no_current", "no current", "There are no data in the current period."),
         Reason("no_common_weekday", "no weekday", "The two periods have no weekday in common."),
         Reason("baseline_zero", "baseline 0", "The baseline is zero, and nothing can be set in relation to zero."),
+        # --- of a target -----------------------------------------------------------------------------
+        Reason("unknown_drug", "unknown drug", "There is no figure of a drug of this name by this protocol."),
+        Reason("unknown_place", "unknown place", "There is no site and no area of this number."),
+        Reason("not_after_baseline", "not after baseline", "The current period does not lie after the baseline."),
+        Reason("no_figure", "no figure", "The drug has no figure at this place in these periods."),
     )
 }
 """What the rule identifiers in the column `reason` mean."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline import changes, credibility, spans, trends
+from pipeline import changes, credibility, spans, targets, trends
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -299,6 +299,22 @@ def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str]
         warehouse.replace("changes", judged.changes if judged else pl.DataFrame())
         warehouse.replace("credibility", judged.credibility if judged else pl.DataFrame())
     return chosen
+
+
+def of_targets(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
+    """How far the targets of the settings are, as rows of the table `targets`; nothing is stored.
+
+    One whose drug, place or periods have no figures is not estimable, and says why: it stops nobody.
+    """
+    years = _years(warehouse)
+    return targets.targets(warehouse, settings, years[-1] if years else None)
+
+
+def compute_targets(warehouse: Warehouse, settings: Settings) -> None:
+    """Computes how far the targets of the settings are, by the changes that are stored or compared for them."""
+    rows = of_targets(warehouse, settings)
+    with warehouse.transaction():
+        warehouse.replace("targets", rows)
 
 
 def compute_trends(warehouse: Warehouse) -> None:

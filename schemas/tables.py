@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
-from schemas import change, credibility, estimates, intake, plausibility, reference, trend
+from schemas import change, credibility, estimates, intake, plausibility, reference, target, trend
 
 
 class Table(NamedTuple):
@@ -65,6 +65,7 @@ TABLES: dict[str, Table] = {
     "dose_totals": Table("estimates", estimates.DoseTotals, is_by_year=True),
     "changes": Table("change", change.Changes),
     "credibility": Table("change", credibility.Credibility),
+    "targets": Table("change", target.Targets),
     "trends": Table("change", trend.Trends),
 }
 MEASUREMENT_TABLES = (

@@ -163,6 +163,7 @@ def test_lineage_is_what_the_sql_reads():
         "area_periods": {"averaged_sites": "sites_of_areas"},
         "changes": {"spanned_days": "days_of_two"},
         "credibility": {"spanned_days": "days_of_two"},
+        "targets": {"spanned_days": "days_of_two"},
         "trends": {"averaged_sites": "sites_of_series"},
     }
 
@@ -171,11 +172,15 @@ def test_lineage_is_what_the_sql_reads():
         return (named & set(TABLES)).union(*(read_by(views[name], meant) for name in named & set(views)))
 
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
-    for table in (*estimates.SOURCES, "changes", "credibility", "trends"):
+    for table in (*estimates.SOURCES, "changes", "credibility", "targets", "trends"):
         # Read beside the statements: the spreads of days, and which periods there are.
-        beside = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"}}
+        beside = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"},
+                  "targets": {"changes"}}  # fmt: skip
         inferred_from = beside.get(table, set())
-        statements = (table, *{"changes": STATEMENTS, "trends": STATEMENTS_OF_TRENDS}.get(table, ()))
+        behind = {
+            "changes": STATEMENTS, "targets": ("changes", *STATEMENTS, "credibility"), "trends": STATEMENTS_OF_TRENDS
+        }  # fmt: skip
+        statements = (table, *behind.get(table, ()))
         read = set().union(*(read_by(sql(name), defined.get(table, {})) for name in statements)) | inferred_from
         assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read, table
 
