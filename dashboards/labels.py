@@ -165,6 +165,19 @@ class TrendLabels(NamedTuple):
     simulated: str = SIMULATED
 
 
+class PlanLabels(NamedTuple):
+    """The words in a figure of a plan."""
+
+    x_axis: str = "days sampled at each site, in each of the two periods"
+    y_axis: str = "smallest fall that is seen [%]"
+    smallest: str = "Smallest fall that is seen"
+    asked: str = "Fall that is asked for"
+    needed: str = "Days it takes"
+    floor: str = "Seen by no number of days"
+    days: str = "days"
+    simulated: str = SIMULATED
+
+
 def reasons(rules: str | None) -> list[Reason]:
     """The reasons behind rule identifiers separated by blanks. A rule without a sentence stands for itself.
 
