@@ -16,6 +16,7 @@ from commands.figures import levels, totals
 from commands.origins import explain, history
 from commands.over_time import plan, series, trend
 from commands.plausibility import plausibility
+from commands.targets import targets
 from commands.work import check, demo, init, run, status
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ for command in (
     change,
     credibility,
     robustness,
+    targets,
     series,
     trend,
     events,

@@ -1,4 +1,4 @@
-"""Changes between two periods, what else made them, how they hang on choices, trends, and what events did."""
+"""Changes between two periods, what else made them, how they hang on choices, targets, trends, and events."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -66,6 +66,21 @@ def robustness(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     with workspace.warehouse() as warehouse:
         estimates.compute_robustness(warehouse, workspace.get().settings)
         return materialized(warehouse, "robustness")
+
+
+@dg.asset(
+    deps=[
+        "changes", "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses",
+        "uncertainties", "protocols", "results", "residues", "population_markers", "day_spreads",
+    ],
+    kinds=KINDS, code_version=sql_version("targets", "changes", *STATEMENTS, "credibility", limits=LIMITS),
+    pool="warehouse", **describe("targets"),
+)  # fmt: skip
+def targets(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """How far on its way each target of the settings is, and how probable it is that it is met now."""
+    with workspace.warehouse() as warehouse:
+        estimates.compute_targets(warehouse, workspace.get().settings)
+        return materialized(warehouse, "targets")
 
 
 @dg.asset(

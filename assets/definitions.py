@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.change import change, event_effects, robustness, trends
+from assets.change import change, event_effects, robustness, targets, trends
 from assets.checks import MODEL_CHECKS, PLAUSIBILITY_CHECKS, nothing_is_lost
 from assets.estimates import (
     area_periods,
@@ -40,6 +40,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             dose_totals,
             change,
             robustness,
+            targets,
             trends,
             event_effects,
             published_copy,

@@ -1,6 +1,7 @@
 """The commands that follow a drug over many periods."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -255,16 +256,21 @@ def plan(
     power: Annotated[float, typer.Option(help="How often it should be seen, as a share.", min=0.05, max=0.99)] = 0.8,
     place: Annotated[str, typer.Option(help="A site or an area, by its number or name; network for all.")] = "network",
     year: Annotated[int | None, typer.Option(help="The year whose days tell; the last if left out.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw it: a file that ends in .html, and opens without a network.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
     workspace: WorkspaceOption = None,
 ) -> None:
     """How many days would the next campaign need? By the spread of the drug's days here and the errors of batches.
 
-    Example: permille plan --drug methamphetamine --fall 20
+    Example: permille plan --drug methamphetamine --fall 20 --figure plan.html
     """
     from pipeline import explain, planning
     from pipeline.warehouse import Warehouse, WarehouseError
 
+    if figure is not None:
+        _require_place(figure)
     here = opened(workspace)
     warn_of_broken_files(here)
     try:
@@ -287,8 +293,50 @@ def plan(
     rows = planning.plan(basis, power)
     if form is not Format.table:
         print_data(rows, form)
-        return
-    _print_plan(basis, rows, fall, power)
+    else:
+        _print_plan(basis, rows, fall, power)
+    if figure is not None:
+        figure.write_text(_plan_page(basis, rows, fall, power), encoding="utf-8")
+        say(f"Figure: {figure}", err=form is not Format.table)
+
+
+def _require_place(file: Path) -> None:
+    """Ends where a figure cannot be written, before anything is computed."""
+    if file.suffix.lower() != ".html":
+        fail(f"--figure {file} is no page: write a name that ends in .html, as plan.html.", WRONG_USAGE)
+    if file.is_dir():
+        fail(f"--figure {file} is a folder: write a name in it, as {file / 'plan.html'}.", WRONG_USAGE)
+    if not file.parent.is_dir():
+        fail(f"there is no folder {file.parent}: make it first, or name another.", WRONG_USAGE)
+
+
+def _plan_page(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) -> str:
+    """The figure of a plan as a page, with its numbers."""
+    from dashboards import labels
+    from dashboards.figures import plan as drawn
+    from dashboards.pages import figure_page
+    from pipeline import planning
+
+    days, floor = planning.days_for(basis, fall, power), planning.out_of_reach(basis, power)
+    name, size, seen = labels.capital(basis.drug), labels.magnitude(fall), f"{100 * power:.0f} of 100 campaigns"
+    takes = f"a fall of {size} takes {labels.things(days or 0, 'day', 'days')}"
+    title = f"{name}: {takes if days else f'no number of days sees a fall of {size}'}"
+    where = "all sites" if basis.place == "network" else basis.place
+    data = drawn.PlanData(
+        drug=basis.drug, title=title, subtitle=f"seen in {seen}, {where}, by the days of {basis.period}", rows=rows,
+        fall_percent=fall, days_needed=days, out_of_reach_percent=floor, is_simulated=basis.is_simulated,
+    )  # fmt: skip
+    key = (
+        f"The line is the smallest fall that is seen in {seen}, {where}, by the spread of the days of {basis.period};"
+        f" the dashed line is the fall asked for. In the band, below {labels.magnitude(floor)}, no number of days sees"
+        " one: what two batches leave in doubt is larger."
+    )
+    numbers = rows.select("n_days", "smallest_fall_percent").iter_rows()
+    return figure_page(
+        drawn.plan(data, labels.PlanLabels()), title=title, key=key, headers=["Days", "Smallest fall"],
+        rows=[(str(n), labels.magnitude(seen_from)) for n, seen_from in numbers],
+        is_simulated=basis.is_simulated,
+    )  # fmt: skip
 
 
 def _print_plan(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) -> None:

@@ -144,6 +144,11 @@ REASONS: dict[str, Reason] = {
         Reason("no_current", "no current", "There are no data in the current period."),
         Reason("no_common_weekday", "no weekday", "The two periods have no weekday in common."),
         Reason("baseline_zero", "baseline 0", "The baseline is zero, and nothing can be set in relation to zero."),
+        # --- of a target -----------------------------------------------------------------------------
+        Reason("unknown_drug", "unknown drug", "There is no figure of a drug of this name by this protocol."),
+        Reason("unknown_place", "unknown place", "There is no site and no area of this number."),
+        Reason("not_after_baseline", "not after baseline", "The current period does not lie after the baseline."),
+        Reason("no_figure", "no figure", "The drug has no figure at this place in these periods."),
     )
 }
 """What the rule identifiers in the column `reason` mean."""
@@ -197,6 +202,19 @@ class TrendLabels(NamedTuple):
     baseline: str = "baseline"
     current: str = "current"
     sites: str = "sites"
+    simulated: str = SIMULATED
+
+
+class PlanLabels(NamedTuple):
+    """The words in a figure of a plan."""
+
+    x_axis: str = "days sampled at each site, in each of the two periods"
+    y_axis: str = "smallest fall that is seen [%]"
+    smallest: str = "Smallest fall that is seen"
+    asked: str = "Fall that is asked for"
+    needed: str = "Days it takes"
+    floor: str = "Seen by no number of days"
+    days: str = "days"
     simulated: str = SIMULATED
 
 

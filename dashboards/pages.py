@@ -1,11 +1,11 @@
-"""The static site: one page, its style, its script, its figures and its data files. Room is left for more pages.
+"""The static site: one page, its style, its script, its figures and its data files. And a figure as a file of its own.
 
 No statistics and no queries' text here; putting the folder in place of the last is the caller's.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -31,6 +31,12 @@ CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
 )
 """What the page may load: its own files and nothing else. No inline script, no inline style, no connection."""
+
+_POLICY_OF_ONE_FILE = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+    " form-action 'none'"
+)
+"""What a page that is one file may load: what stands in it. No connection."""
 
 DOWNLOADS: dict[str, str] = {
     "changes": "each change at a site, in an area and in the network, with the sites compared.",
@@ -92,6 +98,45 @@ def publish_site(
     context = _context(data, headline_protocol, baseline, current, title)
     page = _environment().get_template("index.html.j2").render(context)
     (folder / "index.html").write_bytes(page.encode("utf-8"))
+
+
+def figure_page(
+    figure: go.Figure,
+    *,
+    title: str,
+    key: str,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    is_simulated: bool,
+) -> str:
+    """A figure as a page of one file, plotly.js in it: it opens without a network. The same input gives the same text.
+
+    Parameters
+    ----------
+    figure
+        What is drawn.
+    title, key
+        The finding, and how to read the figure.
+    headers, rows
+        The numbers in it, in words.
+    is_simulated
+        Whether any of them is.
+    """
+    return _environment().get_template("figure.html.j2").render(
+        language=labels.LANGUAGE, content_policy=_POLICY_OF_ONE_FILE, title=labels.printable(title),
+        key=labels.printable(key), headers=headers, rows=rows, is_simulated=is_simulated, simulated=labels.SIMULATED,
+        island=json_island(figure), plotly=_inline(_plotly_script()),
+        style=_inline((_HERE / "static" / "permille.css").read_bytes()),
+        script=_inline((_HERE / "static" / "permille.js").read_bytes()),
+    )  # fmt: skip
+
+
+def _inline(code: bytes) -> Markup:
+    """Our own files, and plotly's, inside a page. Raises `ValueError` where one would end its element."""
+    text = code.decode("utf-8")
+    if re.search(r"</(script|style)|<!--", text, re.IGNORECASE):
+        raise ValueError("a script or style that is written into a page holds the end of its element")
+    return Markup(text)  # noqa: S704  no delivered text
 
 
 def json_island(figure: go.Figure) -> Markup:

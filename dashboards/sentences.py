@@ -60,9 +60,9 @@ under both protocols; nothing we can test explains it away.
 catchments (2 left out); this sampling sees falls from 11 % on.
     """
     _ = words(language)
-    what = _("{drug} per 1000 people{where}").format(drug=labels.capital(row["drug_name"]), where=_where(row, _))
+    what = _("{drug} per 1000 people{where}").format(drug=labels.capital(row["drug_name"]), where=where(row, _))
     when = _("on {baseline} in {current}").format(
-        baseline=_period(row["baseline_period"], language), current=_period(row["current_period"], language)
+        baseline=named_period(row["baseline_period"], language), current=named_period(row["current_period"], language)
     )
     said = {
         "label": _("{label}. ").format(label=_(labels.SIMULATED)) if row["is_simulated"] else "",
@@ -84,22 +84,24 @@ catchments (2 left out); this sampling sees falls from 11 % on.
         )
     return _("{label}{what} is {change}{interval} {when}{over}{without}{agreement}; {credibility}.").format(
         **said,
-        change=_change(change, _, language),
-        interval=_(" ({ends})").format(ends=_ends(row, _, language)) if row["verdict"] else "",
+        change=change_with_direction(change, _, language),
+        interval=_(" ({ends})").format(ends=change_ends(row, _, language)) if row["verdict"] else "",
         without="" if row["verdict"] else _(" by {protocol}, without an interval").format(protocol=row["protocol"]),
         agreement=_agreement(row, others, by_population, _, language),
         credibility=credibility.overall(row["credibility"], tests, language),
     )
 
 
-def _where(row: _Row, _: Words) -> str:
+def where(row: _Row, _: Words) -> str:
+    """The place of a change, as it follows its figure; nothing for the network."""
     if row["level"] == "network":
         return ""
     text = _(" at {place}") if row["level"] == "site" else _(" in {place}")
     return text.format(place=row["unit_name"])
 
 
-def _period(period: str, language: str) -> str:
+def named_period(period: str, language: str) -> str:
+    """A period as a language names it."""
     return f"{period}年" if language == "zh" and period.isdigit() else period
 
 
@@ -113,7 +115,8 @@ def _over(row: _Row, _: Words) -> str:
     return _(", over the same {n} catchments{left_out}").format(n=labels.count(row["n_sites"]), left_out=left)
 
 
-def _change(change: float, _: Words, language: str) -> str:
+def change_with_direction(change: float, _: Words, language: str) -> str:
+    """Down or up by how much."""
     in_words = labels.change_in_words(change)
     for direction, text in (("down ", _("down {size}")), ("up ", _("up {size}"))):
         if in_words.startswith(direction):
@@ -126,7 +129,7 @@ def _both_ends(row: _Row, _: Words, language: str) -> str:
     return _("{low} to {high}").format(low=low, high=high)
 
 
-def _ends(row: _Row, _: Words, language: str) -> str:
+def change_ends(row: _Row, _: Words, language: str) -> str:
     """The interval without the sign that the words before it have, the smaller change first."""
     ends = sorted((row["ci_low_percent"], row["ci_high_percent"]), key=abs)
     if row["ci_low_percent"] * row["ci_high_percent"] <= 0:

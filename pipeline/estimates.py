@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline import changes, credibility, events, robustness, spans, trends
+from pipeline import changes, credibility, events, robustness, spans, targets, trends
 from pipeline import periods as means
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -327,6 +327,24 @@ def compute_robustness(warehouse: Warehouse, settings: Settings) -> None:
     rows = robustness.robustness(warehouse, settings.protocol, warehouse.read("changes"))
     with warehouse.transaction():
         warehouse.replace("robustness", rows)
+
+
+def of_targets(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
+    """How far the targets of the settings are, as rows of the table `targets`; nothing is stored.
+
+    One whose drug, place or periods have no figures is not estimable, and says why: it stops nobody.
+    Raises `PeriodError` where the current period of the settings is one around an event that nobody knows.
+    """
+    years = _years(warehouse)
+    known = settings.model_copy(update={"current": _around_events(warehouse, settings.current)})
+    return targets.targets(warehouse, known, years[-1] if years else None)
+
+
+def compute_targets(warehouse: Warehouse, settings: Settings) -> None:
+    """Computes how far the targets of the settings are, by the changes that are stored or compared for them."""
+    rows = of_targets(warehouse, settings)
+    with warehouse.transaction():
+        warehouse.replace("targets", rows)
 
 
 def compute_trends(warehouse: Warehouse) -> None:

@@ -4,13 +4,18 @@ Nothing is read at import: `open_workspace(folder)` reads when it is called.
 """
 
 import difflib
+import json
 import os
 import tomllib
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from pipeline import spans
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, load_protocols, protocol_files
@@ -21,6 +26,7 @@ _PLACES = ("inbox", "warehouse", "published", "site", "profiles", "protocols", "
 _PREFIX = "PERMILLE_"
 _OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
 """Variables that are no settings: where the workspace is, and two of the tests."""
+_TARGETS = "PERMILLE_TARGETS"
 BASELINES = ("first", "previous", "year-before")
 """Words for a baseline: the first year with data, the period before the current one, the same one a year before."""
 CURRENTS = ("last",)
@@ -29,6 +35,60 @@ CURRENTS = ("last",)
 
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names the file, the setting and what to mend."""
+
+
+class Target(BaseModel):
+    """What somebody has promised: how far a drug shall have fallen, against which period, by when."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    name: str = ""
+    """What it is called; empty: `target` and its number."""
+    drug: str = Field(min_length=1)
+    place: str = Field("network", min_length=1)
+    """The number of a site or an area, or `network` for all sites."""
+    baseline: str
+    fall_percent: float = Field(gt=0, lt=100, allow_inf_nan=False)
+    """How far below the baseline: 30 is to 70 % of it."""
+    deadline: date
+    protocol: str = ""
+    """Empty: that of the settings."""
+    current: str = ""
+    """The period held against the aim, or one of `CURRENTS`; empty: that of the settings."""
+
+    @field_validator("drug")
+    @classmethod
+    def _in_small_letters(cls, drug: str) -> str:
+        return drug.casefold()
+
+    @field_validator("baseline", "current")
+    @classmethod
+    def _is_period(cls, period: str, info: ValidationInfo) -> str:
+        is_word = info.field_name == "current" and period in ("", *CURRENTS)
+        if not is_word and not spans.is_period(period):
+            raise ValueError(f"{period!r} is no period")
+        return period
+
+    @field_validator("deadline")
+    @classmethod
+    def _is_after_the_baseline(cls, deadline: date, info: ValidationInfo) -> date:
+        baseline = info.data.get("baseline")
+        if baseline and deadline < spans.span(baseline)[1]:
+            raise ValueError(f"{deadline} does not lie after the baseline {baseline}")
+        return deadline
+
+
+_OF_TARGET = {
+    "name": 'a name in quotes, as name = "Plan 2027"',
+    "drug": 'the drug in quotes, as drug = "cocaine"',
+    "place": 'the number of a site or an area in quotes, or "network"',
+    "baseline": f"a period in quotes: {spans.EXAMPLES}",
+    "fall_percent": "how far below the baseline, more than 0 and less than 100, as fall_percent = 30",
+    "deadline": "a day after the baseline, as deadline = 2027-12-31",
+    "protocol": "a protocol in quotes, or leave it out",
+    "current": f"a period in quotes: {spans.EXAMPLES}, or last, or leave it out",
+}
+"""What to write for each field of a target."""
 
 
 class Settings(BaseSettings):
@@ -60,6 +120,8 @@ class Settings(BaseSettings):
     """Address of the agency's data file, for `permille fetch euda`. No default: it changes with each yearly release."""
     euda_sites_url: str = ""
     """Address of the agency's site table, likewise."""
+    targets: tuple[Target, ...] = ()
+    """What shall be reached, each a table `[[targets]]`; in the variable a list in JSON."""
 
     @field_validator("time_zone")
     @classmethod
@@ -168,8 +230,15 @@ def open_workspace(folder: Path) -> Workspace:
         raise SettingsError(f"the variable {unknown[0]} is no setting{near}; there are {names}.")
     try:
         settings = Settings(**given)
+    except SourceError as error:
+        raise SettingsError(
+            f"the variable {_TARGETS} is no list in JSON: write"
+            ' [{"drug": "cocaine", "baseline": "2023", "fall_percent": 30, "deadline": "2027-12-31"}], or unset it.'
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"][0] == "targets":
+            raise SettingsError(_wrong_target(file, first, given)) from error
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise SettingsError(
@@ -190,9 +259,43 @@ def open_workspace(folder: Path) -> Workspace:
     return here
 
 
-def _perhaps(name: str, *, as_variable: bool = False) -> str:
+def _wrong_target(file: Path, first: ErrorDetails, given: Mapping[str, Any]) -> str:
+    """What is wrong with a target: the file, which target, which field, and what to write there."""
+    written = os.environ.get(_TARGETS)
+    source = str(file) if written is None else f"the variable {_TARGETS}"
+    match first["loc"]:
+        case (_, int(place), str(field), *_):
+            drug = (given["targets"] if written is None else json.loads(written))[place].get("drug")
+            which = f"{source}: {_named_target(place, drug)}"
+        case _:
+            return f"{source}: setting 'targets': each target is a table of its own, under [[targets]] in two brackets."
+    if first["type"] == "extra_forbidden":
+        return (
+            f"{which}: there is no field {field!r}{_perhaps(field, Target)}; there are {', '.join(_OF_TARGET)}."
+            " Settings that are not of a target stand above the first [[targets]]."
+        )
+    wrong = (
+        "is missing"
+        if first["type"] == "missing"
+        else first["msg"].removeprefix("Value error, ")
+        if first["type"] == "value_error"
+        else f"{first['input']!r} cannot be used"
+    )
+    return f"{which}, field {field!r}: {wrong}: write {_OF_TARGET[field]}."
+
+
+def _named_target(place: int, drug: object) -> str:
+    """A target as messages name it.
+
+    >>> _named_target(0, "cocaine"), _named_target(1, None)
+    ('target 1 (cocaine)', 'target 2')
+    """
+    return f"target {place + 1} ({drug})" if isinstance(drug, str) and drug else f"target {place + 1}"
+
+
+def _perhaps(name: str, of: type[BaseModel] | None = None, *, as_variable: bool = False) -> str:
     """The setting that a name is nearest to, in a few words; nothing where it is near to none."""
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    near = difflib.get_close_matches(name, (of or Settings).model_fields, n=1)
     return f" (perhaps {_PREFIX + near[0].upper() if as_variable else near[0]})" if near else ""
 
 
@@ -215,18 +318,24 @@ def all_protocols(workspace: Workspace | None = None) -> list[Protocol]:
 
 def _require_protocol(file: Path, here: Workspace) -> None:
     # Own files are read only where it is not a shipped one: one that is broken stops no command without use for it.
-    wanted = here.settings.protocol
-    if wanted in [protocol.protocol for protocol in all_protocols()]:
+    wanted = {"setting 'protocol'": (here.settings.protocol, f"{_PREFIX}PROTOCOL")} | {
+        f"{_named_target(place, target.drug)}, field 'protocol'": (target.protocol, _TARGETS)
+        for place, target in enumerate(here.settings.targets)
+        if target.protocol
+    }
+    shipped = {protocol.protocol for protocol in all_protocols()}
+    if {name for name, _ in wanted.values()} <= shipped:
         return
     try:
         known = [protocol.protocol for protocol in all_protocols(here)]
     except ProtocolError as error:
         raise SettingsError(str(error)) from error
-    if wanted not in known:
-        raise SettingsError(
-            f"{file}: setting 'protocol': there is no protocol {wanted!r}; there are {', '.join(known)}. Mend it there,"
-            f" or in the variable PERMILLE_PROTOCOL; one of your own is a file in {here.protocols}."
-        )
+    for where, (name, variable) in wanted.items():
+        if name not in known:
+            raise SettingsError(
+                f"{file}: {where}: there is no protocol {name!r}; there are {', '.join(known)}. Mend it there,"
+                f" or in the variable {variable}; one of your own is a file in {here.protocols}."
+            )
 
 
 def _require_apart(file: Path, settings: Settings) -> None:

@@ -394,6 +394,29 @@ COLUMNS: dict[str, Column] = {
     "is_headline": Column(None, "true of the protocol of the settings, as it is"),
     "difference_percent_points": Column("percent", "points of the change by this way less those of the headline"),
     "is_same_panel": Column(None, "true where this way compares the very sites of the headline"),
+    "target_number": Column("count", "place of the target in the settings, counted from 1"),
+    "target_name": Column(None, "what the target is called in the settings, else target and its number"),
+    "deadline": Column(None, "day by which the target shall be met"),
+    "aim_percent": Column("percent", "change on the baseline that shall be reached: a fall, below zero"),
+    "progress_percent": Column(
+        "percent",
+        "logarithm of the ratio over that of the aim: 0 at the baseline, 100 at the aim, below 0 where use rose; empty"
+        " where nothing is left",
+    ),
+    "expected_by_now_percent": Column(
+        "percent",
+        "change at the middle of the current period, were the same part less each day from the middle of the baseline"
+        " to the deadline",
+    ),
+    "probability_met": Column(
+        "dimensionless",
+        "that the true change is the aim or a larger fall, by the distribution the interval is cut from, this change"
+        " alone; empty without an interval",
+    ),
+    "probability_on_track": Column("dimensionless", "likewise, of the change a steady way would have by now"),
+    "pace": Column(
+        None, "on track, behind or undecided, by its probability at 0.975 and 0.025; empty without an interval"
+    ),
     "method": Column(None, "which test of a trend: each is a row, and one of a series the one to look at first"),
     "is_preferred": Column(None, "true of the test that is told where none is asked for"),
     "first_period": Column(None, "the first period there is a figure or a limit of"),
@@ -436,7 +459,8 @@ COLUMNS: dict[str, Column] = {
     "explanation": Column(None, "what other than use could have made the change"),
     "outcome": Column(
         None,
-        "what was found of it: nothing, set aside (it does not matter here), part or all of the change; not tested",
+        "what was found: of an explanation nothing, set aside (it does not matter here), part or all of the change, or"
+        " not tested; of a target met, not met or undecided, by its probability at 0.975 and 0.025",
     ),
     "change_without_percent": Column("percent", "what the change would be were the explanation wholly true"),
     "could_explain_percent": Column("percent", "how many points of the change the explanation could make"),

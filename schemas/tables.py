@@ -4,7 +4,18 @@ from typing import Any, NamedTuple
 
 import pandera.polars as pa
 
-from schemas import change, credibility, estimates, events, intake, plausibility, reference, robustness, trend
+from schemas import (
+    change,
+    credibility,
+    estimates,
+    events,
+    intake,
+    plausibility,
+    reference,
+    robustness,
+    target,
+    trend,
+)
 
 
 class Table(NamedTuple):
@@ -67,6 +78,7 @@ TABLES: dict[str, Table] = {
     "changes": Table("change", change.Changes),
     "credibility": Table("change", credibility.Credibility),
     "robustness": Table("change", robustness.Robustness),
+    "targets": Table("change", target.Targets),
     "trends": Table("change", trend.Trends),
     "event_effects": Table("change", events.EventEffects),
 }

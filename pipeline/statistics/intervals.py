@@ -111,6 +111,46 @@ def p_value(log_ratio: Floats, days_log_variance: Floats, days_df: Floats, other
     return p
 
 
+def probability_at_most(
+    limit: Floats, mean: Floats, days_log_variance: Floats, days_df: Floats, other_log_variance: Floats
+) -> Floats:
+    """How probable it is that what the mean is an estimate of lies at a limit or below.
+
+    Parameters
+    ----------
+    limit : array of float
+        In the unit of the mean.
+    mean, days_log_variance, days_df, other_log_variance : arrays of float
+        As for `log_interval`.
+
+    Returns
+    -------
+    array of float
+        Probabilities [1]; NaN where something is, or nothing is in doubt.
+
+    Notes
+    -----
+    The distribution the interval is cut from, taken whole: a confidence distribution [1]_. At least 0.975 exactly where
+    the whole interval lies at the limit or below, at most 0.025 where it lies above. Where the truth is the limit, each
+    value is as frequent as any other. Nothing is known beforehand of the truth: it is no posterior of a prior.
+
+    References
+    ----------
+    .. [1] Xie and Singh 2013, doi:10.1111/insr.12000
+
+    Examples
+    --------
+    >>> found = probability_at_most(np.array([0.7]), np.array([0.6]), np.zeros(1), np.full(1, np.inf), np.full(1, 0.01))
+    >>> round(float(found[0]), 4)
+    0.9384
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.log(limit) - np.log(mean)
+    beyond = p_value(distance, days_log_variance, days_df, other_log_variance) / 2
+    found: Floats = np.where(distance < 0, beyond, 1 - beyond)
+    return found
+
+
 def effective_df(days_log_variance: Floats, days_df: Floats, other_log_variance: Floats) -> Floats:
     """Satterthwaite's degrees of freedom of a sum of which only the days' part is estimated.
 

@@ -166,6 +166,7 @@ def test_lineage_is_what_the_sql_reads():
         "changes": {"spanned_days": "days_of_two"},
         "credibility": {"spanned_days": "days_of_two"},
         "robustness": {"spanned_days": "days_of_two"},
+        "targets": {"spanned_days": "days_of_two"},
         "trends": {"averaged_sites": "sites_of_series"},
         "event_effects": {"spanned_days": "days_by_week"},
     }
@@ -175,15 +176,16 @@ def test_lineage_is_what_the_sql_reads():
         return (named & set(TABLES)).union(*(read_by(views[name], meant) for name in named & set(views)))
 
     found = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
-    for table in (*estimates.SOURCES, "changes", "credibility", "robustness", "trends", "event_effects"):
+    for table in (*estimates.SOURCES, "changes", "credibility", "robustness", "targets", "trends", "event_effects"):
         # Read beside the statements: the spreads of days, and which periods there are.
         beside = {
             "site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"},
-            "robustness": {"changes"}, "event_effects": {"day_spreads"},
+            "robustness": {"changes"}, "targets": {"changes"}, "event_effects": {"day_spreads"},
         }  # fmt: skip
         inferred_from = beside.get(table, set())
         of_table = {
-            "changes": STATEMENTS, "robustness": STATEMENTS_OF_ROBUSTNESS, "trends": STATEMENTS_OF_TRENDS,
+            "changes": STATEMENTS, "robustness": STATEMENTS_OF_ROBUSTNESS,
+            "targets": ("changes", *STATEMENTS, "credibility"), "trends": STATEMENTS_OF_TRENDS,
             "event_effects": STATEMENTS_OF_EVENTS,
         }  # fmt: skip
         statements = (table, *of_table.get(table, ()))
