@@ -9,7 +9,6 @@ from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
-from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from schemas.credibility import LIMITS
 
 KINDS = {"sql", "python", "duckdb"}
@@ -52,8 +51,8 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
 
 
 @dg.asset(
-    deps=["deliveries", "site_periods", "sites", "areas", "doses", "uncertainties", "protocols"],
-    kinds=KINDS, code_version=sql_version("trends", *STATEMENTS_OF_TRENDS), pool="warehouse", **describe("trends"),
+    deps=["deliveries", "site_periods", "sites", "areas", "protocols"],
+    kinds=KINDS, code_version=sql_version("trends"), pool="warehouse", **describe("trends"),
 )  # fmt: skip
 def trends(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Where each drug has been going, over all years, quarters and months."""

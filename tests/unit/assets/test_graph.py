@@ -12,7 +12,6 @@ import pytest
 from assets.definitions import build_defs
 from pipeline import estimates
 from pipeline.changes import STATEMENTS
-from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from pipeline.warehouse import sql
 from schemas.tables import TABLES
 
@@ -163,7 +162,6 @@ def test_lineage_is_what_the_sql_reads():
         "area_periods": {"averaged_sites": "sites_of_areas"},
         "changes": {"spanned_days": "days_of_two"},
         "credibility": {"spanned_days": "days_of_two"},
-        "trends": {"averaged_sites": "sites_of_series"},
     }
 
     def read_by(text: str, meant: dict[str, str]) -> set[str]:
@@ -175,7 +173,7 @@ def test_lineage_is_what_the_sql_reads():
         # Read beside the statements: the spreads of days, and which periods there are.
         beside = {"site_periods": {"day_spreads"}, "changes": {"site_periods"}, "credibility": {"changes"}}
         inferred_from = beside.get(table, set())
-        statements = (table, *{"changes": STATEMENTS, "trends": STATEMENTS_OF_TRENDS}.get(table, ()))
+        statements = (table, *{"changes": STATEMENTS}.get(table, ()))
         read = set().union(*(read_by(sql(name), defined.get(table, {})) for name in statements)) | inferred_from
         assert {dep.asset_key.to_user_string() for dep in found[table].deps} == read, table
 
