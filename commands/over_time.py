@@ -250,8 +250,8 @@ def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
     if level is not Level.site:
         say(
             "Over the same sites in all these periods, with the weights of the first. Dropped are the periods that"
-            " fewest have, as long as that leaves more inhabitants times periods; no trend is told by less than half of all"
-            " inhabitants, or of all sites where these weigh alike."
+            " fewest have, as long as that leaves more inhabitants times periods; no trend is told by less than half of"
+            " all inhabitants, or of all sites where these weigh alike."
         )
     say("direction: judged together with all trends of its level and test (Benjamini and Hochberg, 5 %).")
 
