@@ -11,7 +11,6 @@ from pipeline import estimates
 from pipeline.changes import STATEMENTS
 from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
 from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
-from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from schemas.credibility import LIMITS
 
 KINDS = {"sql", "python", "duckdb"}
@@ -84,8 +83,8 @@ def targets(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=["deliveries", "site_periods", "sites", "areas", "doses", "uncertainties", "protocols"],
-    kinds=KINDS, code_version=sql_version("trends", *STATEMENTS_OF_TRENDS), pool="warehouse", **describe("trends"),
+    deps=["deliveries", "site_periods", "sites", "areas", "protocols"],
+    kinds=KINDS, code_version=sql_version("trends"), pool="warehouse", **describe("trends"),
 )  # fmt: skip
 def trends(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Where each drug has been going, over all years, quarters and months."""

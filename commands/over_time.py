@@ -155,6 +155,7 @@ class Method(StrEnum):
     mann_kendall = "mann-kendall"
     hamed_rao = "hamed-rao"
     seasonal_kendall = "seasonal-kendall"
+    hirsch_slack = "hirsch-slack"
     akritas_theil_sen = "akritas-theil-sen"
 
 
@@ -169,7 +170,9 @@ def trend(
     form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Where has a drug been going, over all its periods? Areas over the sites that have a figure in all of them.
+    """Where has a drug been going, over all its periods? Areas over the same sites throughout.
+
+    Of an area, periods are left out that few sites have, and sites that lack one of the others.
 
     Example: permille trend --drug cocaine --kind quarter --level area
     """
@@ -225,8 +228,14 @@ def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
             ),
             "drug",
             pl.format("{} to {}", "first_period", "last_period").alias("from, to"),
-            pl.col("n_periods").alias("periods"),
-            *([pl.col("n_sites").alias("sites")] if level is not Level.site else []),
+            *(
+                [pl.col("n_periods").alias("periods")]
+                if level is Level.site
+                else [
+                    _of_all("n_periods", "n_periods_left_out").alias("periods"),
+                    _of_all("n_sites", "n_sites_left_out").alias("sites"),
+                ]
+            ),
             pl.when(pl.col("state") == "estimated")
             .then("direction")
             .otherwise(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", labels.shortly)))
@@ -240,8 +249,20 @@ def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
         ),
     )
     if level is not Level.site:
-        say("Over the sites that have a figure in all these periods, with the weights of the first.")
+        say(
+            "Over the same sites in all these periods, with the weights of the first. Dropped are the periods that"
+            " fewest have, as long as that leaves more inhabitants times periods; no trend is told by less than half of"
+            " all inhabitants, or of all sites where these weigh alike."
+        )
     say("direction: judged together with all trends of its level and test (Benjamini and Hochberg, 5 %).")
+
+
+def _of_all(kept: str, left_out: str) -> "pl.Expr":
+    """How many are kept, and of how many where some are not."""
+    import polars as pl
+
+    every = pl.format("{} of {}", pl.col(kept), pl.col(kept) + pl.col(left_out))
+    return pl.when(pl.col(left_out) > 0).then(every).otherwise(pl.col(kept).cast(pl.String))
 
 
 def _signed(value: float) -> str:

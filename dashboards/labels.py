@@ -77,7 +77,16 @@ REASONS: dict[str, Reason] = {
         Reason("weekdays_incomplete", "weekdays", "Not all seven weekdays were sampled."),
         Reason("no_site_estimable", "no site", "No site has an estimate in this period."),
         # --- of a trend ------------------------------------------------------------------------------
-        Reason("too_few_periods", "few periods", "There are fewer than five periods to tell a trend from."),
+        Reason(
+            "too_few_periods",
+            "few periods",
+            "There are fewer than five periods, of an area with the same sites, to tell a trend from.",
+        ),
+        Reason(
+            "panel_too_small",
+            "few sites throughout",
+            "The sites that are there throughout have less than half of the area's inhabitants.",
+        ),
         Reason("no_trend_of_equals", "all equal", "All periods are equal, so that nothing goes up or down."),
         # --- of an event -----------------------------------------------------------------------------
         Reason("no_figures", "no figures", "There is no figure of the drug at any time that would tell."),

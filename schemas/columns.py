@@ -310,7 +310,9 @@ COLUMNS: dict[str, Column] = {
     "by_weekday_n_censored": Column("count", "days below their limit on each weekday, Monday to Sunday"),
     "n_sites": Column("count", "sites in the figure"),
     "n_sites_left_out": Column(
-        "count", "sites with data that are not in the figure: not estimable in the period, or of a change in one of two"
+        "count",
+        "sites with data that are not in the figure: not estimable in the period, or of a change in one of two, or of a"
+        " trend in one of its periods",
     ),
     "n_sites_without_days": Column(
         "count", "sites of the area where the drug was measured in some period and by some protocol, without a day here"
@@ -341,7 +343,7 @@ COLUMNS: dict[str, Column] = {
     "level": Column(None, "site, area or network"),
     "unit_id": Column(None, "the site or area; network for all sites"),
     "unit_name": Column(None, "name of the site or area"),
-    "panel": Column(None, "the sites compared, sorted, separated by semicolons: the same in both periods"),
+    "panel": Column(None, "the sites compared, sorted, separated by semicolons: the same in both or all periods"),
     "baseline_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel in the baseline"),
     "current_mg_per_day_per_1000": Column("mg/day", "mean amount per 1000 inhabitants of the panel now"),
     "n_days_baseline": Column("count", "days of the panel in the baseline that are compared"),
@@ -423,6 +425,13 @@ COLUMNS: dict[str, Column] = {
     "last_period": Column(None, "the last period there is a figure or a limit of"),
     "n_periods": Column("count", "periods with a figure or a limit"),
     "n_censored_periods": Column("count", "periods of which the limit is all that is known"),
+    "n_periods_left_out": Column(
+        "count", "periods in which sites of an area have figures, but not all of its panel: dropped to keep more sites"
+    ),
+    "panel_share": Column(
+        None,
+        "share of the panel in the inhabitants of all sites with a figure, or in their number where they weigh alike",
+    ),
     "slope_mg_per_day_per_1000_per_year": Column(
         "mg/day/year", "median of the slopes between all pairs of periods, per 1000 inhabitants"
     ),
@@ -431,7 +440,7 @@ COLUMNS: dict[str, Column] = {
     "slope_percent_per_year": Column("percent/year", "the slope over the middle one of the periods' figures"),
     "tau": Column("dimensionless", "Kendall's tau-a: -1 where each period lies below all before it, 1 where above"),
     "direction": Column(
-        None, "falling, rising or no trend detected, by p_adjusted at 0.05; not estimable with too few periods"
+        None, "falling, rising or no trend detected, by p_adjusted at 0.05; not estimable with too few periods or sites"
     ),
     "level_changes": Column(None, "the first periods of new levels, separated by blanks"),
     # --- effects of events ---------------------------------------------------------------------------

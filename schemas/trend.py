@@ -7,7 +7,7 @@ from schemas.columns import column
 from schemas.estimates import PERIOD_KINDS, _Estimated
 from schemas.reference import BASIS
 
-METHODS = ["mann_kendall", "hamed_rao", "seasonal_kendall", "akritas_theil_sen"]
+METHODS = ["mann_kendall", "hamed_rao", "seasonal_kendall", "hirsch_slack", "akritas_theil_sen"]
 DIRECTIONS = ["falling", "rising", "no trend detected", "not estimable"]
 
 
@@ -28,7 +28,11 @@ class Trends(_Estimated):
     last_period: str = column("last_period")
     n_periods: pl.Int64 = column("n_periods", ge=1)
     n_censored_periods: pl.Int64 = column("n_censored_periods", ge=0)
-    n_sites: pl.Int64 = column("n_sites", ge=1)
+    n_periods_left_out: pl.Int64 = column("n_periods_left_out", ge=0)
+    n_sites: pl.Int64 = column("n_sites", ge=0)
+    n_sites_left_out: pl.Int64 = column("n_sites_left_out", ge=0)
+    panel_share: float = column("panel_share", ge=0, le=1)
+    panel: str = column("panel")
     slope_mg_per_day_per_1000_per_year: float = column("slope_mg_per_day_per_1000_per_year", nullable=True)
     ci_low_mg_per_day_per_1000_per_year: float = column("ci_low_mg_per_day_per_1000_per_year", nullable=True)
     ci_high_mg_per_day_per_1000_per_year: float = column("ci_high_mg_per_day_per_1000_per_year", nullable=True)

@@ -14,7 +14,6 @@ from pipeline import estimates
 from pipeline.changes import STATEMENTS
 from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
 from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
-from pipeline.trends import STATEMENTS as STATEMENTS_OF_TRENDS
 from pipeline.warehouse import sql
 from schemas.tables import TABLES
 
@@ -167,7 +166,6 @@ def test_lineage_is_what_the_sql_reads():
         "credibility": {"spanned_days": "days_of_two"},
         "robustness": {"spanned_days": "days_of_two"},
         "targets": {"spanned_days": "days_of_two"},
-        "trends": {"averaged_sites": "sites_of_series"},
         "event_effects": {"spanned_days": "days_by_week"},
     }
 
@@ -185,7 +183,7 @@ def test_lineage_is_what_the_sql_reads():
         inferred_from = beside.get(table, set())
         of_table = {
             "changes": STATEMENTS, "robustness": STATEMENTS_OF_ROBUSTNESS,
-            "targets": ("changes", *STATEMENTS, "credibility"), "trends": STATEMENTS_OF_TRENDS,
+            "targets": ("changes", *STATEMENTS, "credibility"),
             "event_effects": STATEMENTS_OF_EVENTS,
         }  # fmt: skip
         statements = (table, *of_table.get(table, ()))

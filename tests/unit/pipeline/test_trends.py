@@ -16,7 +16,9 @@ from pipeline.statistics.kendall import inversions, scores, slopes_by_rank
 from pipeline.statistics.trends import (
     akritas_theil_sen,
     hamed_rao,
+    hirsch_slack,
     mann_kendall,
+    seasonal_covariance,
     seasonal_kendall,
     serial_factor,
 )
@@ -53,6 +55,88 @@ def test_seasonal_kendall_of_a_published_series(rainfall):
     assert found.z[0] == pytest.approx(-2.136504114534638, rel=1e-12)
     assert found.p_value[0] == pytest.approx(0.03263834596177739, rel=1e-10)
     assert found.slope[0] == pytest.approx(-0.08695652173913043, rel=1e-12), "mm a year, within the same month"
+
+
+def test_hirsch_slack_of_a_published_series(rainfall):
+    """pyMannKendall takes the years without a missing month, and no continuity correction."""
+    years = rainfall.reshape(30, 12)
+    whole = years[~np.isnan(years).any(axis=1)].ravel()[np.newaxis]
+    month = np.arange(whole.shape[1])
+    found = hirsch_slack(whole, month / 12, month % 12, month // 12)
+    assert found.s[0] == -333
+    assert found.variance[0] == pytest.approx(31427.666666666664, rel=1e-12)
+    assert found.s[0] / np.sqrt(found.variance[0]) == pytest.approx(-1.878400366918792, rel=1e-12)
+    assert found.slope[0] == pytest.approx(-0.16666666666666666, rel=1e-12)
+
+
+def covariance_by_loops(years):
+    """Hirsch and Slack 1984, equation 14, season by season, year by year: (n_years, n_seasons), NaN where missing."""
+    n, n_seasons = years.shape
+    total = 0.0
+    for g, h in itertools.permutations(range(n_seasons), 2):
+        one, other = years[:, g], years[:, h]
+        both = 0.0
+        for i, j in itertools.combinations(range(n), 2):
+            product = (one[j] - one[i]) * (other[j] - other[i])
+            both += 0.0 if np.isnan(product) else np.sign(product)
+
+        def ranks(season):
+            there = [value for value in season if not np.isnan(value)]
+            return [
+                (len(there) + 1 + (0 if np.isnan(value) else sum(np.sign(value - each) for each in there))) / 2
+                for value in season
+            ]
+
+        n_one, n_other = (~np.isnan(one)).sum(), (~np.isnan(other)).sum()
+        of_ranks = sum(first * second for first, second in zip(ranks(one), ranks(other), strict=True))
+        total += (both + 4 * of_ranks - n * (n_one + 1) * (n_other + 1)) / 3
+    return total
+
+
+def test_the_covariance_of_seasons_is_the_published_sum_with_gaps_and_ties():
+    rng = np.random.default_rng(10)
+    value = np.round(rng.normal(size=(5, 36)), 1)  # rounded, so that some are equal
+    value[1, [0, 7, 20]] = np.nan
+    value[2, 4:13] = np.nan
+    value[3, ::4] = np.nan  # a season that was never sampled
+    quarter = np.arange(36)
+    found = seasonal_covariance(value, quarter % 4, quarter // 4)
+    for row in range(5):
+        assert found[row] == pytest.approx(covariance_by_loops(value[row].reshape(9, 4)), abs=1e-9)
+    # Of seasons that rise and fall together: S of their sum is four times that of one.
+    alike = np.repeat(rng.normal(size=(1, 12)), 4, axis=1)
+    together = hirsch_slack(alike, np.arange(48) / 4, np.arange(48) % 4, np.arange(48) // 4)
+    one = mann_kendall(alike[:, ::4], np.arange(12.0))
+    assert together.variance[0] == pytest.approx(16 * one.variance[0], rel=1e-12)
+
+
+def test_two_points_of_a_season_in_one_year_are_refused():
+    with pytest.raises(ValueError, match="two points in one year"):
+        hirsch_slack(np.ones((1, 4)), np.arange(4.0), np.array([0, 0, 1, 1]), np.zeros(4, dtype=int))
+
+
+def correlated_months(rng, n_series, n, correlation):
+    """Months each of which leans on the one before."""
+    value = rng.standard_normal((n_series, n))
+    for at in range(1, n):
+        value[:, at] = correlation * value[:, at - 1] + np.sqrt(1 - correlation**2) * value[:, at]
+    return value
+
+
+@pytest.mark.parametrize("n_years", [8, 20])
+def test_correlated_months_without_trend_are_rarely_called_one(n_years):
+    month = np.arange(12 * n_years)
+    value = correlated_months(np.random.default_rng(n_years), 3000, len(month), 0.5)
+    plain = seasonal_kendall(value, month / 12, month % 12)
+    wider = hirsch_slack(value, month / 12, month % 12, month // 12, is_widening=True)
+    assert (plain.p_value < 0.05).mean() > 0.18, "what it is for"
+    assert (wider.p_value < 0.05).mean() < 0.075
+    assert ((wider.slope_low <= 0) & (wider.slope_high >= 0)).mean() > 0.925
+    assert (wider.variance >= plain.variance).all()
+    as_published = hirsch_slack(value, month / 12, month % 12, month // 12)
+    assert (as_published.variance < plain.variance).any()
+    steep = hirsch_slack(value + 0.5 * month / 12, month / 12, month % 12, month // 12, is_widening=True)
+    assert (steep.p_value < 0.05).mean() > 0.9, "a trend of half a standard deviation a year is still seen"
 
 
 def test_hamed_rao_of_a_published_series(rainfall):
