@@ -113,11 +113,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         {"least_share_of_one_day": 0.5},
     ),
     "single_month": Explanation(
-        "one month of all sites makes half of the change, of periods with days in at least three: an event, or a"
-        " campaign that was measured wrongly",
+        "one month of all sites makes half of the change, and 10 %, of periods with days in at least three: an event,"
+        " or a campaign that was measured wrongly",
         "smallest and largest change with one month left out, percent",
-        "Our choice: half; with a month goes the same month of the other period, so that no season is taken for a"
-        " spike",
+        "Our choice: half, and more than the error of a month's batches makes; with a month goes the same month of the"
+        " other period, so that no season is taken for a spike",
         {"least_share_of_one_month": 0.5, "fewest_months": 3},
     ),
 }

@@ -608,10 +608,11 @@ judged as (
         a.verdict in ('fall', 'rise') as is_told_from_none,
         if(coalesce(is_told_from_none, false), 0, $least_log_effect) as least,
         case t.explanation
-            when 'single_day' then $least_share_of_one_day
-            when 'single_month' then $least_share_of_one_month
-            else $least_share
-        end * abs(a.log_change) as least_part,
+            when 'single_day' then $least_share_of_one_day * abs(a.log_change)
+            -- The error of a month's batches alone moves the mean of a few months by some percent.
+            when 'single_month' then greatest($least_share_of_one_month * abs(a.log_change), $least_log_effect)
+            else $least_share * abs(a.log_change)
+        end as least_part,
         abs(a.log_change) >= least
         -- What is seen at most of the sites counts from 10 % on, though that be a small part.
         and log_effect >= greatest(if(t.is_set_aside, least($least_log_effect, least_part), least_part), least) as is_found,
