@@ -65,6 +65,7 @@ SCENARIOS = (
     Scenario("whole weeks before, Monday to Thursday after", "weekdays"),
     Scenario("winter before, summer after", "months"),
     Scenario("a clean site joined, as large as all others", "panel"),
+    Scenario("a month at the baseline reads threefold", "single_month"),
 )
 HONEST = [scenario for scenario in SCENARIOS if scenario.check is None]
 
@@ -155,6 +156,8 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int) -> City:
         largest = population[:, :, 0].argmax(axis=1)
         concentration[np.arange(n), largest, 0, 1, 4, 0] *= 100
         is_sampled[np.arange(n), largest, 0, 1, 4] = True
+    elif scenario.check == "single_month":
+        concentration[:, :, 0, 1, :, 0] *= 3
     elif scenario.check == "weekdays":
         is_sampled[:, :, 1, :, 4:] = False
     elif scenario.check == "months":

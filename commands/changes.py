@@ -50,6 +50,10 @@ LevelOption = Annotated[Level, typer.Option(help="Of each site, of each area, or
 DrugOption = Annotated[str | None, typer.Option(help="One drug; all if left out.")]
 
 
+SEED = 2026
+"""What days are drawn by where nobody says otherwise."""
+
+
 class Language(StrEnum):
     """The languages of sentences: those of `dashboards.languages`."""
 
@@ -80,11 +84,13 @@ def _asked(
     level: Level,
     drug: str | None,
     workspace: Path | None,
+    n_resamples: int | None = None,
+    seed: int = SEED,
 ) -> _Asked:
     """Compares two periods as asked for and tests what else made the changes; ends the command where that fails."""
     import polars as pl
 
-    from pipeline import changes, estimates
+    from pipeline import changes, estimates, resampling
     from pipeline import credibility as tests
     from pipeline.factors import with_factor_status
     from pipeline.settings import SettingsError
@@ -100,7 +106,8 @@ def _asked(
             wanted = protocol or here.settings.protocol
             _require_protocol(here, wanted, (*known, "all"))
             chosen = _chosen(warehouse, here, baseline, current)
-            judged = tests.judged(warehouse, changes.between(warehouse, *chosen))
+            compared = changes.between(warehouse, *chosen)
+            judged = tests.judged(warehouse, compared)
             is_level = pl.col("level") == level.value
             every = with_factor_status(warehouse, judged.changes).filter(is_level)
             asked = known if wanted == "all" else [wanted]
@@ -108,6 +115,8 @@ def _asked(
             if drug is not None:
                 rows = rows.filter(pl.col("drug") == drug_of(drug, sorted(rows["drug"].unique())))
             rows = rows.sort("protocol", "drug", "unit_id")
+            if n_resamples is not None:
+                rows = resampling.beside(warehouse, compared, rows, n_resamples=n_resamples, seed=seed)
             names = warehouse.query("select distinct drug, drug_name_zh from factors order by all").drop_nulls()
             return _Asked(
                 rows, every, judged.credibility.filter(is_level), markers_of(warehouse, rows, chosen),
@@ -184,17 +193,28 @@ def change(
         ChangeFormat, typer.Option("--format", help="table, csv, json, or a sentence a drug.")
     ] = ChangeFormat.table,
     language: LanguageOption = Language.en,
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(
+            help="Draw the days so often anew, as a check of their part of the interval.", min=100, max=100_000
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="What days are drawn by.", min=0)] = SEED,
     workspace: WorkspaceOption = None,
 ) -> None:
     """How far has each drug fallen or risen, over the same sites? What else could have made it: permille credibility.
 
     Example: permille change --protocol euda --baseline 2023 --current 2024 --level area --format csv
     """
-    asked = _asked(protocol, baseline, current, level, drug, workspace)
+    if bootstrap is not None and form is ChangeFormat.sentence:
+        fail("--bootstrap is no part of a sentence: leave out --format sentence.", WRONG_USAGE)
+    asked = _asked(protocol, baseline, current, level, drug, workspace, bootstrap, seed)
     if form is ChangeFormat.sentence:
         _print_sentences(asked, language)
     elif form is ChangeFormat.table:
         print_changes(asked.rows, level, asked.markers)
+        if bootstrap is not None:
+            _print_resampled(asked.rows, level, bootstrap, seed)
     else:
         print_data(asked.rows, Format(form.value))
     is_data = form in (ChangeFormat.csv, ChangeFormat.json)
@@ -218,7 +238,7 @@ def credibility(
     asked = _asked(protocol, baseline, current, level, drug, workspace)
     tests = asked.tests.join(asked.rows, on=["level", "unit_id", "drug", "protocol"], how="semi")
     if form is not Format.table:
-        print_data(tests, form)
+        print_data(_with_meaning(tests), form)
     else:
         _print_tests(asked, tests, language)
     say_without_figures(
@@ -363,6 +383,52 @@ def _print_ways(found: "pl.DataFrame", level: Level) -> None:
             ),
             worded("reason", labels.shortly).alias("remark"),
         ),
+    )
+
+
+def _with_meaning(tests: "pl.DataFrame") -> "pl.DataFrame":
+    """Beside each test what it looks at, and what its two values are: tables say it as evidence, data cannot."""
+    import polars as pl
+
+    from schemas.credibility import EXPLANATIONS
+
+    return tests.with_columns(
+        pl.col("explanation")
+        .replace_strict({name: entry.sentence for name, entry in EXPLANATIONS.items()})
+        .alias("looks_at"),
+        pl.col("explanation")
+        .replace_strict({name: entry.unit for name, entry in EXPLANATIONS.items()})
+        .alias("values_are"),
+    )
+
+
+def _print_resampled(rows: "pl.DataFrame", level: Level, n_resamples: int, seed: int) -> None:
+    """What the days alone leave in doubt: by the closed form, and by drawing them anew."""
+    import polars as pl
+
+    from dashboards import labels
+
+    by_form, drawn = (
+        worded_interval(f"{how}_low_percent", f"{how}_high_percent", labels.percent) for how in ("days", "bootstrap")
+    )
+    spread_of_form, spread_of_drawn = (
+        worded(f"{how}_log_sd", labels.share).replace("", "–") for how in ("days", "bootstrap")
+    )
+    shown = rows.filter(pl.col("state") == "estimated").select(
+        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
+        pl.col("drug"),
+        spread_of_form.alias("SD of the logarithm"),
+        spread_of_drawn.alias("by bootstrap"),
+        by_form.alias("interval of the days"),
+        drawn.alias("by bootstrap, 2.5 to 97.5 %"),
+    )
+    if shown.is_empty():
+        return
+    print_table(f"\nThe days alone, drawn {labels.count(n_resamples)} times by seed {seed}", shown)
+    say(
+        "The interval of a change also holds what days share (batches, laboratories, flows), which no drawing of days"
+        " can see. A dash: days lie below limits, or the protocol has no interval."
     )
 
 

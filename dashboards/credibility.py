@@ -20,6 +20,7 @@ NAMES: dict[str, str] = {
     "weekdays": N_("other weekdays"),
     "months": N_("another season"),
     "single_day": N_("a single day"),
+    "single_month": N_("a single month"),
 }
 """What else could have made a change, by the explanations of the table."""
 OUTCOMES: dict[str, str] = {
@@ -40,7 +41,7 @@ _FOUND: dict[str, str] = {
     ),
     "flow": N_("A head gave {baseline} L of sewage a day, and now gives {current} L."),
     "markers": N_("Markers of people, measured at {of}, are at {current} % of what a head gave before."),
-    "population": N_("A catchment had {baseline} inhabitants in the mean, and now has {current}."),
+    "population": N_("A catchment's inhabitants were {baseline} in the mean, and now are {current}."),
     "factor": N_("Loads were multiplied by {baseline}, and now are by {current}."),
     "panel": N_(
         "Catchments with a figure: {baseline} before, {current} now, {n} left out; over whichever there are the change"
@@ -49,22 +50,28 @@ _FOUND: dict[str, str] = {
     "weekdays": N_("{baseline} % of the days before were Saturdays and Sundays, {current} % are now."),
     "months": N_("{baseline} % of the days before and {current} % of those now have the season in common."),
     "single_day": N_("Without any one day it lies between {baseline} and {current}; furthest off without {subject}."),
+    "single_month": N_(
+        "Without any one month, in both periods, it lies between {baseline} and {current}; furthest off without"
+        " {subject}."
+    ),
 }
 """What was looked at, of tests that could be made."""
 _NOT_SEEN = N_("The days do not tell it from no change; they would see a fall of {current}.")
 _NO_LIMITS = N_("Nothing lies below a limit that is known.")
+_NO_MONTHS = N_("In neither period a catchment has days in three months, of which one could be left out.")
 _NOT_TESTED: dict[str, str] = {
     "chance": N_("The change has no interval."),
     "laboratory": N_("Nobody names the laboratory."),
     "limits": N_("Days lie below limits that nobody states."),
     "flow": N_("The flows are not known."),
-    "markers": N_("No marker of people was measured in both periods."),
+    "markers": N_("No marker of people was measured, above its limits, in the samples compared."),
     "population": N_("By how many inhabitants the loads were divided only their reporter knows."),
     "factor": N_("The factors are not known."),
     "panel": N_("There is no figure over whichever catchments there are."),
     "weekdays": N_("The rhythm of the week is not known."),
     "months": N_("The days have no date."),
     "single_day": N_("There is one day only."),
+    "single_month": N_("The days have no date."),
 }
 
 
@@ -90,6 +97,8 @@ def evidence(test: _Row, change: _Row, language: str = "en") -> str:
     text = _NOT_SEEN if name == "chance" and test["outcome"] == "all of it" else _FOUND[name]
     if name == "limits" and test["value_baseline"] is None and test["value_current"] is None:
         text = _NO_LIMITS
+    if name == "single_month" and test["n_tested"] == 0:
+        text = _NO_MONTHS
     naive = change["naive_change_percent"]
     said = _(text).format(
         baseline=_value(name, test["value_baseline"], language),
@@ -109,7 +118,7 @@ def evidence(test: _Row, change: _Row, language: str = "en") -> str:
 def _value(name: str, value: float | None, language: str) -> str:
     if value is None:
         return "–"
-    if name == "single_day":
+    if name in ("single_day", "single_month"):
         return number(labels.percent(value), language)
     if name in ("chance", "laboratory"):
         return number(labels.magnitude(value), language)

@@ -17,8 +17,8 @@ class Explanation(NamedTuple):
     """Something other than use that could have made a change.
 
     Attributes:
-        sentence: what is looked at, and when something is found.
-        unit: what `value_baseline` and `value_current` are.
+        sentence: what is looked at, and when something is found: `looks_at` in data of `permille credibility`.
+        unit: what `value_baseline` and `value_current` are: `values_are` there.
         source: where the limits come from.
         limits: numbers the test is made of, by the names under which `pipeline/sql/credibility.sql` asks for them.
     """
@@ -69,8 +69,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "markers of people in the same samples (cotinine, caffeine, ammonium ...) changed as the drug did: the sample"
         " was diluted, or people left or came",
         "mass of markers per inhabitant, the baseline being 100",
-        "Our choice: a fifth is twice what a batch's error leaves of the ratio of two (schemas/uncertainty)",
-        {"least_log_of_markers": 0.2},
+        "Our choice: a fifth is twice what a batch's error leaves of the ratio of two (schemas/uncertainty); of a"
+        " marker that neither period measured in half of its samples only the limits would be compared",
+        {"least_log_of_markers": 0.2, "least_share_of_markers_measured": 0.5},
     ),
     "population": Explanation(
         "the inhabitants that loads are divided by changed, or whoever reported one of the periods had his own",
@@ -110,6 +111,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         "smallest and largest change with one day left out, percent",
         "Our choice: half; of each site and period the two days are left out that move its own change furthest",
         {"least_share_of_one_day": 0.5},
+    ),
+    "single_month": Explanation(
+        "one month of all sites makes half of the change, and 10 %, of periods with days in at least three: an event,"
+        " or a campaign that was measured wrongly",
+        "smallest and largest change with one month left out, percent",
+        "Our choice: half, and more than the error of a month's batches makes; with a month goes the same month of the"
+        " other period, so that no season is taken for a spike",
+        {"least_share_of_one_month": 0.5, "fewest_months": 3},
     ),
 }
 """Each explanation, in the order they are told."""

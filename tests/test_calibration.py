@@ -1,9 +1,17 @@
-"""A short form of `make calibration`: few cities, wide bounds. The table of the long run is docs/calibration.md."""
+"""Short forms of `make calibration` and `make calibration-changes`: few cities, wide bounds.
+
+The tables of the long runs are docs/calibration.md.
+"""
 
 import polars as pl
 import pytest
+from scipy.stats import binom
 
+from benchmarks import changes
 from benchmarks.calibration import Scenario, run
+
+RARE = 0.001
+"""How rarely chance alone may fail a bound below, on either side."""
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +49,24 @@ def test_half_the_limit_is_off_and_its_interval_misses(covered):
 def test_the_same_seed_gives_the_same_table():
     few = Scenario(0.3, False)
     assert run(few, n_cities=2, seed=3).equals(run(few, n_cities=2, seed=3))
+
+
+def test_intervals_of_changes_hold_the_truth():
+    """Falls by 40 %: of the intervals that are published 95 in 100 hold the truth, as far as 200 cities can tell."""
+    scenario = changes.Scenario(7, 5, 0.25, "batch errors")
+    row = changes.run(scenario, n_cities=200, seed=7).filter(protocol="permille").row(0, named=True)
+    assert row["refused"] == 0
+    fewest, most = binom.ppf([RARE, 1 - RARE], row["n_published"], 0.95)
+    assert fewest <= row["n_covered"] <= most
+    assert abs(row["bias"]) < 0.03
+
+
+def test_where_nothing_happened_hardly_a_change_is_called_one():
+    """Alone one in twenty, as p < 0.05 says; judged together by the hundred fewer still."""
+    scenario = changes.Scenario(7, 5, 0.15, "batch errors", ratio=1, apart=0)
+    row = changes.run(scenario, n_cities=200, seed=7, chunk=changes.TOGETHER).filter(protocol="permille")
+    found = row.row(0, named=True)
+    assert found["n_published"] == 200
+    assert found["n_alone"] <= binom.ppf(1 - RARE, 200, 0.05)
+    assert found["n_together"] <= found["n_alone"]
+    assert found["n_together"] <= binom.ppf(1 - RARE, 200, 0.01)

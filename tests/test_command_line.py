@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import permille
 from pipeline.settings import make_workspace
+from schemas.credibility import EXPLANATIONS
 from schemas.profile import load_profile
 from schemas.tables import TABLES
 from tests.conftest import shared
@@ -152,6 +153,30 @@ def test_change_gives_the_columns_of_its_table(simulated_workspace):
     table = call("change", "--workspace", here.folder)
     assert "SIMULATED DATA" in table
     assert "methamphetamine" in table
+
+
+def test_a_bootstrap_stands_beside_the_part_of_the_interval_it_can_check(simulated_workspace):
+    _, here = simulated_workspace
+    asked = ("change", "--workspace", here.folder, "--drug", "cocaine", "--bootstrap", "500")
+    as_csv = call(*asked, "--format", "csv")
+    row = pl.read_csv(as_csv.encode()).row(0, named=True)
+    assert (row["n_resamples"], row["seed"]) == (500, 2026)
+    assert row["bootstrap_log_sd"] == pytest.approx(row["days_log_sd"], rel=0.2)
+    assert row["bootstrap_low_percent"] < row["change_percent"] < row["bootstrap_high_percent"]
+    assert row["days_high_percent"] < row["ci_high_percent"], "the days are a part of what leaves it in doubt"
+    assert call(*asked, "--format", "csv") == as_csv
+    assert call(*asked, "--seed", "7", "--format", "csv") != as_csv
+    assert "drawn 500 times by seed 2026" in call(*asked)
+    call(*asked, "--format", "sentence", code=2)
+
+
+def test_data_of_credibility_say_what_their_values_are(simulated_workspace):
+    _, here = simulated_workspace
+    rows = json.loads(call("credibility", "--workspace", here.folder, "--drug", "cocaine", "--format", "json"))
+    assert [row["explanation"] for row in rows] == list(EXPLANATIONS)
+    for row in rows:
+        entry = EXPLANATIONS[row["explanation"]]
+        assert (row["looks_at"], row["values_are"]) == (entry.sentence, entry.unit)
 
 
 def test_change_and_explain_tell_the_status_of_the_factor(simulated_workspace):

@@ -135,6 +135,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "places",
         "protocols_without_figures",
         "readings_behind",
+        "resampled_days",
         "restated",
         "robust_headlines",
         "same_values",

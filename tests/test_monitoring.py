@@ -48,6 +48,25 @@ def test_the_falls_that_were_simulated_are_found(simulated_workspace):
         assert found / expected == pytest.approx(1, abs=0.15), row["drug"]
 
 
+@pytest.mark.parametrize(("level", "fewest"), [("area", 60), ("site", 100)])
+def test_intervals_of_changes_hold_what_was_simulated(simulated_workspace, level, fewest):
+    """Of one city, whose drugs and areas share batches: not exactly 95 in 100, but no fewer than 85."""
+    city, here = simulated_workspace
+    with Warehouse.open(here.published, read_only=True) as warehouse:
+        rows = warehouse.read("changes").filter(protocol="permille", level=level, state="estimated")
+    on = ["level", "unit_id", "drug", "baseline_period", "current_period"]
+    beside = rows.join(city.truth.changes.select(*on, "ratio"), on=on, how="inner", validate="1:1")
+    assert beside.height == rows.height >= fewest
+    truth = 100 * (pl.col("ratio") - 1)
+    is_held = beside.select(truth.is_between("ci_low_percent", "ci_high_percent")).to_series()
+    assert is_held.null_count() == 0
+    assert is_held.mean() >= 0.85
+    # And not because they are wide: most falls and rises that were simulated are told from none.
+    moved = beside.filter((pl.col("ratio") < 0.7) | (pl.col("ratio") > 1.6))
+    assert moved.height >= fewest / 10
+    assert moved["verdict"].is_in(["fall", "rise"]).mean() > 0.8
+
+
 def test_every_table_keeps_its_model(simulated_workspace):
     _, here = simulated_workspace
     with Warehouse.open(here.published, read_only=True) as warehouse:

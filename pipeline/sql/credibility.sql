@@ -47,7 +47,8 @@ limits_of_sites as (
 ),
 
 -- The mass of each marker of people in the very samples that are compared, of several the middle one: not the drug's own
--- residue, nor the marker by which a protocol counts the people. Below its limit half of that counts.
+-- residue, nor the marker by which a protocol counts the people. Below its limit half of that counts, where one of the
+-- periods measured it.
 markers_of_sites as (
     select site_id, drug, protocol, median(log_ratio) as log_ratio
     from (
@@ -60,7 +61,7 @@ markers_of_sites as (
         from spanned_days d
         join (
             select
-                site_id, sampled_on, sampling_year, residue,
+                site_id, sampled_on, sampling_year, residue, l.load_mg_per_day is not null as is_measured,
                 coalesce(
                     l.load_mg_per_day,
                     mass_mg_per_day(amount_below_limit(l.load_limit_mg_per_day_per_1000, 'half_limit'), l.population)
@@ -74,6 +75,11 @@ markers_of_sites as (
                 where c.residue = l.residue and c.population_method = d.population_method
             )
         group by d.site_id, d.drug, d.protocol, l.residue
+        -- Of one that lies below its limits before and after only the limits would be compared.
+        having greatest(
+            avg(is_measured::integer) filter (where d.span.period = 'baseline'),
+            avg(is_measured::integer) filter (where d.span.period = 'current')
+        ) >= $least_share_of_markers_measured
     )
     where log_ratio is not null
     group by site_id, drug, protocol
@@ -441,6 +447,98 @@ of_single_days as (
     group by level, unit_id, drug, protocol
 ),
 
+-- --- one month left out of all sites, of both periods where both have it: so no season is taken for a spike -------------
+months_of_weekdays as (
+    select
+        site_id, drug, protocol, period, month(sampled_on) as of_year, weekday,
+        count(*) as n, sum(amount order by amount) as total
+    from matched_days
+    where amount is not null and sampled_on is not null
+    group by all
+),
+
+months_to_leave as (
+    select site_id, drug, protocol, period, of_year
+    from months_of_weekdays
+    group by site_id, drug, protocol, period, of_year
+    qualify count(*) over (partition by site_id, drug, protocol, period) >= $fewest_months
+),
+
+weekdays_without_month as (
+    select
+        o.site_id, o.drug, o.protocol, o.of_year, w.weekday,
+        -- Of a weekday that only this month has nothing is left, and it goes from both periods.
+        any_value(greatest(w.total - coalesce(m.total, 0), 0) / nullif(w.n - coalesce(m.n, 0), 0))
+            filter (where w.period = 'baseline') as baseline,
+        any_value(greatest(w.total - coalesce(m.total, 0), 0) / nullif(w.n - coalesce(m.n, 0), 0))
+            filter (where w.period = 'current') as present
+    from (select distinct site_id, drug, protocol, of_year from months_to_leave) o
+    join weekdays_of_periods w using (site_id, drug, protocol)
+    left join (from months_of_weekdays semi join months_to_leave using (site_id, drug, protocol, period, of_year)) m
+        on m.site_id = o.site_id and m.drug = o.drug and m.protocol = o.protocol and m.of_year = o.of_year
+        and m.period = w.period and m.weekday = w.weekday
+    group by o.site_id, o.drug, o.protocol, o.of_year, w.weekday
+),
+
+without_month as (
+    select
+        x.site_id, x.drug, x.protocol, x.of_year,
+        avg(x.baseline order by x.weekday) / any_value(b.of_period) as baseline_ratio,
+        -- Of a period with nothing in it nothing goes.
+        coalesce(avg(x.present order by x.weekday) / nullif(any_value(c.of_period), 0), 1) as current_ratio
+    from weekdays_without_month x
+    join (from periods_of_sites where period = 'baseline' and of_period > 0) b using (site_id, drug, protocol)
+    join (from periods_of_sites where period = 'current') c using (site_id, drug, protocol)
+    where x.baseline is not null and x.present is not null
+    group by x.site_id, x.drug, x.protocol, x.of_year
+),
+
+-- Sites with fewer months, or none but this one, keep their figures.
+changes_without_month as (
+    select
+        p.level, p.unit_id, p.drug, p.protocol, p.is_fall, m.of_year,
+        coalesce(
+            change_percent(
+                p.baseline_of_panel + sum(p.weight * p.baseline * (m.baseline_ratio - 1) order by p.site_id),
+                p.current_of_panel + sum(p.weight * p.present * (m.current_ratio - 1) order by p.site_id)
+            ),
+            0
+        ) as change_without_percent,
+        round(change_without_percent, 6) as rounded
+    from panel p join without_month m using (site_id, drug, protocol)
+    group by p.level, p.unit_id, p.drug, p.protocol, p.is_fall, m.of_year, p.baseline_of_panel, p.current_of_panel
+),
+
+of_single_months as (
+    select
+        level, unit_id, drug, protocol,
+        min(change_without_percent) as lowest,
+        max(change_without_percent) as highest,
+        if(is_fall, highest, lowest) as change_without_percent,
+        if(
+            is_fall,
+            max_by(of_year, {'by': rounded, 'of_year': -of_year}),
+            min_by(of_year, {'by': rounded, 'of_year': of_year})
+        ) as of_year
+    from changes_without_month
+    group by level, unit_id, drug, protocol, is_fall
+),
+
+-- Which months those are, by the calendar, and at how many sites they could be left out.
+single_months as (
+    select
+        p.level, p.unit_id, p.drug, p.protocol,
+        string_agg(distinct strftime(d.sampled_on, '%Y-%m'), ' ' order by strftime(d.sampled_on, '%Y-%m')) as subject,
+        count(distinct p.site_id) as n_tested
+    from of_single_months o
+    join panel p using (level, unit_id, drug, protocol)
+    join months_to_leave t on t.site_id = p.site_id and t.drug = p.drug and t.protocol = p.protocol and t.of_year = o.of_year
+    join matched_days d
+        on d.site_id = t.site_id and d.drug = t.drug and d.protocol = t.protocol and d.period = t.period
+        and month(d.sampled_on) = t.of_year
+    group by p.level, p.unit_id, p.drug, p.protocol
+),
+
 tests as (
     select
         level, unit_id, drug, protocol, 'chance' as explanation,
@@ -484,6 +582,19 @@ tests as (
         d.lowest as value_baseline, d.highest as value_current,
         0 as n_affected, coalesce(d.n_tested, 0) as n_tested, d.subject
     from asked a left join of_single_days d using (level, unit_id, drug, protocol)
+    union all by name
+    select
+        a.level, a.unit_id, a.drug, a.protocol, 'single_month' as explanation,
+        -- A period of one campaign has no month to leave out: it is told as what it is. Days without a date have none.
+        o.is_tested,
+        coalesce(m.change_without_percent, a.change_percent) as change_without_percent,
+        false as is_found_anyway, false as is_set_aside,
+        m.lowest as value_baseline, m.highest as value_current,
+        0 as n_affected, coalesce(s.n_tested, 0) as n_tested, s.subject
+    from asked a
+    join (from of_sites where explanation = 'months') o using (level, unit_id, drug, protocol)
+    left join of_single_months m using (level, unit_id, drug, protocol)
+    left join single_months s using (level, unit_id, drug, protocol)
 ),
 
 judged as (
@@ -496,7 +607,12 @@ judged as (
         -- Where the days tell it from none a change is looked at however small; else one below 10 % is little to explain.
         a.verdict in ('fall', 'rise') as is_told_from_none,
         if(coalesce(is_told_from_none, false), 0, $least_log_effect) as least,
-        if(t.explanation = 'single_day', $least_share_of_one_day, $least_share) * abs(a.log_change) as least_part,
+        case t.explanation
+            when 'single_day' then $least_share_of_one_day * abs(a.log_change)
+            -- The error of a month's batches alone moves the mean of a few months by some percent.
+            when 'single_month' then greatest($least_share_of_one_month * abs(a.log_change), $least_log_effect)
+            else $least_share * abs(a.log_change)
+        end as least_part,
         abs(a.log_change) >= least
         -- What is seen at most of the sites counts from 10 % on, though that be a small part.
         and log_effect >= greatest(if(t.is_set_aside, least($least_log_effect, least_part), least_part), least) as is_found,

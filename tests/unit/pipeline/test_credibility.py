@@ -1,6 +1,6 @@
 """Tests of other explanations: each finds its own artefact, leaves alone what is none, says how much it makes."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.credibility import IS_FOUND, SCENARIOS
 from benchmarks.credibility import judged as judged_cities
+from dashboards.credibility import evidence
 from pipeline.changes import between
 from pipeline.credibility import judged
 from schemas.credibility import EXPLANATIONS
@@ -193,6 +194,76 @@ def test_one_day_that_is_all_there_is(city):
     with city(results=results(week(MONDAY, high), week(LATER, low))) as warehouse:
         fall, _ = found_by(warehouse, "euda")
     assert fall["single_day"]["outcome"] == "all of it"
+
+
+def in_months(levels, days=(WEEK, WEEK), months=(3, 4, 5)) -> tuple[str, str]:
+    """Results and flows of a week in each of these months of two years, so many times a usual week."""
+    weeks, rows = [], ["site_id,date,flow_m3_per_day"]
+    for year, of_year, values in zip((2023, 2024), levels, days, strict=True):
+        for month, level in zip(months, of_year, strict=True):
+            start = date(year, month, 8) - timedelta(days=date(year, month, 1).weekday())
+            weeks.append(week(start, [level * value for value in values]))
+            rows += [f"S1,{start + timedelta(days=n)},1000" for n in range(7)]
+    return results(*weeks), "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("protocol", ["permille", "euda"])
+def test_one_month_of_the_baseline(city, protocol):
+    """April threefold: 3 to 5 with it, nothing without; without another month 1 to 2."""
+    rows, flowed = in_months(((1, 3, 1), (1, 1, 1)))
+    with city(results=rows, flows=flowed) as warehouse:
+        tests, change = found_by(warehouse, protocol)
+    assert change["change_percent"] == pytest.approx(-40)
+    assert tests["single_month"]["outcome"] == "all of it"
+    assert tests["single_month"]["change_without_percent"] == pytest.approx(0, abs=1e-9)
+    assert tests["single_month"]["value_baseline"] == pytest.approx(-50)
+    assert tests["single_month"]["subject"] == "2023-04 2024-04"
+    assert change["credibility"] == "not supported"
+
+
+def test_a_month_that_is_high_each_year_is_a_season(city):
+    rows, flowed = in_months(((1, 3, 1), (1, 3, 1)), days=(WEEK, HALF))
+    with city(results=rows, flows=flowed) as warehouse:
+        tests, change = found_by(warehouse)
+    assert change["change_percent"] == pytest.approx(-50)
+    assert tests["single_month"]["outcome"] == "nothing found"
+    assert tests["single_month"]["value_baseline"] == pytest.approx(-50)
+    assert tests["single_month"]["value_current"] == pytest.approx(-50)
+
+
+def test_of_two_months_none_is_left_out(city):
+    rows, flowed = in_months(((1, 3), (1, 1)), months=(3, 4))
+    with city(results=rows, flows=flowed) as warehouse:
+        tests, change = found_by(warehouse)
+    assert (tests["single_month"]["outcome"], tests["single_month"]["n_tested"]) == ("nothing found", 0)
+    assert evidence(tests["single_month"], change).startswith("In neither period")
+
+
+@pytest.mark.parametrize(("before", "after"), [(100, 50), (100, 100), (50, 100)])
+def test_a_marker_below_its_limits_before_and_after_tells_nothing(city, before, after):
+    """Neither that it fell alike, where the limit was lowered, nor that it did not."""
+    days = [week(start, values) for start, values in ((MONDAY, WEEK), (LATER, HALF))]
+    markers = [
+        week(start, [f"<{limit}"] * 7, residue="cotinine", limits=f"{limit / 2},{limit}")
+        for start, limit in ((MONDAY, before), (LATER, after))
+    ]
+    with city(results=results(*days, *markers)) as warehouse:
+        tests, change = found_by(warehouse)
+    assert tests["markers"]["outcome"] == "not tested"
+    assert tests["markers"]["n_tested"] == 0
+    assert change["credibility"] == "stands with reservations"
+
+
+def test_a_marker_that_fell_below_its_limits_fell(city):
+    days = [week(start, values) for start, values in ((MONDAY, WEEK), (LATER, HALF))]
+    markers = [
+        week(start, [level] * 7, residue="cotinine", limits="50,100")
+        for start, level in ((MONDAY, 110), (LATER, "<100"))
+    ]
+    with city(results=results(*days, *markers)) as warehouse:
+        tests, _ = found_by(warehouse)
+    assert tests["markers"]["value_current"] == pytest.approx(100 * 50 / 110)
+    assert tests["markers"]["outcome"] == "all of it"
 
 
 def test_zeros_that_could_be_just_below_their_limit(city):

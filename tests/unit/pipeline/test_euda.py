@@ -6,12 +6,14 @@ import polars as pl
 import pytest
 
 from pipeline.changes import between
+from pipeline.credibility import judged
 from pipeline.identity import place_id
 from pipeline.intake import take_in
 from pipeline.plausibility import implausible
 from pipeline.series import series
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
+from schemas.credibility import EXPLANATIONS
 from tests.conftest import estimate, lay, shared
 
 DAYS = ["Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday"]
@@ -160,6 +162,119 @@ def test_how_many_of_the_changes_beyond_ten_percent_a_week_can_support(warehouse
     )
     assert against.is_empty()
     assert supported.height < 0.4 * (counted["increase"] + counted["decrease"])
+
+
+@pytest.fixture(scope="module")
+def explained(warehouse):
+    """All changes from 2023 to 2024 by EUDA's arithmetic, and all tests of them."""
+    both = judged(warehouse, between(warehouse, "2023", "2024"))
+    return both.changes.filter(protocol="euda"), both.credibility.filter(protocol="euda")
+
+
+def test_each_change_has_each_explanation_once_and_no_number_outside_its_domain(explained):
+    changes, tests = explained
+    n_changes = changes.filter(state="estimated").height
+    assert changes.filter(level="site", state="estimated").height == 426
+    assert tests.height == n_changes * len(EXPLANATIONS)
+    assert tests.select("level", "unit_id", "drug", "explanation").is_unique().all()
+    assert set(tests["explanation"]) == set(EXPLANATIONS)
+    assert (
+        not tests.select(pl.any_horizontal(pl.col(pl.Float64).is_nan() | pl.col(pl.Float64).is_infinite()))
+        .to_series()
+        .any()
+    )
+    assert tests["change_without_percent"].min() >= -100
+    assert (tests["n_affected"] <= tests["n_tested"]).all()
+    untested = tests.filter(outcome="not tested")
+    assert untested["change_without_percent"].null_count() == untested.height
+    shares = tests.filter(pl.col("explanation").is_in(["laboratory", "weekdays", "months"]))
+    assert shares.select(pl.col("value_baseline", "value_current").is_between(0, 100).all()).row(0) == (True, True)
+    days = tests.filter(pl.col("explanation") == "single_day", pl.col("value_baseline").is_not_null())
+    without = pl.col("change_without_percent")
+    assert days.select(without.is_between("value_baseline", "value_current").all()).item()
+
+
+def test_what_an_explanation_makes_and_what_it_leaves_are_the_change(explained):
+    changes, tests = explained
+    both = tests.join(changes.select("level", "unit_id", "drug", "change_percent"), on=["level", "unit_id", "drug"])
+    known = both.filter(pl.col("change_without_percent").is_not_null())
+    assert known.height > 1000
+    off = known["change_without_percent"] + known["could_explain_percent"] - known["change_percent"]
+    assert off.abs().max() < 1e-9
+    found = known.filter(pl.col("outcome") == "all of it", pl.col("explanation") == "single_day")
+    assert found.height > 0
+    log_change, log_without = ((1 + pl.col(f"change{of}_percent") / 100).log() for of in ("", "_without"))
+    # It makes half, and leaves less than 10 % either way: EUDA's protocol has no interval.
+    assert found.select(((log_change - log_without).abs() >= log_change.abs() / 2 - 1e-9).all()).item()
+    assert found.select((log_without * log_change.sign() <= 0.1 + 1e-9).all()).item()
+
+
+def test_the_verdict_follows_from_the_rows_and_nothing_else(explained):
+    changes, tests = explained
+    outcomes = {
+        key: set(of["outcome"]) for key, of in tests.partition_by("level", "unit_id", "drug", as_dict=True).items()
+    }
+    said = {(row["level"], row["unit_id"], row["drug"]): row["credibility"] for row in changes.iter_rows(named=True)}
+    for key, overall in said.items():
+        of = outcomes.get(key)
+        if of is None:
+            assert overall is None, key
+        elif "all of it" in of:
+            assert overall == "not supported", key
+        elif {"part of it", "not tested"} & of:
+            assert overall == "stands with reservations", key
+        else:
+            assert overall == "stands", key
+    assert set(said.values()) == {"not supported", "stands with reservations", None}
+
+
+@pytest.mark.parametrize(
+    ("city", "country", "residue", "year", "day", "change", "without"),
+    [
+        # MDMA, Monday 339.26 of 2023; the other six days 201.03 together. 2024: 259.48 over seven days.
+        (
+            "Dortmund",
+            "Germany",
+            "mdma",
+            2023,
+            "Monday",
+            100 * (259.48 / 540.29 - 1),
+            100 * (259.48 / 7 / (201.03 / 6) - 1),
+        ),
+        # Ketamine, Friday 19.35 of 2024; the other six 5.18. 2023: 6.30 over seven days.
+        ("Limassol", "Cyprus", "ketamine", 2024, "Friday", 100 * (24.53 / 6.30 - 1), 100 * (5.18 / 6 / 0.90 - 1)),
+        # MDMA, Monday 846.14 of 2024; the other six 1131.44. 2023: 1361.90 over seven days.
+        (
+            "Amsterdam",
+            "Netherlands",
+            "mdma",
+            2024,
+            "Monday",
+            100 * (1977.58 / 1361.90 - 1),
+            100 * (1131.44 / 6 / (1361.90 / 7) - 1),
+        ),
+    ],
+)
+def test_days_that_make_a_change_by_hand(explained, published, city, country, residue, year, day, change, without):
+    """The one day that is left out is the largest of the file's row; what is left is arithmetic on that row."""
+    raw = published.filter(pl.col("City").str.starts_with(city), pl.col("Metabolite").str.to_lowercase() == residue)
+    week = raw.filter(pl.col("Year") == year).select(DAYS).row(0, named=True)
+    assert max(week, key=week.get) == day
+    changes, tests = explained
+    site = place_id(f"{raw['Country'][0]} {raw['City'][0]}")
+    of_it = tests.filter(level="site", unit_id=site, drug=residue, explanation="single_day").row(0, named=True)
+    assert changes.filter(level="site", unit_id=site, drug=residue)["change_percent"].item() == pytest.approx(change)
+    assert of_it["change_without_percent"] == pytest.approx(without)
+    assert of_it["outcome"] == "all of it"
+    assert of_it["subject"] == site
+
+
+def test_a_week_of_five_days_by_hand(explained):
+    """Auckland: no Tuesday and no Thursday in 2023, so that of five days two are Saturday and Sunday, then of seven."""
+    _, tests = explained
+    row = tests.filter(level="site", unit_id="nz-auckland", drug="mdma", explanation="weekdays").row(0, named=True)
+    assert (row["value_baseline"], row["value_current"]) == (pytest.approx(40), pytest.approx(200 / 7))
+    assert row["outcome"] == "part of it"
 
 
 def test_weeks_with_zeros_are_not_estimable_by_our_protocol_because_no_limit_was_published(warehouse):
