@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from commands import factors, fetch, profiles, sites
-from commands.changes import change, credibility, robustness
+from commands.changes import change, credibility
 from commands.common import FAILED
 from commands.events import events
 from commands.figures import levels, totals
 from commands.origins import explain, history
 from commands.over_time import plan, series, trend
 from commands.plausibility import plausibility
+from commands.robustness import robustness
 from commands.targets import targets
 from commands.work import check, demo, init, run, status
 

@@ -1,6 +1,5 @@
-"""The commands about change: how far use has fallen or risen, what else could have made it, and on what it hangs."""
+"""The commands about change: how far use has fallen or risen, and what else could have made it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -16,6 +15,7 @@ from commands.common import (
     drug_of,
     fail,
     opened,
+    place_of,
     print_data,
     print_table,
     say,
@@ -23,45 +23,29 @@ from commands.common import (
     worded,
     worded_interval,
 )
+from commands.compared import (
+    BaselineOption,
+    CurrentOption,
+    DrugOption,
+    Language,
+    LanguageOption,
+    LevelOption,
+    ProtocolOption,
+    periods_of,
+    require_periods,
+    require_protocol,
+)
 from commands.figures import flags_of, mark, markers_of, say_marks, say_without_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any
 
     import polars as pl
 
-    from pipeline.settings import Workspace
-    from pipeline.warehouse import Warehouse
-
-
-ProtocolOption = Annotated[str | None, typer.Option(help="Protocol, or all; the settings' if left out.")]
-BaselineOption = Annotated[
-    str | None,
-    typer.Option(
-        help="2023, 2023-Q1, 2023-03, 2023-03-06..2023-03-12, first, previous, year-before or before:EVENT (four"
-        " weeks); the settings' if left out."
-    ),
-]
-CurrentOption = Annotated[
-    str | None, typer.Option(help="Likewise, or last, during:EVENT or after:EVENT; the settings' if left out.")
-]
-LevelOption = Annotated[Level, typer.Option(help="Of each site, of each area, or of all sites together.")]
-DrugOption = Annotated[str | None, typer.Option(help="One drug; all if left out.")]
-
 
 SEED = 2026
 """What days are drawn by where nobody says otherwise."""
-
-
-class Language(StrEnum):
-    """The languages of sentences: those of `dashboards.languages`."""
-
-    en = "en"
-    zh = "zh"
-
-
-LanguageOption = Annotated[Language, typer.Option(help="Of sentences: en or zh.")]
 
 
 class _Asked(NamedTuple):
@@ -97,15 +81,15 @@ def _asked(
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.protocol import ProtocolError
 
-    _require_periods(baseline, current)
+    require_periods(baseline, current)
     here = opened(workspace)
     warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
             wanted = protocol or here.settings.protocol
-            _require_protocol(here, wanted, (*known, "all"))
-            chosen = _chosen(warehouse, here, baseline, current)
+            require_protocol(here, wanted, (*known, "all"))
+            chosen = periods_of(warehouse, here, baseline, current)
             compared = changes.between(warehouse, *chosen)
             judged = tests.judged(warehouse, compared)
             is_level = pl.col("level") == level.value
@@ -125,52 +109,6 @@ def _asked(
             )  # fmt: skip
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
         fail(str(error))
-
-
-def _require_periods(baseline: str | None, current: str | None) -> None:
-    """Ends the command where a period is none."""
-    from pipeline import spans
-    from pipeline.settings import BASELINES, CURRENTS
-
-    for period, words in ((baseline, BASELINES), (current, CURRENTS)):
-        if period and period not in words and not spans.is_period(period) and spans.event_of(period) is None:
-            fail(
-                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}.",
-                WRONG_USAGE,
-            )
-
-
-def _require_protocol(here: "Workspace", wanted: str, allowed: "Sequence[str]") -> None:
-    """Ends the command where nothing is published by a protocol.
-
-    Raises `ProtocolError` where an office's own cannot be read.
-    """
-    from pipeline.settings import all_protocols
-
-    if wanted in allowed:
-        return
-    if wanted in [protocol.protocol for protocol in all_protocols(here)]:
-        fail(f"nothing is published by protocol {wanted!r} yet: run 'permille run' first.")
-    there = ", ".join(name for name in allowed if name != "all")
-    fail(f"there is no protocol {wanted!r}; there are {there}.", WRONG_USAGE)
-
-
-def _chosen(warehouse: "Warehouse", here: "Workspace", baseline: str | None, current: str | None) -> tuple[str, str]:
-    """The two periods asked for, or those of the settings; ends the command where there are none.
-
-    Raises `PeriodError` where one has no data, or they overlap.
-    """
-    from pipeline import estimates
-
-    if not estimates.periods(warehouse):
-        fail("there is no estimate yet: see 'permille status' for what is missing.")
-    if baseline or current:
-        return estimates.compared_periods(
-            warehouse, baseline or here.settings.baseline, current or here.settings.current
-        )
-    if (of_settings := estimates.chosen_periods(warehouse, here.settings)) is None:
-        fail("there are no two periods to compare yet: see 'permille status' for what is missing.")
-    return of_settings
 
 
 def _other_counts(stored: "pl.DataFrame", chosen: tuple[str, str]) -> "pl.DataFrame":
@@ -246,146 +184,6 @@ def credibility(
     )
 
 
-def robustness(
-    protocol: Annotated[str | None, typer.Option(help="Protocol of the headlines; the settings' if left out.")] = None,
-    baseline: BaselineOption = None,
-    current: CurrentOption = None,
-    level: LevelOption = Level.network,
-    drug: Annotated[str | None, typer.Option(help="One drug, with a line for each way; all drugs if left out.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="table, csv or json.")] = Format.table,
-    workspace: WorkspaceOption = None,
-) -> None:
-    """Does a change hang on how it is computed? By all protocols, ways of counting people, and one choice at a time.
-
-    Example: permille robustness --drug methamphetamine --level area
-    """
-    import polars as pl
-
-    from pipeline import changes, estimates
-    from pipeline import robustness as of_ways
-    from pipeline.settings import SettingsError
-    from pipeline.warehouse import Warehouse, WarehouseError
-    from schemas.protocol import ProtocolError
-
-    _require_periods(baseline, current)
-    here = opened(workspace)
-    warn_of_broken_files(here)
-    try:
-        with Warehouse.open(here.published, read_only=True) as warehouse:
-            known = warehouse.query("select protocol from protocols order by protocol")["protocol"].to_list()
-            wanted = protocol or here.settings.protocol
-            _require_protocol(here, wanted, known)
-            chosen = _chosen(warehouse, here, baseline, current)
-            asked = {"protocol": wanted, "baseline_period": chosen[0], "current_period": chosen[1]}
-            # As the last run left it; other periods, or another protocol, are computed now.
-            rows = warehouse.read("robustness").filter(**asked)
-            if rows.is_empty():
-                rows = of_ways.robustness(warehouse, wanted, changes.between(warehouse, *chosen).changes)
-            rows = rows.filter(pl.col("level") == level.value)
-            of = None if drug is None else drug_of(drug, sorted(rows["drug"].unique()))
-            if of:
-                found = of_ways.in_order(rows.filter(pl.col("drug") == of))
-            else:
-                found = of_ways.headlines(warehouse, rows).sort("drug", "unit_id")
-    except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
-        fail(str(error))
-    if form is not Format.table:
-        print_data(found, form)
-    elif found.is_empty():
-        typer.echo("There is nothing to compare.")
-    elif of:
-        _print_ways(found, level)
-    else:
-        _print_headlines(found, level)
-
-
-def _title_of_ways(found: "pl.DataFrame") -> None:
-    first = found.row(0, named=True)
-    label = SIMULATED_DATA if found["is_simulated"].any() else ""
-    say(
-        f"{label}{first['current_period']} against {first['baseline_period']} by {first['protocol']}, and by other ways"
-        " of computing it"
-    )
-
-
-def _place(level: Level) -> "list[pl.Expr]":
-    import polars as pl
-
-    return [] if level is Level.network else [pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)]
-
-
-def _print_headlines(found: "pl.DataFrame", level: Level) -> None:
-    """A line a headline: how far it goes, and what moves it furthest."""
-    import polars as pl
-
-    from dashboards import labels
-
-    def range_of(what: str) -> pl.Expr:
-        low, high = (worded(f"{end}_by_{what}_percent", labels.percent) for end in ("lowest", "highest"))
-        one, both = pl.format("{} (1)", low), pl.format("{} to {} ({})", low, high, f"n_{what}s")
-        return pl.when(pl.col(f"n_{what}s") > 1).then(both).when(pl.col(f"n_{what}s") == 1).then(one).fill_null("–")
-
-    _title_of_ways(found)
-    points = worded("most_important_range_percent_points", labels.points)
-    print_table(
-        "",
-        found.select(
-            *_place(level),
-            "drug",
-            worded("change_percent", labels.percent).replace("", labels.NOT_ESTIMABLE).alias("headline"),
-            worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
-            range_of("protocol").alias("by protocols"),
-            range_of("population").alias("by ways of counting people"),
-            pl.format("{} of {}", "n_ways_agreeing", "n_ways").fill_null("–").alias("same direction"),
-            pl.format("{}: {} points", pl.col("most_important_choice").str.replace_all("_", " "), points)
-            .fill_null("–")
-            .alias("matters most"),
-            worded("reason", labels.shortly).alias("remark"),
-        ),
-    )
-    say(
-        "In brackets of how many ways, the headline's own among them; same direction: of these and of one choice at a"
-        " time. All ways of one drug: --drug."
-    )
-
-
-def _print_ways(found: "pl.DataFrame", level: Level) -> None:
-    """A line a way."""
-    import polars as pl
-
-    from dashboards import labels
-
-    _title_of_ways(found)
-    print_table(
-        "",
-        found.select(
-            *_place(level),
-            pl.col("choice").str.replace_all("_", " "),
-            pl.format("{}{}", "option", pl.when("is_headline").then(pl.lit(" (headline)")).otherwise(pl.lit(""))).alias(
-                "option"
-            ),
-            worded("change_percent", labels.percent).replace("", labels.NOT_ESTIMABLE).alias("change"),
-            worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
-            pl.when(pl.col("state") == "estimated").then("verdict").fill_null("–").alias("verdict"),
-            worded("difference_percent_points", labels.signed_points).replace("", "–").alias("points"),
-            *(
-                []
-                if level is Level.site
-                else [
-                    pl.col("n_sites").alias("sites"),
-                    pl.when(pl.col("n_sites") == 0)
-                    .then(pl.lit("–"))
-                    .when(pl.col("is_same_panel"))
-                    .then(pl.lit("yes"))
-                    .otherwise(pl.lit("no"))
-                    .alias("the headline's"),
-                ]
-            ),
-            worded("reason", labels.shortly).alias("remark"),
-        ),
-    )
-
-
 def _with_meaning(tests: "pl.DataFrame") -> "pl.DataFrame":
     """Beside each test what it looks at, and what its two values are: tables say it as evidence, data cannot."""
     import polars as pl
@@ -415,7 +213,7 @@ def _print_resampled(rows: "pl.DataFrame", level: Level, n_resamples: int, seed:
         worded(f"{how}_log_sd", labels.share).replace("", "–") for how in ("days", "bootstrap")
     )
     shown = rows.filter(pl.col("state") == "estimated").select(
-        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *place_of(level),
         *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
         pl.col("drug"),
         spread_of_form.alias("SD of the logarithm"),
@@ -499,7 +297,7 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
 
     censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
     shown = rows.select(
-        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *place_of(level),
         *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
         pl.col("drug"),
         worded("baseline_mg_per_day_per_1000", labels.amount).alias("baseline"),

@@ -228,3 +228,10 @@ def print_messages(messages: "Sequence[str]", most: int) -> None:
         typer.echo(message)
     if most and len(messages) > most:
         typer.echo(f"... and {len(messages) - most} more: --most 0 prints all.")
+
+
+def place_of(level: Level) -> "list[pl.Expr]":
+    """The column that names the place of a row; none where all sites are one place."""
+    import polars as pl
+
+    return [] if level is Level.network else [pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)]

@@ -13,6 +13,7 @@ from commands.common import (
     fail,
     opened,
     period_of,
+    place_of,
     print_data,
     print_table,
     say,
@@ -200,7 +201,7 @@ def _print_levels(rows: "pl.DataFrame", level: Level, period: str, markers: list
 
     has_missing = rows["n_sites_without_days"].sum() > 0
     shown = rows.select(
-        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *place_of(level),
         "drug", "protocol", "basis",
         pl.when(pl.col("state") == "estimated")
         .then(amount(unit("mean")))
@@ -261,7 +262,7 @@ def _print_totals(rows: "pl.DataFrame", doses: "pl.DataFrame", level: Level, per
         return pl.when(pl.col(name) != "approved").then(name).fill_null("")
 
     shown = rows.select(
-        *([pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)] if level is not Level.network else []),
+        *place_of(level),
         pl.col("doses_per_day_per_1000")
         .map_elements(labels.amount, return_dtype=pl.String)
         .fill_null("–")

@@ -15,6 +15,7 @@ from commands.common import (
     drug_of,
     fail,
     opened,
+    place_of,
     print_data,
     print_table,
     say,
@@ -221,11 +222,7 @@ def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
     print_table(
         "",
         rows.select(
-            *(
-                [pl.col("unit_name").fill_null(pl.col("unit_id")).alias(level.value)]
-                if level is not Level.network
-                else []
-            ),
+            *place_of(level),
             "drug",
             pl.format("{} to {}", "first_period", "last_period").alias("from, to"),
             *(

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.changes import Language, LanguageOption
 from commands.common import (
     SIMULATED_DATA,
     Format,
@@ -18,6 +17,7 @@ from commands.common import (
     worded,
     worded_interval,
 )
+from commands.compared import Language, LanguageOption
 
 if TYPE_CHECKING:
     import polars as pl
