@@ -2,17 +2,21 @@
 
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
+from pipeline import spans
 from pipeline.periods import area_means
+from pipeline.statistics.smooth import smooth
 from pipeline.warehouse import Warehouse
 
 Panel = Literal["available", "complete"]
 Weights = Literal["population", "none"]
+_SMOOTH = ("smooth_mg_per_day_per_1000", "smooth_low_mg_per_day_per_1000", "smooth_high_mg_per_day_per_1000")
 _COLUMNS = (
     "level", "unit_id", "unit_name", "drug", "residue", "protocol", "basis", "period_kind", "period",
     "mean_mg_per_day_per_1000", "ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000", "n_sites", "panel",
-    "area_weights", "n_days", "n_censored", "state", "reason", "flags", "is_provisional", "is_simulated",
+    "area_weights", "n_days", "n_censored", *_SMOOTH, "state", "reason", "flags", "is_provisional", "is_simulated",
 )  # fmt: skip
 
 SITES_OF_SERIES = """
@@ -74,7 +78,8 @@ def series(
     Returns
     -------
     polars.DataFrame
-        One row a place and period, sorted by both, with `panel`, the sites a mean is over. [mg/day/1000]
+        One row a place and period, sorted by both, with `panel`, the sites a mean is over, and a smooth curve with its
+        95 % band, to be looked at. [mg/day/1000]
     """
     bound = {
         "drug": drug, "protocol": protocol, "kind": kind, "first": first or _FIRST, "last": last or _LAST,
@@ -97,4 +102,17 @@ def series(
             pl.col("panel").fill_null("")
         )
     counts = pl.col("n_sites", "n_days", "n_censored").cast(pl.Int64)
-    return rows.select(_COLUMNS).with_columns(counts).sort("unit_id", "period")
+    rows = rows.with_columns(counts).sort("unit_id", "period")
+    return pl.concat(
+        [_smoothed(part) for part in rows.partition_by("unit_id", maintain_order=True)] or [_smoothed(rows)]
+    ).select(_COLUMNS)
+
+
+def _smoothed(rows: pl.DataFrame) -> pl.DataFrame:
+    """A series with its smooth curve, on the log scale; of few means, or of zeros, there is none."""
+    is_shown = rows.select((pl.col("state") == "estimated") & (pl.col("mean_mg_per_day_per_1000") > 0)).to_series()
+    shown = rows.filter(is_shown)
+    time = np.array([spans.middle(period).toordinal() / 365.25 for period in shown["period"]])
+    curves = np.full((len(_SMOOTH), rows.height), np.nan)
+    curves[:, is_shown.to_numpy()] = np.exp(smooth(time, np.log(shown["mean_mg_per_day_per_1000"].to_numpy())))
+    return rows.with_columns(pl.Series(name, curve).fill_nan(None) for name, curve in zip(_SMOOTH, curves, strict=True))

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from scipy.special import ndtr
 
+from pipeline.series import series
 from pipeline.statistics.steps import steps
 from pipeline.statistics.trends import mann_kendall
 from pipeline.trends import trends
@@ -198,3 +199,13 @@ def test_steps_are_found_where_there_are_some(n):
 def test_equal_points_have_no_step():
     assert steps(np.zeros(20)) == []
     assert steps(np.arange(5.0)) == []
+
+
+def test_a_series_has_a_smooth_curve_from_six_means_on(city):
+    with city(results=results(*weeks()), flows=flows("S1", "S2", years=YEARS)) as warehouse:
+        long = series(warehouse, "site", "methamphetamine", "permille", "year").filter(unit_id="S1")
+        short = series(warehouse, "site", "methamphetamine", "permille", "year", first="2020").filter(unit_id="S1")
+    curve, low, high = (long[f"smooth_{end}mg_per_day_per_1000"] for end in ("", "low_", "high_"))
+    assert ((low < curve) & (curve < high)).all()
+    assert curve.to_list() == pytest.approx((np.array(LEVELS) / 0.43).tolist(), rel=0.25)
+    assert short["smooth_mg_per_day_per_1000"].null_count() == short.height == 5
