@@ -40,6 +40,8 @@ SHARE_OF_POINTS = 0.6
 """A date is asked as if something had happened on it where there are so many of the event's own points around it."""
 FEWEST_PLACEBOS = 19
 """With fewer dates none can be one of twenty."""
+MOST_PLACEBOS = 199
+"""Of more dates so many are asked, evenly spread."""
 TOGETHER = ("protocol", "event_control")
 """Effects that are judged together."""
 _FOR_EVER = 10**7
@@ -123,8 +125,8 @@ def event_effects(warehouse: Warehouse) -> pl.DataFrame:
         events = warehouse.query(sql("events_of_drugs"))
     if events.is_empty():
         return warehouse.read("event_effects").clear()
-    weeks = [site_weeks(warehouse, year) for year in warehouse.years("consumption")]
-    with warehouse.known_as("site_weeks", pl.concat([warehouse.read("site_periods").clear(), *weeks])):
+    weeks = [site_weeks(warehouse, year).select(_OF_WEEKS) for year in warehouse.years("consumption")]
+    with warehouse.known_as("site_weeks", pl.concat(weeks)):
         figures = _figures(warehouse.query(sql("event_effects")))
     rows = list(_rows(events, figures))
     return typed("event_effects", _judged(pl.DataFrame(rows, infer_schema_length=None)))
@@ -197,6 +199,10 @@ def _rows(events: pl.DataFrame, figures: _Figures) -> Iterator[Row]:
                     }  # fmt: skip
 
 
+_OF_WEEKS = (
+    "site_id", "drug", "protocol", "sampling_year", "period_kind", "period", "state", "mean_mg_per_day_per_1000",
+    "n_days", "population", "is_provisional", "is_simulated",
+)  # fmt: skip
 _OF_EVENT = ("event_id", "event_name", "event_kind", "starts_on", "ends_on", "areas", "drug")
 
 
@@ -359,7 +365,8 @@ def _placebos(course: Floats, window: _Window, events: list[Row], calendar: _Cal
     ]
     if not starts:
         return np.empty(0)
-    points = course[np.array(starts)[:, np.newaxis] + (window.at - window.first)]
+    chosen = np.unique(np.linspace(0, len(starts) - 1, min(len(starts), MOST_PLACEBOS)).round().astype(np.int64))
+    points = course[np.array(starts)[chosen][:, np.newaxis] + (window.at - window.first)]
     known = np.isfinite(points)
     n_outside, n_within = window.counts(window.of(course))
     is_enough = (known[:, window.is_within].sum(axis=1) >= SHARE_OF_POINTS * n_within) & (

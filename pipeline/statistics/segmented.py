@@ -3,6 +3,7 @@
 The series are differences between what an event touched and what it left alone, so that what both share is gone.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -94,10 +95,11 @@ def segmented(log_value: Floats, is_within: Bools) -> Effect:
         of = np.flatnonzero(of_pattern.ravel() == number)
         place = np.flatnonzero(known)
         within = is_within[place]
-        design = _design(place.astype(np.float64), within)
-        if not within.any() or within.all() or len(place) - design.shape[1] < FEWEST_LEFT:
+        n_coefficients = 4 if within.sum() >= FEWEST_FOR_SLOPE else 3
+        if not within.any() or within.all() or len(place) - n_coefficients < FEWEST_LEFT:
             continue
-        for part, value in zip(found, _of_design(log_value[of][:, place], design, place), strict=True):
+        kernel = _kernel(tuple(place.tolist()), tuple(within.tolist()))
+        for part, value in zip(found, _of_kernel(log_value[of][:, place], kernel), strict=True):
             part[of] = value
     return found
 
@@ -110,27 +112,52 @@ def _design(time: Floats, within: Bools) -> Floats:
     return np.column_stack(columns)
 
 
-def _of_design(value: Floats, design: Floats, place: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats, Floats]:
+class _Kernel(NamedTuple):
+    """What a pattern of points makes of any series, for each correlation of neighbours.
+
+    Attributes:
+        estimator: what gives the effect. (n_correlations, k)
+        residual: the quadratic form that gives the weighted squares of the residuals. (n_correlations, k, k)
+        spread: variance of the effect over that of a point. (n_correlations,)
+        determinants: of the restricted likelihood, logarithms. (n_correlations,)
+        n_left: degrees of freedom.
+    """
+
+    estimator: Floats
+    residual: Floats
+    spread: Floats
+    determinants: Floats
+    n_left: int
+
+
+@lru_cache(maxsize=256)
+def _kernel(place: tuple[int, ...], within: tuple[bool, ...]) -> _Kernel:
+    at = np.array(place, dtype=np.float64)
+    design = _design(at, np.array(within))
+    apart = np.abs(at[:, np.newaxis] - at)
+    alike = _CORRELATIONS[:, np.newaxis, np.newaxis] ** apart
+    precision = np.linalg.inv(alike)
+    spread = np.linalg.inv(design.T @ precision @ design)
+    estimator = spread @ design.T @ precision
+    determinants = np.asarray(np.linalg.slogdet(spread)[1] - np.linalg.slogdet(alike)[1], dtype=np.float64)
+    return _Kernel(
+        estimator[:, 0], precision - precision @ design @ estimator, spread[:, 0, 0], determinants,
+        design.shape[0] - design.shape[1],
+    )  # fmt: skip
+
+
+def _of_kernel(value: Floats, kernel: _Kernel) -> tuple[Floats, Floats, Floats, Floats]:
     """Effect, standard error, degrees of freedom and correlation of series that have points at the same places."""
-    left = design.shape[0] - design.shape[1]
-    apart = np.abs(place[:, np.newaxis] - place)
-    log_weight, effect, variance = (np.empty((len(_CORRELATIONS), len(value))) for _ in range(3))
-    for number, correlation in enumerate(_CORRELATIONS):
-        alike = correlation**apart
-        precision = np.linalg.inv(alike)
-        spread = np.linalg.inv(design.T @ precision @ design)
-        estimator = spread @ design.T @ precision
-        squares = np.einsum("nk,kl,nl->n", value, precision - precision @ design @ estimator, value)
-        squares = np.maximum(squares, np.finfo(np.float64).tiny)
-        determinants = np.linalg.slogdet(spread)[1] - np.linalg.slogdet(alike)[1]
-        log_weight[number] = (determinants - left * np.log(squares)) / 2
-        effect[number] = value @ estimator[0]
-        variance[number] = spread[0, 0] * squares / left
+    squares = np.stack([((value @ form) * value).sum(axis=1) for form in kernel.residual])
+    squares = np.maximum(squares, np.finfo(np.float64).tiny)
+    log_weight = (kernel.determinants[:, np.newaxis] - kernel.n_left * np.log(squares)) / 2
     weight = np.exp(log_weight - log_weight.max(axis=0))
     weight /= weight.sum(axis=0)
+    effect = kernel.estimator @ value.T
+    variance = kernel.spread[:, np.newaxis] * squares / kernel.n_left
     mean = (weight * effect).sum(axis=0)
     total = (weight * (variance + (effect - mean) ** 2)).sum(axis=0)
-    return mean, np.sqrt(total), np.full(len(value), float(left)), _CORRELATIONS @ weight
+    return mean, np.sqrt(total), np.full(len(value), float(kernel.n_left)), _CORRELATIONS @ weight
 
 
 def detectable_effect(standard_error: Floats, df: Floats) -> Floats:
