@@ -139,9 +139,10 @@ def _kernel(place: tuple[int, ...], within: tuple[bool, ...]) -> _Kernel:
     precision = np.linalg.inv(alike)
     spread = np.linalg.inv(design.T @ precision @ design)
     estimator = spread @ design.T @ precision
-    determinants = np.asarray(np.linalg.slogdet(spread)[1] - np.linalg.slogdet(alike)[1], dtype=np.float64)
+    determinants: Floats = np.linalg.slogdet(spread)[1] - np.linalg.slogdet(alike)[1]
+    of_effect = spread[:, 0, 0].astype(np.float64)
     return _Kernel(
-        estimator[:, 0], precision - precision @ design @ estimator, spread[:, 0, 0], determinants,
+        estimator[:, 0], precision - precision @ design @ estimator, of_effect, determinants,
         design.shape[0] - design.shape[1],
     )  # fmt: skip
 
