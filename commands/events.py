@@ -84,7 +84,7 @@ def events(
     if form is not Format.table:
         print_data(rows, form)
     elif rows.is_empty():
-        typer.echo("No event has such a control.")
+        typer.echo("No event is about this drug, or has such a control: leave out --drug, --event or --control.")
     else:
         _print_effects(rows)
 
@@ -95,7 +95,8 @@ def _print_effects(rows: "pl.DataFrame") -> None:
 
     from dashboards import labels
 
-    for part in rows.partition_by("event_id", maintain_order=True):
+    # What concerns one drug here and another one there stands apart.
+    for part in rows.partition_by("event_id", "areas", maintain_order=True):
         first = part.row(0, named=True)
         label = SIMULATED_DATA if part["is_simulated"].any() else ""
         until = f" to {first['ends_on']}" if first["ends_on"] else ", since when it lasts"
@@ -111,9 +112,12 @@ def _print_effects(rows: "pl.DataFrame") -> None:
             say(f"  {labels.NOT_ESTIMABLE}: {', '.join(of['drug'])}. {labels.because(str(reason[0]))}")
     say(
         "effect: how far use lay from where it was heading, beside areas the event left alone, else beside drugs it"
-        " left alone."
+        " left alone; beside none it may be a season, and there is no verdict."
     )
-    say("verdict: all effects of the protocol judged together (Benjamini and Hochberg, 5 %), and beside other dates.")
+    say(
+        "verdict: all effects of the protocol and kind of control judged together (Benjamini and Hochberg, 5 %), and"
+        " beside other dates."
+    )
 
 
 def _lines(rows: "pl.DataFrame") -> "pl.DataFrame":
@@ -127,7 +131,7 @@ def _lines(rows: "pl.DataFrame") -> "pl.DataFrame":
         pl.col("event_control").alias("beside"),
         worded("effect_percent", labels.percent).alias("effect"),
         worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
-        "verdict",
+        pl.col("verdict").fill_null("–"),
         worded("smallest_detectable_fall_percent", labels.magnitude).alias("could see from"),
         pl.when(pl.col("n_placebos") > 0)
         .then(pl.format("{} of {}", "n_placebos_as_large", "n_placebos"))

@@ -29,137 +29,137 @@ class Reason(NamedTuple):
     sentence: str
 
 
-REASONS: dict[str, Reason] = {
-    reason.rule: reason
-    for reason in (
-        # --- of a result -----------------------------------------------------------------------------
-        Reason("not_measured", "not measured", "The laboratory did not measure it."),
-        Reason("above_upper_limit", "above range", "The value lies above the range the method can quantify."),
-        Reason("no_flow", "no flow", "The flow of the sampled day was not delivered, so there is no load."),
-        Reason("below_limit", "below its limit", "The value lies below its limit."),
-        Reason(
-            "no_population",
-            "no population",
-            "The population of a site is not known, or not by its primary method.",
-        ),
-        Reason(
-            "no_chosen_population",
-            "no inhabitants by its method",
-            "Nobody is counted by the method the protocol divides by.",
-        ),
-        Reason(
-            "no_domestic_share",
-            "no domestic share",
-            "No site list states the share of domestic sewage, which the protocol asks for.",
-        ),
-        Reason("limit_unknown", "limit unknown", "A value lies below a limit that was not delivered."),
-        # --- of a period -----------------------------------------------------------------------------
-        Reason(
-            "amphetamine_from_methamphetamine",
-            "from another drug",
-            "On a day there is no more amphetamine than use of methamphetamine leaves behind: a mean of others would be"
-            " too high.",
-        ),
-        Reason(
-            "methamphetamine_above_range",
-            "other source above range",
-            "Methamphetamine lies above the range of its method, so what it leaves behind cannot be subtracted.",
-        ),
-        Reason(
-            "methamphetamine_unknown",
-            "other source unknown",
-            "Methamphetamine was not measured beside it, so what that leaves behind cannot be subtracted.",
-        ),
-        Reason("mostly_below_limit", "below limits", "More days lie below their limits than the protocol allows."),
-        Reason(
-            "too_few_detects", "few detects", "Fewer days were measured above the limits than the protocol asks for."
-        ),
-        Reason("weekdays_incomplete", "weekdays", "Not all seven weekdays were sampled."),
-        Reason("no_site_estimable", "no site", "No site has an estimate in this period."),
-        # --- of a trend ------------------------------------------------------------------------------
-        Reason(
-            "too_few_periods",
-            "few periods",
-            "There are fewer than five periods, of an area with the same sites, to tell a trend from.",
-        ),
-        Reason(
-            "panel_too_small",
-            "few sites throughout",
-            "The sites that are there throughout have less than half of the area's inhabitants.",
-        ),
-        Reason("no_trend_of_equals", "all equal", "All periods are equal, so that nothing goes up or down."),
-        # --- of an event -----------------------------------------------------------------------------
-        Reason("no_figures", "no figures", "There is no figure of the drug at any time that would tell."),
-        Reason("area_without_sites", "no sites there", "No site with figures lies in the areas of the event."),
-        Reason(
-            "few_periods_around",
-            "few periods",
-            "There are too few periods with figures before the event or within it.",
-        ),
-        Reason(
-            "panel_too_small",
-            "few inhabitants",
-            "The sites with figures throughout hold less than half of the inhabitants.",
-        ),
-        Reason("no_untouched_area", "no control", "No site that nothing happened at has figures throughout."),
-        Reason("no_untouched_drug", "no control", "No drug that the event leaves alone has figures throughout."),
-        Reason(
-            "no_controls",
-            "no control",
-            "Nothing tells how it would have gone on: a season, or whatever else changed then, may be the effect.",
-        ),
-        Reason(
-            "too_few_placebos",
-            "few other dates",
-            "There are fewer than 19 other dates at which nothing happened to hold the effect against.",
-        ),
-        Reason(
-            "other_event_within",
-            "other events",
-            "Something else began or ended there in the periods that are compared.",
-        ),
-        Reason(
-            "as_large_elsewhere",
-            "as large elsewhere",
-            "As large an effect is found at more than one in twenty of the dates at which nothing happened.",
-        ),
-        # --- of a total in doses ---------------------------------------------------------------------
-        Reason("no_dose", "no dose", "No dose of the drug is agreed on."),
-        Reason("no_factor", "no factor", "No factor leads from the residue to the drug."),
-        Reason(
-            "marker_of_population",
-            "marker of population",
-            "Its residue is a marker of population: so many use it that a total would tell of nothing else.",
-        ),
-        Reason(
-            "sites_differ",
-            "other sites by drug",
-            "The drugs in the total were not measured at the same sites: it is that of no single group of people.",
-        ),
-        Reason("no_drug_in_doses", "no drug in doses", "No drug has both an estimate and a dose."),
-        # --- of a change -----------------------------------------------------------------------------
-        Reason(
-            "no_figure_by_this_way",
-            "no figure this way",
-            "Computed this way there is no figure of either period.",
-        ),
-        Reason(
-            "sites_lost_to_limits",
-            "sites lost",
-            "Sites are left out that one of the periods measured mostly below limits, or above the range: they may be"
-            " those that changed most.",
-        ),
-        Reason("no_baseline", "no baseline", "There are no data in the baseline period."),
-        Reason("no_current", "no current", "There are no data in the current period."),
-        Reason("no_common_weekday", "no weekday", "The two periods have no weekday in common."),
-        Reason("baseline_zero", "baseline 0", "The baseline is zero, and nothing can be set in relation to zero."),
-        # --- of a target -----------------------------------------------------------------------------
-        Reason("unknown_drug", "unknown drug", "There is no figure of a drug of this name by this protocol."),
-        Reason("unknown_place", "unknown place", "There is no site and no area of this number."),
-        Reason("not_after_baseline", "not after baseline", "The current period does not lie after the baseline."),
-        Reason("no_figure", "no figure", "The drug has no figure at this place in these periods."),
-    )
-}
+_REASONS = (
+    # --- of a result -----------------------------------------------------------------------------
+    Reason("not_measured", "not measured", "The laboratory did not measure it."),
+    Reason("above_upper_limit", "above range", "The value lies above the range the method can quantify."),
+    Reason("no_flow", "no flow", "The flow of the sampled day was not delivered, so there is no load."),
+    Reason("below_limit", "below its limit", "The value lies below its limit."),
+    Reason(
+        "no_population",
+        "no population",
+        "The population of a site is not known, or not by its primary method.",
+    ),
+    Reason(
+        "no_chosen_population",
+        "no inhabitants by its method",
+        "Nobody is counted by the method the protocol divides by.",
+    ),
+    Reason(
+        "no_domestic_share",
+        "no domestic share",
+        "No site list states the share of domestic sewage, which the protocol asks for.",
+    ),
+    Reason("limit_unknown", "limit unknown", "A value lies below a limit that was not delivered."),
+    # --- of a period -----------------------------------------------------------------------------
+    Reason(
+        "amphetamine_from_methamphetamine",
+        "from another drug",
+        "On a day there is no more amphetamine than use of methamphetamine leaves behind: a mean of others would be"
+        " too high.",
+    ),
+    Reason(
+        "methamphetamine_above_range",
+        "other source above range",
+        "Methamphetamine lies above the range of its method, so what it leaves behind cannot be subtracted.",
+    ),
+    Reason(
+        "methamphetamine_unknown",
+        "other source unknown",
+        "Methamphetamine was not measured beside it, so what that leaves behind cannot be subtracted.",
+    ),
+    Reason("mostly_below_limit", "below limits", "More days lie below their limits than the protocol allows."),
+    Reason("too_few_detects", "few detects", "Fewer days were measured above the limits than the protocol asks for."),
+    Reason("weekdays_incomplete", "weekdays", "Not all seven weekdays were sampled."),
+    Reason("no_site_estimable", "no site", "No site has an estimate in this period."),
+    # --- of a trend ------------------------------------------------------------------------------
+    Reason(
+        "too_few_periods",
+        "few periods",
+        "There are fewer than five periods, of an area with the same sites, to tell a trend from.",
+    ),
+    Reason(
+        "panel_too_small",
+        "few sites throughout",
+        "The sites that are there throughout have less than half of the area's inhabitants.",
+    ),
+    Reason("no_trend_of_equals", "all equal", "All periods are equal, so that nothing goes up or down."),
+    # --- of an event -----------------------------------------------------------------------------
+    Reason("area_without_sites", "no sites there", "No site with figures lies in the areas of the event."),
+    Reason(
+        "few_periods_around",
+        "few periods",
+        "There are too few periods with figures before the event or within it.",
+    ),
+    Reason(
+        "few_inhabitants_there",
+        "few inhabitants",
+        "The sites with figures throughout hold less than half of the inhabitants.",
+    ),
+    Reason(
+        "too_much_below_limits",
+        "below limits",
+        "More than one in ten of the figures lie below limits or are zero: left out they would hide a fall.",
+    ),
+    Reason("no_untouched_area", "no control", "No site that nothing happened at has figures throughout."),
+    Reason("no_untouched_drug", "no control", "No drug that the event leaves alone has figures throughout."),
+    Reason(
+        "no_controls",
+        "no control",
+        "Nothing tells how it would have gone on: a season, or whatever else changed then, may be the effect.",
+    ),
+    Reason(
+        "too_few_placebos",
+        "few other dates",
+        "There are fewer than 19 other dates at which nothing happened to hold the effect against.",
+    ),
+    Reason(
+        "other_event_within",
+        "other events",
+        "Something else happened there in the periods that are compared.",
+    ),
+    Reason(
+        "as_large_elsewhere",
+        "as large elsewhere",
+        "As large an effect is found at more than one in twenty of the dates at which nothing happened.",
+    ),
+    # --- of a total in doses ---------------------------------------------------------------------
+    Reason("no_dose", "no dose", "No dose of the drug is agreed on."),
+    Reason("no_factor", "no factor", "No factor leads from the residue to the drug."),
+    Reason(
+        "marker_of_population",
+        "marker of population",
+        "Its residue is a marker of population: so many use it that a total would tell of nothing else.",
+    ),
+    Reason(
+        "sites_differ",
+        "other sites by drug",
+        "The drugs in the total were not measured at the same sites: it is that of no single group of people.",
+    ),
+    Reason("no_drug_in_doses", "no drug in doses", "No drug has both an estimate and a dose."),
+    # --- of a change -----------------------------------------------------------------------------
+    Reason(
+        "no_figure_by_this_way",
+        "no figure this way",
+        "Computed this way there is no figure of either period.",
+    ),
+    Reason(
+        "sites_lost_to_limits",
+        "sites lost",
+        "Sites are left out that one of the periods measured mostly below limits, or above the range: they may be"
+        " those that changed most.",
+    ),
+    Reason("no_baseline", "no baseline", "There are no data in the baseline period."),
+    Reason("no_current", "no current", "There are no data in the current period."),
+    Reason("no_common_weekday", "no weekday", "The two periods have no weekday in common."),
+    Reason("baseline_zero", "baseline 0", "The baseline is zero, and nothing can be set in relation to zero."),
+    # --- of a target -----------------------------------------------------------------------------
+    Reason("unknown_drug", "unknown drug", "There is no figure of a drug of this name by this protocol."),
+    Reason("unknown_place", "unknown place", "There is no site and no area of this number."),
+    Reason("not_after_baseline", "not after baseline", "The current period does not lie after the baseline."),
+    Reason("no_figure", "no figure", "The drug has no figure at this place in these periods."),
+)
+REASONS: dict[str, Reason] = {reason.rule: reason for reason in _REASONS}
 """What the rule identifiers in the column `reason` mean."""
 
 EVIDENCE: dict[str, str] = {

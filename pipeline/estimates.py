@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline import changes, credibility, events, robustness, spans, targets, trends
 from pipeline import periods as means
+from pipeline.nearest import instead
 from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
 from schemas.plausibility import LIMITS
@@ -219,14 +220,12 @@ def _around_events(warehouse: Warehouse, period: str) -> str:
     event = spans.event_of(period)
     if event is None:
         return period
-    known = warehouse.query(
-        "select event_id, min(starts_on) as starts_on, if(bool_or(ends_on is null), null, max(ends_on)) as ends_on"
-        " from current_events group by event_id order by event_id"
-    )
+    known = warehouse.query("select distinct event_id, starts_on, ends_on from current_events order by event_id")
     found = known.filter(pl.col("event_id") == event)
     if found.is_empty():
-        there = ", ".join(known["event_id"]) or "none: deliver a list of them (layout permille-events)"
-        raise PeriodError(f"there is no event {event!r}; there are {there}")
+        if known.is_empty():
+            raise PeriodError(f"there is no event {event!r}, for none was delivered: see the layout permille-events")
+        raise PeriodError(f"there is no event {event!r}{instead(event, known['event_id'].to_list())}")
     _, starts_on, ends_on = found.row(0)
     try:
         return spans.around(period, starts_on, ends_on)
@@ -271,6 +270,11 @@ def current_period(warehouse: Warehouse, settings: Settings) -> str:
     Raises `PeriodError` where it has no data, or is none of which means are kept.
     """
     _, current = _resolved(warehouse, _years(warehouse), settings.current, settings.current)
+    if spans.kind(current) == "days":
+        raise PeriodError(
+            f"setting 'current' means the days {current}, and levels are kept of years, quarters and months: name one,"
+            " as --period 2024"
+        )
     return require_calendar(periods(warehouse), current)
 
 

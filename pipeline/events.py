@@ -4,7 +4,7 @@ Segmented regression on the difference between what an event touched and a contr
 leaves alone, or nothing. The regression itself stands in `pipeline/statistics/segmented.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -36,11 +36,14 @@ SHARE_PRESENT = 0.5
 """Of the periods in which anybody has a figure a site needs so many, before the beginning and from it on."""
 SHARE_OF_INHABITANTS = 0.5
 """Sites with less than that of the inhabitants do not speak for the areas of an event."""
+MOST_BELOW = 0.1
+"""Share of the figures, within or outside, that may lie below limits or be zero: of these there is no logarithm, and
+left out they make a fall look smaller."""
 SHARE_OF_POINTS = 0.6
 """A date is asked as if something had happened on it where there are so many of the event's own points around it."""
 FEWEST_PLACEBOS = 19
 """With fewer dates none can be one of twenty."""
-MOST_PLACEBOS = 199
+MOST_PLACEBOS = 99
 """Of more dates so many are asked, evenly spread."""
 TOGETHER = ("protocol", "event_control")
 """Effects that are judged together."""
@@ -49,6 +52,11 @@ _NUMBERS = (
     "effect_percent", "ci_low_percent", "ci_high_percent", "p_value", "smallest_detectable_fall_percent",
     "neighbour_correlation", "placebo_p_value",
 )  # fmt: skip
+_OF_WEEKS = (
+    "site_id", "drug", "protocol", "sampling_year", "period_kind", "period", "state", "reason",
+    "mean_mg_per_day_per_1000", "n_days", "population", "is_provisional", "is_simulated",
+)  # fmt: skip
+_OF_EVENT = ("event_id", "event_name", "event_kind", "starts_on", "ends_on", "areas", "drug")
 
 
 class _Calendar(NamedTuple):
@@ -64,58 +72,68 @@ class _Levels(NamedTuple):
     Attributes:
         sites: of the rows. (n_sites,)
         log_level: NaN where there is none. (n_sites, k)
+        is_below: known to be zero, or below a limit. (n_sites, k)
         weight: inhabitants, or 1 where sites weigh alike. (n_sites,)
         inhabitants: (n_sites,)
     """
 
     sites: npt.NDArray[np.str_]
     log_level: Floats
+    is_below: Bools
     weight: Floats
     inhabitants: Floats
 
+    def of(self, chosen: Bools) -> "_Levels":
+        """Those of some sites."""
+        return _Levels(
+            self.sites[chosen], self.log_level[chosen], self.is_below[chosen], self.weight[chosen],
+            self.inhabitants[chosen],
+        )  # fmt: skip
+
 
 class _Figures(NamedTuple):
-    """All levels there are.
+    """All levels by one protocol.
 
     Attributes:
         calendars: of each kind of periods, the finest first.
-        levels: by kind, protocol and drug.
-        is_provisional, is_simulated: by protocol and drug.
+        levels: by kind and drug.
+        is_provisional, is_simulated: by drug.
     """
 
     calendars: dict[str, _Calendar]
-    levels: dict[tuple[str, str, str], _Levels]
-    is_provisional: dict[tuple[str, str], bool]
-    is_simulated: dict[tuple[str, str], bool]
-
-    def drugs(self, protocol: str) -> list[str]:
-        return sorted(drug for of, drug in self.is_simulated if of == protocol)
+    levels: dict[tuple[str, str], _Levels]
+    is_provisional: dict[str, bool]
+    is_simulated: dict[str, bool]
 
 
 class _Window(NamedTuple):
     """The periods around an event.
 
     Attributes:
-        begin: the first period that the event reaches into; of the whole calendar, as the others.
-        first, end: the first that may count, and the first after those that may.
-        at: those that count. (m,)
+        first, begin, end: the first that may count, the first that the event reaches into, and the first after those
+            that may count; of the whole calendar.
+        at: those that count, from `first`. (m,)
         is_within: which of these lie within the event. (m,)
     """
 
-    begin: int
     first: int
+    begin: int
     end: int
     at: Ints
     is_within: Bools
 
-    def of(self, course: Floats) -> Floats:
-        """The points of a course that count."""
-        return course[self.at]
-
-    def counts(self, points: Floats) -> tuple[int, int]:
-        """How many points there are outside the event, and within."""
+    def counts(self, points: Floats) -> tuple[Ints, Ints]:
+        """How many points series have outside the event, and within."""
         known = np.isfinite(points)
-        return int((known & ~self.is_within).sum()), int((known & self.is_within).sum())
+        return (known & ~self.is_within).sum(axis=-1), (known & self.is_within).sum(axis=-1)
+
+
+class _Control(NamedTuple):
+    """What an event leaves alone: levels by the drugs it is made of, at how many sites, and which drugs if others."""
+
+    parts: list[_Levels]
+    n_sites: int
+    drugs: list[str]
 
 
 def event_effects(warehouse: Warehouse) -> pl.DataFrame:
@@ -123,33 +141,39 @@ def event_effects(warehouse: Warehouse) -> pl.DataFrame:
     drugs = warehouse.query("select distinct drug from site_periods order by drug")
     with warehouse.known_as("drugs", drugs):
         events = warehouse.query(sql("events_of_drugs"))
-    if events.is_empty():
+    rows = []
+    if not events.is_empty():
+        for protocol in warehouse.read("protocols")["protocol"].sort():
+            # One protocol at a time: the weeks of a large network fill the memory.
+            rows += list(_rows(events, protocol, _figures(_levels_of(warehouse, protocol))))
+    if not rows:
         return warehouse.read("event_effects").clear()
-    weeks = [site_weeks(warehouse, year).select(_OF_WEEKS) for year in warehouse.years("consumption")]
-    with warehouse.known_as("site_weeks", pl.concat(weeks)):
-        figures = _figures(warehouse.query(sql("event_effects")))
-    rows = list(_rows(events, figures))
     return typed("event_effects", _judged(pl.DataFrame(rows, infer_schema_length=None)))
+
+
+def _levels_of(warehouse: Warehouse, protocol: str) -> pl.DataFrame:
+    """The figures of one protocol, of all kinds of periods: what `sql/event_effects.sql` gives."""
+    empty = warehouse.query("select * from site_periods limit 0").select(_OF_WEEKS)
+    weeks = [site_weeks(warehouse, year, protocol).select(_OF_WEEKS) for year in warehouse.years("consumption")]
+    with warehouse.known_as("site_weeks", pl.concat([empty, *weeks])):
+        return warehouse.query(sql("event_effects"), {"protocol": protocol})
 
 
 def _figures(rows: pl.DataFrame) -> _Figures:
     calendars: dict[str, _Calendar] = {}
-    levels: dict[tuple[str, str, str], _Levels] = {}
+    levels: dict[tuple[str, str], _Levels] = {}
     for kind in MOST_PERIODS:
         of_kind = rows.filter(pl.col("period_kind") == kind)
         if of_kind.is_empty():
             continue
         start = int(of_kind["number"].min())  # type: ignore[arg-type]
         calendars[kind] = _calendar(kind, of_kind)
-        for (protocol, drug), part in of_kind.partition_by("protocol", "drug", as_dict=True).items():
-            levels[kind, str(protocol), str(drug)] = _levels(part, start, len(calendars[kind].first))
-    about = (
-        rows.group_by("protocol", "drug").agg(pl.col("is_provisional", "is_simulated").any()).sort("protocol", "drug")
-    )
-    keys = list(about.select("protocol", "drug").iter_rows())
+        for (drug,), part in of_kind.partition_by("drug", as_dict=True).items():
+            levels[kind, str(drug)] = _levels(part, start, len(calendars[kind].first))
+    about = rows.group_by("drug").agg(pl.col("is_provisional", "is_simulated").any()).sort("drug")
     return _Figures(
-        calendars, levels,
-        dict(zip(keys, about["is_provisional"], strict=True)), dict(zip(keys, about["is_simulated"], strict=True)),
+        calendars, levels, dict(zip(about["drug"], about["is_provisional"], strict=True)),
+        dict(zip(about["drug"], about["is_simulated"], strict=True)),
     )  # fmt: skip
 
 
@@ -170,121 +194,101 @@ def _ordinals(days: pl.Series) -> Ints:
 
 def _levels(rows: pl.DataFrame, start: int, n_periods: int) -> _Levels:
     sites = rows.group_by("site_id").agg(pl.col("population").median(), pl.col("is_weighed").first()).sort("site_id")
+    row, column = rows["site_id"].rank("dense").to_numpy() - 1, rows["number"].to_numpy() - start
     log_level = np.full((sites.height, n_periods), np.nan)
-    row = rows["site_id"].rank("dense").to_numpy() - 1
-    log_level[row, rows["number"].to_numpy() - start] = rows["log_mean"].to_numpy()
+    log_level[row, column] = rows["log_mean"].fill_null(np.nan).to_numpy()
+    is_below = np.zeros(log_level.shape, dtype=bool)
+    is_below[row, column] = rows["log_mean"].is_null().to_numpy()
     inhabitants = sites["population"].fill_null(0).to_numpy()
     weight = np.where(sites["is_weighed"].to_numpy(), inhabitants, 1.0)
-    return _Levels(sites["site_id"].to_numpy().astype(np.str_), log_level, weight, inhabitants)
+    return _Levels(sites["site_id"].to_numpy().astype(np.str_), log_level, is_below, weight, inhabitants)
 
 
-def _rows(events: pl.DataFrame, figures: _Figures) -> Iterator[Row]:
-    """A row an event, drug, protocol and control there may be."""
+def _rows(events: pl.DataFrame, protocol: str, figures: _Figures) -> Iterator[Row]:
+    """A row an event, drug and control there may be, by one protocol."""
     every = list(events.iter_rows(named=True))
-    protocols = sorted({protocol for protocol, _ in figures.is_simulated})
     for event in every:
+        drug = event["drug"]
         aimed_at = {other["drug"] for other in every if other["event_id"] == event["event_id"]}
-        others = [other for other in every if other["event_id"] != event["event_id"] and other["drug"] == event["drug"]]
-        for protocol in protocols:
-            key = protocol, event["drug"]
-            left_alone = [drug for drug in figures.drugs(protocol) if drug not in aimed_at]
-            controls = {"areas": not event["is_everywhere"], "drugs": bool(left_alone), "none": True}
-            for control in CONTROLS:
-                if controls[control]:
-                    yield {
-                        **{name: event[name] for name in _OF_EVENT}, "protocol": protocol, "event_control": control,
-                        "event_design": _design(event), "is_provisional": figures.is_provisional.get(key, False),
-                        "is_simulated": figures.is_simulated.get(key, False) or event["is_simulated"],
-                        **_answer(event, others, left_alone, protocol, control, figures),
-                    }  # fmt: skip
-
-
-_OF_WEEKS = (
-    "site_id", "drug", "protocol", "sampling_year", "period_kind", "period", "state", "mean_mg_per_day_per_1000",
-    "n_days", "population", "is_provisional", "is_simulated",
-)  # fmt: skip
-_OF_EVENT = ("event_id", "event_name", "event_kind", "starts_on", "ends_on", "areas", "drug")
+        others = [other for other in every if other["event_id"] != event["event_id"]]
+        left_alone = [name for name in figures.is_simulated if name not in aimed_at]
+        controls = {"areas": not event["is_everywhere"], "drugs": bool(left_alone), "none": True}
+        for control in CONTROLS:
+            if controls[control]:
+                yield {
+                    **{name: event[name] for name in _OF_EVENT}, "protocol": protocol, "event_control": control,
+                    "event_design": _design(event), "is_provisional": figures.is_provisional.get(drug, False),
+                    "is_simulated": figures.is_simulated.get(drug, False) or event["is_simulated"],
+                    **_answer(event, others, left_alone, control, figures),
+                }  # fmt: skip
 
 
 def _design(event: Row) -> str:
     return "pulse" if event["event_kind"] in PASSING and event["ends_on"] is not None else "step"
 
 
-def _answer(
-    event: Row, others: list[Row], left_alone: list[str], protocol: str, control: str, figures: _Figures
-) -> Row:
+def _answer(event: Row, others: list[Row], left_alone: list[str], control: str, figures: _Figures) -> Row:
     """What was found by the finest kind of periods that answers; else why the coarsest does not."""
-    said = _refused(None, "no_figures")
+    said = _refused(None, "unknown_drug")
     for kind, calendar in figures.calendars.items():
-        levels = figures.levels.get((kind, protocol, event["drug"]))
+        levels = figures.levels.get((kind, event["drug"]))
         if levels is None:
             continue
+        drugs = {drug: of for drug in left_alone if (of := figures.levels.get((kind, drug))) is not None}
         window = _window(event, calendar, MOST_PERIODS[kind])
-        of_others = {drug: figures.levels.get((kind, protocol, drug)) for drug in left_alone}
-        said = _by_kind(
-            kind, event, others, levels, of_others if control == "drugs" else None, control, calendar, window
-        )
+        said = _by_kind(kind, event, others, levels, drugs, control, calendar, window)
         if said["state"] == "estimated":
             break
     return said
 
 
 def _by_kind(
-    kind: str, event: Row, others: list[Row], levels: _Levels, left_alone: Mapping[str, _Levels | None] | None,
-    control: str, calendar: _Calendar, window: _Window,
+    kind: str, event: Row, others: list[Row], levels: _Levels, left_alone: Mapping[str, _Levels], control: str,
+    calendar: _Calendar, window: _Window,
 ) -> Row:  # fmt: skip
     """What was found by periods of one kind."""
     is_touched = np.isin(levels.sites, event["sites"])
     if not is_touched.any():
         return _refused(kind, "area_without_sites")
-    in_panel = is_touched & _is_present(levels.log_level, window)
+    if not levels.weight[is_touched].any():
+        return _refused(kind, "no_population")
+    in_panel = is_touched & (levels.weight > 0) & _is_present(levels, window)
     if not in_panel.any():
         return _refused(kind, "few_periods_around")
     if levels.inhabitants[in_panel].sum() < SHARE_OF_INHABITANTS * levels.inhabitants[is_touched].sum():
-        return _refused(kind, "panel_too_small")
-    course = common_course(levels.log_level[in_panel], levels.weight[in_panel])
-    n_control_sites, control_drugs = 0, []
+        return _refused(kind, "few_inhabitants_there")
+    panel = levels.of(in_panel)
+    within_window = [other for other in others if _disturbs(other, calendar, window.first, window.end)]
+    beside = _Control([], 0, [])
     if control == "areas":
-        elsewhere = {
-            site for other in others if _turns(other, calendar, window.first, window.end) for site in other["sites"]
-        }
-        in_control = ~is_touched & ~np.isin(levels.sites, sorted(elsewhere)) & _is_present(levels.log_level, window)
-        if not in_control.any():
-            return _refused(kind, "no_untouched_area")
-        course = course - common_course(levels.log_level[in_control], levels.weight[in_control])
-        n_control_sites = int(in_control.sum())
-    elif left_alone is not None:
-        courses = {
-            drug: found
-            for drug, of in left_alone.items()
-            if of is not None and (found := _course_at(levels.sites[in_panel], of, window)) is not None
-        }
-        if not courses:
-            return _refused(kind, "no_untouched_drug")
-        course = course - common_course(np.stack(list(courses.values())), np.ones(len(courses)))
-        n_control_sites, control_drugs = int(in_panel.sum()), list(courses)
-    points = window.of(course)
-    n_outside, n_within = window.counts(points)
-    effect = segmented(points[np.newaxis], window.is_within)
+        beside = _other_areas(levels, is_touched, event, within_window, window)
+    elif control == "drugs":
+        beside = _other_drugs(panel.sites, left_alone, event, within_window, window)
+    if control != "none" and not beside.parts:
+        return _refused(kind, {"areas": "no_untouched_area", "drugs": "no_untouched_drug"}[control])
+    if any(_is_mostly_below(part, window) for part in (panel, *beside.parts)):
+        return _refused(kind, "too_much_below_limits")
+    points = _points(panel, beside, np.array([window.first]), window)
+    n_outside, n_within = (int(count[0]) for count in window.counts(points))
+    effect = segmented(points, window.is_within)
     is_enough = n_outside >= FEWEST_OUTSIDE and n_within >= FEWEST_WITHIN[_design(event)]
     if not is_enough or not np.isfinite(effect.standard_error[0]):
         return _refused(kind, "few_periods_around")
-    placebos = _placebos(course, window, [event, *others], calendar)
+    placebos = _placebos(panel, beside, window, event, others, calendar)
     low, high = effect.interval
     n_as_large = int((np.abs(placebos) >= abs(effect.effect[0])).sum())
     remarks = {
         "no_controls": control == "none",
         "too_few_placebos": len(placebos) < FEWEST_PLACEBOS,
         "other_event_within": any(
-            _turns(other, calendar, window.first, window.end) and set(other["sites"]) & set(levels.sites[in_panel])
-            for other in others
+            other["drug"] == event["drug"] and set(other["sites"]) & set(panel.sites) for other in within_window
         ),
     }
     return {
         "state": "estimated", "reason": " ".join(name for name, holds in remarks.items() if holds) or None,
         "period_kind": kind, "n_periods_outside": n_outside, "n_periods_within": n_within,
-        "n_sites": int(in_panel.sum()), "panel": ";".join(levels.sites[in_panel]), "n_control_sites": n_control_sites,
-        "control_drugs": ";".join(control_drugs),
+        "n_sites": len(panel.sites), "panel": ";".join(panel.sites), "n_control_sites": beside.n_sites,
+        "control_drugs": ";".join(beside.drugs),
         "effect_percent": _percent(effect.effect), "ci_low_percent": _percent(low), "ci_high_percent": _percent(high),
         "p_value": float(effect.p_value[0]),
         "smallest_detectable_fall_percent": 100 * float(detectable_effect(effect.standard_error, effect.df)[0]),
@@ -306,6 +310,59 @@ def _refused(kind: str | None, reason: str) -> Row:
     }  # fmt: skip
 
 
+def _other_areas(
+    levels: _Levels, is_touched: Bools, event: Row, within_window: Iterable[Row], window: _Window
+) -> _Control:
+    """The sites the event leaves alone, less those at which something else happened; what is everywhere is shared."""
+    elsewhere = {
+        site
+        for other in within_window
+        if other["drug"] == event["drug"] and not other["is_everywhere"]
+        for site in other["sites"]
+    }
+    chosen = ~is_touched & ~np.isin(levels.sites, sorted(elsewhere)) & (levels.weight > 0) & _is_present(levels, window)
+    return _Control([levels.of(chosen)], int(chosen.sum()), []) if chosen.any() else _Control([], 0, [])
+
+
+def _other_drugs(
+    sites: npt.NDArray[np.str_], left_alone: Mapping[str, _Levels], event: Row, within_window: Iterable[Row],
+    window: _Window,
+) -> _Control:  # fmt: skip
+    """The drugs the event leaves alone, less those that another event moved there; one about both is shared."""
+    shared = {other["event_id"] for other in within_window if other["drug"] == event["drug"]}
+    moved = {
+        other["drug"]
+        for other in within_window
+        if other["event_id"] not in shared and set(other["sites"]) & set(sites.tolist())
+    }
+    parts, found, counted = [], [], set()
+    for drug, of in left_alone.items():
+        chosen = np.isin(of.sites, sites) & (of.weight > 0) & _is_present(of, window)
+        if drug not in moved and chosen.any():
+            parts.append(of.of(chosen))
+            found.append(drug)
+            counted |= set(of.sites[chosen])
+    return _Control(parts, len(counted), found)
+
+
+def _points(panel: _Levels, beside: _Control, starts: Ints, window: _Window) -> Floats:
+    """The course of the panel beside its control, over the window as it is and shifted. (n_starts, m)
+
+    Of each window by itself: what a site did years before is no part of its level.
+    """
+    at = starts[:, np.newaxis] + np.arange(window.end - window.first)
+
+    def course(of: _Levels) -> Floats:
+        return common_course(np.moveaxis(of.log_level[:, at], 0, 1), of.weight)
+
+    found = course(panel)
+    if beside.parts:
+        parts = np.stack([course(part) for part in beside.parts], axis=1)
+        found = found - common_course(parts, np.ones(len(beside.parts)))
+    points: Floats = found[:, window.at]
+    return points
+
+
 def _span(event: Row) -> tuple[int, int]:
     """First and last day of an event as ordinals; what lasts ends never."""
     ends_on = event["ends_on"]
@@ -323,61 +380,87 @@ def _window(event: Row, calendar: _Calendar, most: int) -> _Window:
     passes = _design(event) == "pulse"
     over = int(np.searchsorted(calendar.first, end, side="right")) if passes else begin
     first, after = max(begin - most, 0), min(over + most, len(calendar.first))
-    at = np.arange(first, after)
-    first_day, last_day = calendar.first[at], calendar.last[at]
+    first_day, last_day = calendar.first[first:after], calendar.last[first:after]
     covered = np.maximum(np.minimum(last_day, end) - np.maximum(first_day, start) + 1, 0)
     is_within = 2 * covered >= last_day - first_day + 1
     is_counted = is_within | ((covered == 0) & ((last_day < start) | passes))
-    return _Window(begin, first, after, at[is_counted], is_within[is_counted])
+    return _Window(first, begin, after, np.flatnonzero(is_counted), is_within[is_counted])
 
 
-def _is_present(log_level: Floats, window: _Window) -> Bools:
-    """Sites with figures in enough of the periods in which any has one, before the beginning and later. (n_sites,)"""
-    is_there = np.isfinite(log_level)
-    enough = np.ones(len(log_level), dtype=bool)
+def _is_present(levels: _Levels, window: _Window) -> Bools:
+    """Sites measured in enough of the periods in which any is, before the beginning and later. (n_sites,)
+
+    Below its limit a site was measured: left out, those would be missing that fell most.
+    """
+    is_there = np.isfinite(levels.log_level) | levels.is_below
+    enough = np.ones(len(is_there), dtype=bool)
     for part in (slice(window.first, window.begin), slice(window.begin, window.end)):
         asked = SHARE_PRESENT * is_there[:, part].any(axis=0).sum()
         enough &= is_there[:, part].sum(axis=1) >= max(asked, 1)
     return enough
 
 
-def _course_at(sites: npt.NDArray[np.str_], of: _Levels, window: _Window) -> Floats | None:
-    """The common course of another drug at some sites; None where it is not there throughout."""
-    chosen = np.isin(of.sites, sites) & _is_present(of.log_level, window)
-    return common_course(of.log_level[chosen], of.weight[chosen]) if chosen.any() else None
+def _is_mostly_below(levels: _Levels, window: _Window) -> bool:
+    """Whether too much lies below limits, or is zero, within the event or outside."""
+    at = window.first + window.at
+    for chosen in (at[window.is_within], at[~window.is_within]):
+        n_below, n_known = levels.is_below[:, chosen].sum(), np.isfinite(levels.log_level[:, chosen]).sum()
+        if n_below > MOST_BELOW * (n_below + n_known):
+            return True
+    return False
 
 
-def _turns(event: Row, calendar: _Calendar, first: int, end: int) -> bool:
-    """Whether an event that is no passing one begins or ends in some periods."""
-    if _design(event) == "pulse" or first >= end:
+def _disturbs(event: Row, calendar: _Calendar, first: int, end: int) -> bool:
+    """Whether an event makes some periods unlike each other: what lasts by beginning or ending, what passes by being.
+
+    A holiday everywhere is no such thing: it is shared, and there is one in most half years.
+    """
+    if first >= end:
         return False
     from_day, to_day = calendar.first[first], calendar.last[end - 1]
-    return any(from_day <= day <= to_day for day in _span(event))
+    start, last = _span(event)
+    if _design(event) == "pulse":
+        return not event["is_everywhere"] and bool(start <= to_day and last >= from_day)
+    return any(from_day <= day <= to_day for day in (start, last))
 
 
-def _placebos(course: Floats, window: _Window, events: list[Row], calendar: _Calendar) -> Floats:
+def _placebos(
+    panel: _Levels, beside: _Control, window: _Window, event: Row, others: list[Row], calendar: _Calendar
+) -> Floats:
     """The effects that are found at other dates, where nothing began or ended: the same periods, shifted. (n,)"""
     width = window.end - window.first
+    last = len(calendar.first) - width
+    if last < 1:
+        return np.empty(0)
+    concerned = [other for other in others if other["drug"] in (event["drug"], *beside.drugs)]
     starts = [
         start
-        for start in range(len(course) - width + 1)
-        if start != window.first and not any(_turns(event, calendar, start, start + width) for event in events)
+        for start in range(last + 1)
+        if start != window.first
+        and not _covers(event, calendar, start + window.at[window.is_within])
+        and not any(_disturbs(other, calendar, start, start + width) for other in (event, *concerned))
     ]
     if not starts:
         return np.empty(0)
     chosen = np.unique(np.linspace(0, len(starts) - 1, min(len(starts), MOST_PLACEBOS)).round().astype(np.int64))
-    points = course[np.array(starts)[chosen][:, np.newaxis] + (window.at - window.first)]
-    known = np.isfinite(points)
-    n_outside, n_within = window.counts(window.of(course))
-    is_enough = (known[:, window.is_within].sum(axis=1) >= SHARE_OF_POINTS * n_within) & (
-        known[:, ~window.is_within].sum(axis=1) >= SHARE_OF_POINTS * n_outside
+    points = _points(panel, beside, np.array(starts)[chosen], window)
+    own = window.counts(_points(panel, beside, np.array([window.first]), window))
+    is_enough = np.all(
+        [there >= SHARE_OF_POINTS * needed for there, needed in zip(window.counts(points), own, strict=True)], axis=0
     )
     found = segmented(points[is_enough], window.is_within).effect
     return found[np.isfinite(found)]
 
 
+def _covers(event: Row, calendar: _Calendar, at: Ints) -> bool:
+    """Whether a passing event lies in any of some periods: it would be its own placebo."""
+    start, end = _span(event)
+    is_over = _design(event) == "pulse" and (calendar.first[at] <= end) & (calendar.last[at] >= start)
+    return bool(np.any(is_over))
+
+
 def _judged(rows: pl.DataFrame) -> pl.DataFrame:
-    """Verdicts: judged together, and no larger where nothing happened."""
+    """Verdicts: judged together, and no larger where nothing happened. Without a control there is none."""
     is_told = pl.col("state") == "estimated"
     rows = rows.with_columns(
         p_adjusted=pl.col("p_value")
@@ -399,6 +482,8 @@ def _judged(rows: pl.DataFrame) -> pl.DataFrame:
         .otherwise("reason"),
         verdict=pl.when(~is_told)
         .then(pl.lit("not estimable"))
+        .when(pl.col("event_control") == "none")
+        .then(None)
         .when(~is_called | is_elsewhere)
         .then(pl.lit("no change detected"))
         .when(pl.col("effect_percent") < 0)

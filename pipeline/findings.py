@@ -108,6 +108,10 @@ RULES: dict[str, Rule] = {
     "value_contradicts_qualifier": Rule("value {value} and qualifier contradict each other", "Correct one of them."),
     "day_contradicts_date": Rule("{value} is not that of the date {detail}", "Correct one of them."),
     "composite_ends_before_it_starts": Rule("the composite ends before it starts", "Correct start or end."),
+    "event_contradicts_itself": Rule(
+        "rows of one event differ in its name, its kind or its days",
+        "Make them alike, or give what happened at another time an event_id of its own.",
+    ),
     "validity_ends_before_it_starts": Rule("the last day lies before the first", "Correct one of the days."),
     "no_time_zone": Rule(
         "{value} is no time zone", "Write its name in the IANA database, as Asia/Shanghai or Europe/Lisbon."

@@ -290,14 +290,20 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     return typed("site_periods", _means_of_year(warehouse, year, _PERIODS))
 
 
-def site_weeks(warehouse: Warehouse, year: int) -> pl.DataFrame:
-    """The same of the weeks of a year, each named by its Monday; of those at its turns the days in it."""
-    warehouse.define("spanned_days", f"from days_by_week({int(year)})")
-    return typed("site_periods", _means_of_year(warehouse, year, _WEEK))
+def site_weeks(warehouse: Warehouse, year: int, protocol: str) -> pl.DataFrame:
+    """The same of the weeks of a year by one protocol, each named by its Monday; of those at its turns a part."""
+    with warehouse.known_as("asked_protocol", pl.DataFrame({"protocol": [protocol]})):
+        warehouse.define("spanned_days", f"from days_by_week({int(year)}) semi join asked_protocol using (protocol)")
+        return typed("site_periods", _means_of_year(warehouse, year, _WEEK, protocol))
 
 
-def _means_of_year(warehouse: Warehouse, year: int, periods: Mapping[str, pl.Expr]) -> pl.DataFrame:
+def _means_of_year(
+    warehouse: Warehouse, year: int, periods: Mapping[str, pl.Expr], protocol: str | None = None
+) -> pl.DataFrame:
+    """The means of all sites over the periods of the view `spanned_days`; by one protocol, where that view is so."""
     days, spread = days_of(warehouse, year, (*LIKELIHOOD, *OF_SERIES)), warehouse.read("day_spreads", year)
+    if protocol is not None:
+        days, spread = days.filter(protocol=protocol), spread.filter(protocol=protocol)
     found = [inferred_means(days, spread, period, kind) for kind, period in periods.items()]
     inferred, series = (pl.concat(part) for part in zip(*found, strict=True))
     return site_means(warehouse, inferred, series)
@@ -339,13 +345,18 @@ def site_means(warehouse: Warehouse, inferred: pl.DataFrame, series: pl.DataFram
     is_inferred = pl.col("below_limit") == "likelihood"
     detected_share = pl.col("detected_share").fill_null(0)
     has_figure = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
+    is_asked = (pl.col("period_kind") != "week") | (pl.col("n_censored") > 0)
     rows = rows.with_columns(
         reason=pl.when(is_inferred & has_figure & (detected_share < 1 - pl.col("max_censored_share") - 1e-9))
         .then(pl.lit("mostly_below_limit"))
         .when(
-            # What is asked of measured days is asked where others lie below their limits, and are read from them.
+            # What is asked of measured days is asked where others lie below their limits, and are read from them: in
+            # the year, and of a week, which is no figure that is published, in the week.
             is_inferred & has_figure & (detected_share < 1)
-            & ((pl.col("expected_detects") < pl.col("min_detects")) | (pl.col("n_detects") == 0))
+            & (
+                ((pl.col("expected_detects") < pl.col("min_detects")) & is_asked)
+                | (pl.col("n_detects") == 0)
+            )
         )
         .then(pl.lit("too_few_detects"))
         .otherwise("reason")

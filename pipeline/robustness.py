@@ -18,7 +18,7 @@ from schemas.protocol import OF_SERIES, Protocol
 from schemas.robustness import CHOICES
 from schemas.tables import TABLES
 
-STATEMENTS = ("open_choices", "consumption", "changes", *changes.STATEMENTS)
+STATEMENTS = ("open_choices", "same_counts", "consumption", "changes", *changes.STATEMENTS)
 """The statements besides `sql/robustness.sql` that it is computed by."""
 _MOST_DAYS = 5_000_000
 """Days of variants that are computed together; a large network has one variant after the other."""
@@ -65,7 +65,13 @@ def robustness(warehouse: Warehouse, protocol: str, found: pl.DataFrame) -> pl.D
         schema=["way", "choice", "option"],
         orient="row",
     )
-    with warehouse.known_as("changes_by_way", by_way), warehouse.known_as("ways", ways):
+    first_year, last_year = _years(baseline, current)
+    same = warehouse.query(sql("same_counts"), {"protocol": protocol, "first_year": first_year, "last_year": last_year})
+    with (
+        warehouse.known_as("changes_by_way", by_way),
+        warehouse.known_as("ways", ways),
+        warehouse.known_as("same_counts", same),
+    ):
         rows = warehouse.query(sql("robustness"), {"protocol": protocol})
     return typed("robustness", in_order(rows))
 

@@ -40,7 +40,7 @@ class EventEffects(_Estimated):
     ci_high_percent: float = column("ci_high_percent", nullable=True, ge=-100)
     p_value: float = column("p_value", nullable=True, ge=0, le=1)
     p_adjusted: float = column("p_adjusted", nullable=True, ge=0, le=1)
-    verdict: str = column("verdict", isin=VERDICTS)
+    verdict: str = column("verdict", isin=VERDICTS, nullable=True)
     smallest_detectable_fall_percent: float = column("smallest_detectable_fall_percent", nullable=True, ge=0, le=100)
     neighbour_correlation: float = column("neighbour_correlation", nullable=True, ge=0, le=1)
     n_placebos: pl.Int64 = column("n_placebos", ge=0)

@@ -313,6 +313,12 @@ class Events(_Delivered):
         """An event lasts for a day at least."""
         return data.lazyframe.select((pl.col("starts_on") <= pl.col("ends_on")).fill_null(value=True))
 
+    @pa.dataframe_check(error="event_contradicts_itself")
+    def is_one_event(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """All rows of an event have its name, kind and days: what happened at another time is another event."""
+        said = pl.struct("event_name", "event_kind", "starts_on", "ends_on")
+        return data.lazyframe.select(said.n_unique().over("event_id") == 1)
+
     class Config:
         strict = True
         unique = ["delivery_id", "event_id", "area_id", "drug"]  # noqa: RUF012

@@ -454,6 +454,24 @@ def residue_by_spelling() -> dict[str, str]:
     return spellings(load_residues())
 
 
+@cache
+def drug_by_spelling() -> dict[str, str]:
+    """Each known spelling of a drug, casefolded, with the drug: its names, and the spellings of what it is measured by.
+
+    >>> known = drug_by_spelling()
+    >>> [known[spelling] for spelling in ("meth", "甲基苯丙胺", "cocaine", "be")]
+    ['methamphetamine', 'methamphetamine', 'cocaine', 'cocaine']
+    """
+    factors = load_factors().filter("is_default")
+    of_residue = dict(factors.select("residue", "drug").iter_rows())
+    found = {
+        spelling: of_residue[residue] for spelling, residue in residue_by_spelling().items() if residue in of_residue
+    }
+    for drug, *names in factors.select("drug", "drug_name", "drug_name_zh").iter_rows():
+        found |= {name.casefold(): drug for name in (drug, *names) if name}
+    return found
+
+
 def spellings(residues: pl.DataFrame) -> dict[str, str]:
     """What `residue_by_spelling` gives, of any frame with the columns of `Residues`.
 

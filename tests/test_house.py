@@ -138,6 +138,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "resampled_days",
         "restated",
         "robust_headlines",
+        "same_counts",
         "same_values",
         "site_names",
         "spread_of_place",

@@ -8,8 +8,9 @@ from pipeline.explain.cells import Archive, Source, history
 from pipeline.explain.day import DayExplained, explain_day
 from pipeline.explain.period import PeriodExplained, budget_of_period, explain_period
 from pipeline.explain.place_names import Place, place_of
-from pipeline.explain.refusals import ExplainError, instead
+from pipeline.explain.refusals import ExplainError
 from pipeline.explain.steps import Part, Step
+from pipeline.nearest import instead
 
 __all__ = [
     "Archive",

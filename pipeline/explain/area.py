@@ -9,9 +9,10 @@ import polars as pl
 
 from pipeline.estimates import protocols_without_figures
 from pipeline.explain.period import budget_of_period
-from pipeline.explain.refusals import ExplainError, instead
+from pipeline.explain.refusals import ExplainError
 from pipeline.explain.steps import Part, Step, dose_of, factor_of
 from pipeline.factors import markers_behind
+from pipeline.nearest import instead
 from pipeline.warehouse import Warehouse, sql
 
 

@@ -1,9 +1,9 @@
 """What there is instead of a figure that was asked for and is not there."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.nearest import instead
 from pipeline.warehouse import Warehouse, sql
 
 
@@ -54,21 +54,6 @@ def refuse(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:
     if "drug" in asked:
         _refuse_what_waits(warehouse, asked)
     raise ExplainError(f"there is no figure of {', '.join(map(str, asked.values()))}: see 'permille status'")
-
-
-def instead(said: str, there: list[str]) -> str:
-    """What is nearest to a name that is not there, or what there is.
-
-    >>> instead("methampetamine", ["cocaine", "methamphetamine"])
-    " (perhaps 'methamphetamine')"
-    >>> instead("2019", ["2023", "2024"])
-    '; there are 2023, 2024'
-    """
-    near = [] if said[:1].isdigit() else difflib.get_close_matches(said, there, n=1, cutoff=0.8)
-    if near:
-        return f" (perhaps {near[0]!r})"
-    shown = ", ".join(there[:8]) + (f" ... {there[-1]}" if len(there) > 8 else "")
-    return f"; there are {shown or 'none'}"
 
 
 def _refuse_what_waits(warehouse: Warehouse, asked: Mapping[str, Any]) -> None:

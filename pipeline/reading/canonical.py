@@ -15,6 +15,7 @@ from pipeline.reading.context import Context, once_each
 from pipeline.reading.headers import Headers, data_rows, wanted_headers
 from pipeline.reading.sheets import RawSheet, key
 from schemas.profile import FIELDS, MEASURED, Profile, TableProfile
+from schemas.reference_data import drug_by_spelling
 from schemas.tables import TABLES
 
 
@@ -281,6 +282,8 @@ def _add_texts(context: Context, typed: dict[str, pl.Expr], residues: Mapping[st
         if context.table.table == "site_decisions":
             # As our own files hold what a spreadsheet would take for a formula.
             text = text.str.replace(r"^'([=+\-@\t\r])", "$1")
+        if field == "drug":
+            text = text.str.strip_chars().str.to_lowercase().replace(drug_by_spelling())
         if field == "residue":
             texts = context.records.select(text).to_series()
             context.apply({field: pl.lit(once_each(texts, lambda some: _spelled(some, residues)))})

@@ -1,34 +1,39 @@
 -- One row is a figure that effects of events are told by: the mean of a drug at a site over a week (the frame
--- site_weeks), a month or a quarter, by one protocol, above zero. first_day and last_day are those of the period.
+-- site_weeks), a month or a quarter, by $protocol; without a logarithm where it is zero, or known to lie below limits.
+-- first_day and last_day are those of the period.
 -- Grain: period_kind, period, site_id, drug, protocol.
 with
 
-weeks as (
+parts as (
     select
-        site_id, drug, protocol, period_kind, period,
-        -- Of a week at the turn of years the parts, each by its days.
-        sum(mean_mg_per_day_per_1000 * n_days order by sampling_year) / sum(n_days) as mean,
-        max(population) as population,
-        bool_or(is_provisional) as is_provisional,
-        bool_or(is_simulated) as is_simulated
+        site_id, drug, protocol, sampling_year, period_kind, period, state, reason, mean_mg_per_day_per_1000, n_days,
+        population, is_provisional, is_simulated
     from site_weeks
-    where state = 'estimated'
-    group by all
+    union all by name
+    select
+        site_id, drug, protocol, sampling_year, period_kind, period, state, reason, mean_mg_per_day_per_1000, n_days,
+        population, is_provisional, is_simulated
+    from site_periods
+    where protocol = $protocol and period_kind in ('month', 'quarter')
 ),
 
 figures as (
-    select * from weeks
-    union all by name
     select
-        site_id, drug, protocol, period_kind, period, mean_mg_per_day_per_1000 as mean, population, is_provisional,
-        is_simulated
-    from site_periods
-    where state = 'estimated' and period_kind in ('month', 'quarter')
+        site_id, drug, protocol, period_kind, period,
+        -- Of a week at the turn of years the parts, each by its days.
+        sum(mean_mg_per_day_per_1000 * n_days order by sampling_year) filter (where state = 'estimated')
+            / sum(n_days) filter (where state = 'estimated') as mean,
+        max(population) as population,
+        bool_or(is_provisional) as is_provisional,
+        bool_or(is_simulated) as is_simulated
+    from parts
+    where state = 'estimated' or reason in ('mostly_below_limit', 'too_few_detects')
+    group by all
 )
 
 select
     f.* exclude (mean),
-    ln(f.mean) as log_mean,
+    ln(nullif(f.mean, 0)) as log_mean,
     case f.period_kind
         when 'week' then f.period::date
         when 'month' then (f.period || '-01')::date
@@ -47,5 +52,4 @@ select
     end as number,
     p.area_weights = 'population' as is_weighed
 from figures f join protocols p using (protocol)
-where f.mean > 0
 order by all

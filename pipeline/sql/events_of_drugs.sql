@@ -18,10 +18,11 @@ events as (from of_drugs union from unmeasured)
 
 select
     e.event_id,
+    -- Of one event the same on all of its rows: else it was held in quarantine.
     any_value(e.event_name) as event_name,
     any_value(e.event_kind) as event_kind,
-    min(e.starts_on) as starts_on,
-    if(bool_or(e.ends_on is null), null, max(e.ends_on)) as ends_on,
+    any_value(e.starts_on) as starts_on,
+    any_value(e.ends_on) as ends_on,
     e.drug,
     bool_or(e.area_id is null) as is_everywhere,
     if(is_everywhere, '', string_agg(distinct e.area_id, ';' order by e.area_id)) as areas,

@@ -66,6 +66,17 @@ def test_people_counted_otherwise_change_by_the_factor_of_their_counts(city):
     assert head["n_ways"] - head["n_ways_agreeing"] == 2
 
 
+def test_the_way_people_are_counted_by_anyway_is_no_other_way(city):
+    """S1 knows its design only: of it `design` is the headline, and no second way of counting people."""
+    two = [week(start, [level] * 7, site=site) for site in ("S1", "S2") for start, level in ((MONDAY, 10), (LATER, 6))]
+    held = people("S1 design 3000  ", "S2 census 1000  ", "S2 design 900  ")
+    with city(results=results(*two), populations=held) as warehouse:
+        rows = ways(warehouse).filter(level="site", drug="methamphetamine", choice="population_method")
+        heads = robustness.headlines(warehouse, ways(warehouse).filter(level="site", drug="methamphetamine"))
+    assert rows.select("unit_id", "option").rows() == [("S2", "design")]
+    assert heads.sort("unit_id")["n_populations"].to_list() == [1, 2]
+
+
 def test_days_below_limits_by_hand(city):
     """Five days of 4 and two below 2: 20 of 70 with zero for those, 22 with half the limit, 24 at most."""
     with city(
