@@ -24,6 +24,11 @@ def test_each_reason_of_the_sql_has_a_sentence():
     assert said <= set(labels.REASONS), "add them to REASONS in dashboards/labels.py, or to OTHER_WORDS here"
 
 
+def test_each_reason_is_said_once():
+    text = Path(labels.__file__).read_text(encoding="utf-8")
+    assert len(re.findall(r"^    Reason\(", text, re.M)) == len(labels.REASONS), "two have the same name"
+
+
 def test_several_reasons_are_several_sentences():
     assert labels.because("no_flow no_population").split(". ") == [
         "The flow of the sampled day was not delivered, so there is no load",
