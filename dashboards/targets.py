@@ -55,7 +55,7 @@ def target_sentence(row: _Row, language: str = "en") -> str:
 track. Nothing we can test explains the change away.
     >>> print(target_sentence(row, "zh"))
     Plan 2027：目标是到2027-12-31每千人Cocaine用量较2023年下降30%；2024年下降20%（10至28），已完成61%。\
-目标未达成：达成的概率为1%。按匀速进度此时应为−7.6%：进度符合要求。可检验的其他原因均不能解释这一变化。
+目标未达成：达成的概率1%。按匀速进度此时应为−7.6%：进度符合要求。可检验的其他原因均不能解释这一变化。
     """
     _ = words(language)
     said = {
