@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Row = dict[str, Any]
 
-STATEMENTS = ("events_of_drugs", "site_periods", "day_spreads")
+STATEMENTS = ("events_of_drugs", "often_sampled", "site_periods", "day_spreads")
 """The statements besides `sql/event_effects.sql` that effects are computed by."""
 MOST_PERIODS = {"week": 26, "month": 24, "quarter": 12}
 """How many periods count on either side of the beginning, by their kind; the finest kind with enough is taken."""
@@ -34,6 +34,9 @@ FEWEST_WITHIN = {"step": 3, "pulse": 1}
 """Periods with figures that an effect needs, by its design."""
 SHARE_PRESENT = 0.5
 """Of the periods in which anybody has a figure a site needs so many, before the beginning and from it on."""
+SHARE_OF_WEEKS = 0.25
+"""A site that is sampled in fewer of the weeks from its first to its last is not followed by weeks: it would hardly be
+there in half of those of any event."""
 SHARE_OF_INHABITANTS = 0.5
 """Sites with less than that of the inhabitants do not speak for the areas of an event."""
 MOST_BELOW = 0.1
@@ -48,6 +51,7 @@ MOST_PLACEBOS = 99
 TOGETHER = ("protocol", "event_control")
 """Effects that are judged together."""
 _FOR_EVER = 10**7
+_MOST_DAYS = 5_000_000
 _NUMBERS = (
     "effect_percent", "ci_low_percent", "ci_high_percent", "p_value", "smallest_detectable_fall_percent",
     "neighbour_correlation", "placebo_p_value",
@@ -143,20 +147,30 @@ def event_effects(warehouse: Warehouse) -> pl.DataFrame:
         events = warehouse.query(sql("events_of_drugs"))
     rows = []
     if not events.is_empty():
-        for protocol in warehouse.read("protocols")["protocol"].sort():
-            # One protocol at a time: the weeks of a large network fill the memory.
-            rows += list(_rows(events, protocol, _figures(_levels_of(warehouse, protocol))))
+        for protocols in _together(warehouse):
+            levels = _levels_of(warehouse, protocols)
+            for protocol in protocols:
+                rows += list(_rows(events, protocol, _figures(levels.filter(protocol=protocol))))
     if not rows:
         return warehouse.read("event_effects").clear()
     return typed("event_effects", _judged(pl.DataFrame(rows, infer_schema_length=None)))
 
 
-def _levels_of(warehouse: Warehouse, protocol: str) -> pl.DataFrame:
-    """The figures of one protocol, of all kinds of periods: what `sql/event_effects.sql` gives."""
+def _together(warehouse: Warehouse) -> list[list[str]]:
+    """The protocols that are done at once: all, or where their weeks would fill the memory one by one."""
+    protocols = warehouse.read("protocols")["protocol"].sort().to_list()
+    is_small = warehouse.count("consumption") <= _MOST_DAYS
+    return [protocols] if is_small else [[protocol] for protocol in protocols]
+
+
+def _levels_of(warehouse: Warehouse, protocols: list[str]) -> pl.DataFrame:
+    """The figures by some protocols, of all kinds of periods: what `sql/event_effects.sql` gives."""
     empty = warehouse.query("select * from site_periods limit 0").select(_OF_WEEKS)
-    weeks = [site_weeks(warehouse, year, protocol).select(_OF_WEEKS) for year in warehouse.years("consumption")]
+    often = warehouse.query(sql("often_sampled"), {"protocols": protocols, "smallest_share": SHARE_OF_WEEKS})
+    years = [] if often.is_empty() else warehouse.years("consumption")
+    weeks = [site_weeks(warehouse, year, often).select(_OF_WEEKS) for year in years]
     with warehouse.known_as("site_weeks", pl.concat([empty, *weeks])):
-        return warehouse.query(sql("event_effects"), {"protocol": protocol})
+        return warehouse.query(sql("event_effects"), {"protocols": protocols})
 
 
 def _figures(rows: pl.DataFrame) -> _Figures:
@@ -230,13 +244,21 @@ def _design(event: Row) -> str:
 def _answer(event: Row, others: list[Row], left_alone: list[str], control: str, figures: _Figures) -> Row:
     """What was found by the finest kind of periods that answers; else why the coarsest does not."""
     said = _refused(None, "unknown_drug")
+    # Of all sites there that have a figure of any period: those that are not followed by weeks are people too.
+    there = {
+        site: number
+        for kind in figures.calendars
+        if (of := figures.levels.get((kind, event["drug"]))) is not None
+        for site, number in zip(of.sites.tolist(), of.inhabitants, strict=True)
+    }
+    inhabitants = float(sum(there.get(site, 0) for site in event["sites"]))
     for kind, calendar in figures.calendars.items():
         levels = figures.levels.get((kind, event["drug"]))
         if levels is None:
             continue
         drugs = {drug: of for drug in left_alone if (of := figures.levels.get((kind, drug))) is not None}
         window = _window(event, calendar, MOST_PERIODS[kind])
-        said = _by_kind(kind, event, others, levels, drugs, control, calendar, window)
+        said = _by_kind(kind, event, others, levels, drugs, control, calendar, window, inhabitants)
         if said["state"] == "estimated":
             break
     return said
@@ -244,9 +266,9 @@ def _answer(event: Row, others: list[Row], left_alone: list[str], control: str, 
 
 def _by_kind(
     kind: str, event: Row, others: list[Row], levels: _Levels, left_alone: Mapping[str, _Levels], control: str,
-    calendar: _Calendar, window: _Window,
+    calendar: _Calendar, window: _Window, inhabitants: float,
 ) -> Row:  # fmt: skip
-    """What was found by periods of one kind."""
+    """What was found by periods of one kind; `inhabitants` live where the event is."""
     is_touched = np.isin(levels.sites, event["sites"])
     if not is_touched.any():
         return _refused(kind, "area_without_sites")
@@ -255,7 +277,7 @@ def _by_kind(
     in_panel = is_touched & (levels.weight > 0) & _is_present(levels, window)
     if not in_panel.any():
         return _refused(kind, "few_periods_around")
-    if levels.inhabitants[in_panel].sum() < SHARE_OF_INHABITANTS * levels.inhabitants[is_touched].sum():
+    if levels.inhabitants[in_panel].sum() < SHARE_OF_INHABITANTS * inhabitants:
         return _refused(kind, "few_inhabitants_there")
     panel = levels.of(in_panel)
     within_window = [other for other in others if _disturbs(other, calendar, window.first, window.end)]

@@ -290,20 +290,25 @@ def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
     return typed("site_periods", _means_of_year(warehouse, year, _PERIODS))
 
 
-def site_weeks(warehouse: Warehouse, year: int, protocol: str) -> pl.DataFrame:
-    """The same of the weeks of a year by one protocol, each named by its Monday; of those at its turns a part."""
-    with warehouse.known_as("asked_protocol", pl.DataFrame({"protocol": [protocol]})):
-        warehouse.define("spanned_days", f"from days_by_week({int(year)}) semi join asked_protocol using (protocol)")
-        return typed("site_periods", _means_of_year(warehouse, year, _WEEK, protocol))
+def site_weeks(warehouse: Warehouse, year: int, asked: pl.DataFrame) -> pl.DataFrame:
+    """The same of the weeks of a year, each named by its Monday; of those at its turns a part.
+
+    Parameters: `asked` the sites by `protocol` and `site_id`: a large network has a great many weeks.
+    """
+    with warehouse.known_as("asked_sites", asked):
+        warehouse.define(
+            "spanned_days", f"from days_by_week({int(year)}) semi join asked_sites using (protocol, site_id)"
+        )
+        return typed("site_periods", _means_of_year(warehouse, year, _WEEK, asked))
 
 
 def _means_of_year(
-    warehouse: Warehouse, year: int, periods: Mapping[str, pl.Expr], protocol: str | None = None
+    warehouse: Warehouse, year: int, periods: Mapping[str, pl.Expr], asked: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """The means of all sites over the periods of the view `spanned_days`; by one protocol, where that view is so."""
+    """The means of sites over the periods of the view `spanned_days`; of some only, where that view is so."""
     days, spread = days_of(warehouse, year, (*LIKELIHOOD, *OF_SERIES)), warehouse.read("day_spreads", year)
-    if protocol is not None:
-        days, spread = days.filter(protocol=protocol), spread.filter(protocol=protocol)
+    if asked is not None:
+        days = days.join(asked, on=asked.columns, how="semi", maintain_order="left")
     found = [inferred_means(days, spread, period, kind) for kind, period in periods.items()]
     inferred, series = (pl.concat(part) for part in zip(*found, strict=True))
     return site_means(warehouse, inferred, series)

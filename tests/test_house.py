@@ -128,6 +128,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "listed_factors",
         "markers_behind",
         "missing",
+        "often_sampled",
         "network_means",
         "no_longer_stated",
         "of_a_site",

@@ -1,5 +1,5 @@
 -- One row is a figure that effects of events are told by: the mean of a drug at a site over a week (the frame
--- site_weeks), a month or a quarter, by $protocol; without a logarithm where it is zero, or known to lie below limits.
+-- site_weeks), a month or a quarter, by each of $protocols; without a logarithm where it is zero, or known to lie below limits.
 -- first_day and last_day are those of the period.
 -- Grain: period_kind, period, site_id, drug, protocol.
 with
@@ -14,7 +14,7 @@ parts as (
         site_id, drug, protocol, sampling_year, period_kind, period, state, reason, mean_mg_per_day_per_1000, n_days,
         population, is_provisional, is_simulated
     from site_periods
-    where protocol = $protocol and period_kind in ('month', 'quarter')
+    where protocol in (select unnest($protocols::varchar[])) and period_kind in ('month', 'quarter')
 ),
 
 figures as (
