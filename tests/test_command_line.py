@@ -291,7 +291,7 @@ def test_what_is_implausible_is_listed_the_furthest_off_first(simulated_workspac
     day = call("explain", "sim-05", "mdma", "2023-09-14", "-w", here.folder)
     assert "Implausible (off_its_history): sim-05, 2023-09-14, mdma: a load of 51.5 mg/day/1000" in day
     near = call("explain", "sim-05", "mdmaa", "2023-09-14", "-w", here.folder, code=2)
-    assert "there is no drug 'mdmaa' here (perhaps 'mdma')." in near
+    assert "there is no drug 'mdmaa' here (perhaps 'mdma')" in near
 
 
 def test_findings_cannot_rewrite_a_terminal_or_a_spreadsheet(workspace):
