@@ -116,7 +116,8 @@ def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 100) -> pl.
         measured = draw(np.random.default_rng(stream), scenario, min(chunk, n_cities - part * chunk), rsds)
         with tempfile.TemporaryDirectory() as folder, Warehouse.open(Path(folder) / "city.duckdb") as warehouse:
             fill(warehouse, measured, rsds)
-            warehouse.query("delete from protocols where protocol <> 'permille'")
+            with warehouse.transaction():
+                warehouse.replace("protocols", warehouse.read("protocols").filter(protocol="permille"))
             for table in ("consumption", "day_spreads", "site_periods"):
                 estimates.compute(warehouse, table)
             parts.append(event_effects(warehouse))

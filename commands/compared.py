@@ -41,15 +41,11 @@ LanguageOption = Annotated[Language, typer.Option(help="Of sentences: en or zh."
 
 def require_periods(baseline: str | None, current: str | None) -> None:
     """Ends the command where a period is none."""
-    from pipeline import spans
-    from pipeline.settings import BASELINES, CURRENTS
+    from pipeline.settings import BASELINES, CURRENTS, wrong_period
 
     for period, words in ((baseline, BASELINES), (current, CURRENTS)):
-        if period and period not in words and not spans.is_period(period) and spans.event_of(period) is None:
-            fail(
-                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}.",
-                WRONG_USAGE,
-            )
+        if period and (said := wrong_period(period, words)):
+            fail(f"{said}.", WRONG_USAGE)
 
 
 def require_protocol(here: "Workspace", wanted: str, allowed: "Sequence[str]") -> None:

@@ -328,9 +328,7 @@ def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str]
 
 def compute_robustness(warehouse: Warehouse, settings: Settings) -> None:
     """Computes the changes just computed under all ways of computing them."""
-    rows = robustness.robustness(warehouse, settings.protocol, warehouse.read("changes"))
-    with warehouse.transaction():
-        warehouse.replace("robustness", rows)
+    _store(warehouse, "robustness", robustness.robustness(warehouse, settings.protocol, warehouse.read("changes")))
 
 
 def of_targets(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
@@ -346,20 +344,19 @@ def of_targets(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:
 
 def compute_targets(warehouse: Warehouse, settings: Settings) -> None:
     """Computes how far the targets of the settings are, by the changes that are stored or compared for them."""
-    rows = of_targets(warehouse, settings)
-    with warehouse.transaction():
-        warehouse.replace("targets", rows)
+    _store(warehouse, "targets", of_targets(warehouse, settings))
 
 
 def compute_trends(warehouse: Warehouse) -> None:
     """Computes the trends of all series over all their periods."""
-    rows = trends.trends(warehouse)
-    with warehouse.transaction():
-        warehouse.replace("trends", rows)
+    _store(warehouse, "trends", trends.trends(warehouse))
 
 
 def compute_events(warehouse: Warehouse) -> None:
     """Computes what all events did."""
-    rows = events.event_effects(warehouse)
+    _store(warehouse, "event_effects", events.event_effects(warehouse))
+
+
+def _store(warehouse: Warehouse, table: str, rows: pl.DataFrame) -> None:
     with warehouse.transaction():
-        warehouse.replace("event_effects", rows)
+        warehouse.replace(table, rows)

@@ -280,7 +280,8 @@ def _by_kind(
     if levels.inhabitants[in_panel].sum() < SHARE_OF_INHABITANTS * inhabitants:
         return _refused(kind, "few_inhabitants_there")
     panel = levels.of(in_panel)
-    within_window = [other for other in others if _disturbs(other, calendar, window.first, window.end)]
+    at_window = np.array([window.first]), np.array([window.end])
+    within_window = [other for other in others if _disturbs(other, calendar, *at_window)[0]]
     beside = _Control([], 0, [])
     if control == "areas":
         beside = _other_areas(levels, is_touched, event, within_window, window)
@@ -291,12 +292,19 @@ def _by_kind(
     if any(_is_mostly_below(part, window) for part in (panel, *beside.parts)):
         return _refused(kind, "too_much_below_limits")
     points = _points(panel, beside, np.array([window.first]), window)
-    n_outside, n_within = (int(count[0]) for count in window.counts(points))
+    counts = window.counts(points)
+    n_outside, n_within = (int(count[0]) for count in counts)
     effect = segmented(points, window.is_within)
     is_enough = n_outside >= FEWEST_OUTSIDE and n_within >= FEWEST_WITHIN[_design(event)]
     if not is_enough or not np.isfinite(effect.standard_error[0]):
         return _refused(kind, "few_periods_around")
-    placebos = _placebos(panel, beside, window, event, others, calendar)
+    concerned = [event, *(other for other in others if other["drug"] in (event["drug"], *beside.drugs))]
+    shifted = _points(panel, beside, _quiet_starts(window, event, concerned, calendar), window)
+    is_enough = np.all(
+        [there >= SHARE_OF_POINTS * own for there, own in zip(window.counts(shifted), counts, strict=True)], axis=0
+    )
+    placebos = segmented(shifted[is_enough], window.is_within).effect
+    placebos = placebos[np.isfinite(placebos)]
     low, high = effect.interval
     n_as_large = int((np.abs(placebos) >= abs(effect.effect[0])).sum())
     remarks = {
@@ -432,53 +440,37 @@ def _is_mostly_below(levels: _Levels, window: _Window) -> bool:
     return False
 
 
-def _disturbs(event: Row, calendar: _Calendar, first: int, end: int) -> bool:
-    """Whether an event makes some periods unlike each other: what lasts by beginning or ending, what passes by being.
+def _disturbs(event: Row, calendar: _Calendar, first: Ints, end: Ints) -> Bools:
+    """Whether an event makes periods unlike each other: what lasts by beginning or ending, what passes by being.
 
     A holiday everywhere is no such thing: it is shared, and there is one in most half years.
+    Parameters: the first of each run of periods, and the first after it. (n,)
     """
-    if first >= end:
-        return False
     from_day, to_day = calendar.first[first], calendar.last[end - 1]
     start, last = _span(event)
     if _design(event) == "pulse":
-        return not event["is_everywhere"] and bool(start <= to_day and last >= from_day)
-    return any(from_day <= day <= to_day for day in (start, last))
+        return np.zeros(len(first), dtype=bool) if event["is_everywhere"] else (start <= to_day) & (last >= from_day)
+    return ((from_day <= start) & (start <= to_day)) | ((from_day <= last) & (last <= to_day))
 
 
-def _placebos(
-    panel: _Levels, beside: _Control, window: _Window, event: Row, others: list[Row], calendar: _Calendar
-) -> Floats:
-    """The effects that are found at other dates, where nothing began or ended: the same periods, shifted. (n,)"""
+def _quiet_starts(window: _Window, event: Row, concerned: list[Row], calendar: _Calendar) -> Ints:
+    """Where else the window may begin so that nothing is known to have happened in it: `MOST_PLACEBOS`, evenly spread.
+
+    A passing event lies in none of the periods that are taken for one: it would be its own placebo.
+    """
     width = window.end - window.first
-    last = len(calendar.first) - width
-    if last < 1:
-        return np.empty(0)
-    concerned = [other for other in others if other["drug"] in (event["drug"], *beside.drugs)]
-    starts = [
-        start
-        for start in range(last + 1)
-        if start != window.first
-        and not _covers(event, calendar, start + window.at[window.is_within])
-        and not any(_disturbs(other, calendar, start, start + width) for other in (event, *concerned))
-    ]
-    if not starts:
-        return np.empty(0)
-    chosen = np.unique(np.linspace(0, len(starts) - 1, min(len(starts), MOST_PLACEBOS)).round().astype(np.int64))
-    points = _points(panel, beside, np.array(starts)[chosen], window)
-    own = window.counts(_points(panel, beside, np.array([window.first]), window))
-    is_enough = np.all(
-        [there >= SHARE_OF_POINTS * needed for there, needed in zip(window.counts(points), own, strict=True)], axis=0
-    )
-    found = segmented(points[is_enough], window.is_within).effect
-    return found[np.isfinite(found)]
-
-
-def _covers(event: Row, calendar: _Calendar, at: Ints) -> bool:
-    """Whether a passing event lies in any of some periods: it would be its own placebo."""
-    start, end = _span(event)
-    is_over = _design(event) == "pulse" and (calendar.first[at] <= end) & (calendar.last[at] >= start)
-    return bool(np.any(is_over))
+    starts = np.arange(len(calendar.first) - width + 1)
+    is_quiet = starts != window.first
+    for other in concerned:
+        is_quiet &= ~_disturbs(other, calendar, starts, starts + width)
+    if _design(event) == "pulse":
+        start, end = _span(event)
+        within = starts[:, np.newaxis] + window.at[window.is_within]
+        is_quiet &= ~((calendar.first[within] <= end) & (calendar.last[within] >= start)).any(axis=1)
+    quiet: Ints = starts[is_quiet]
+    chosen = np.linspace(0, max(len(quiet) - 1, 0), min(len(quiet), MOST_PLACEBOS)).round().astype(np.int64)
+    spread: Ints = quiet[chosen]
+    return spread
 
 
 def _judged(rows: pl.DataFrame) -> pl.DataFrame:

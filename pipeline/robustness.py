@@ -55,7 +55,8 @@ def robustness(warehouse: Warehouse, protocol: str, found: pl.DataFrame) -> pl.D
     if found.is_empty():
         return pl.DataFrame(schema=TABLES["robustness"].types)
     baseline, current = found.select("baseline_period", "current_period").row(0)
-    varied = variants(warehouse, protocol, *_years(baseline, current))
+    first_year, last_year = _years(baseline, current)
+    varied = variants(warehouse, protocol, first_year, last_year)
     by_way = pl.concat([found, *_changes(warehouse, varied, baseline, current)])
     ways = pl.DataFrame(
         [
@@ -65,7 +66,6 @@ def robustness(warehouse: Warehouse, protocol: str, found: pl.DataFrame) -> pl.D
         schema=["way", "choice", "option"],
         orient="row",
     )
-    first_year, last_year = _years(baseline, current)
     same = warehouse.query(sql("same_counts"), {"protocol": protocol, "first_year": first_year, "last_year": last_year})
     with (
         warehouse.known_as("changes_by_way", by_way),

@@ -19,7 +19,7 @@ _COLUMNS = (
     "area_weights", "n_days", "n_censored", *_SMOOTH, "state", "reason", "flags", "is_provisional", "is_simulated",
 )  # fmt: skip
 
-SITES_OF_SERIES = """
+_SITES = """
 from sites_of_series(
     (select drug from choices), (select protocol from choices), (select kind from choices), (select first from choices),
     (select last from choices), (select is_complete from choices), (select weights from choices)
@@ -34,23 +34,6 @@ group by all
 
 
 _FIRST, _LAST = "0000", "9999-12"
-
-
-def choices(
-    kind: str, drug: str | None = None, protocol: str | None = None, *, is_complete: bool,
-    weights: str | None = None, first: str | None = None, last: str | None = None,
-) -> pl.DataFrame:  # fmt: skip
-    """What the view of `SITES_OF_SERIES` is asked for. It takes no bound values: they lie beside it as `choices`.
-
-    Parameters: as of `series`; all drugs and protocols where these are left out.
-    """
-    return pl.DataFrame(
-        {
-            "drug": [drug], "protocol": [protocol], "kind": [kind], "first": [first or _FIRST],
-            "last": [last or _LAST], "is_complete": [is_complete], "weights": [weights],
-        },
-        schema_overrides=dict.fromkeys(("drug", "protocol", "weights"), pl.String),
-    )  # fmt: skip
 
 
 def series(
@@ -93,9 +76,12 @@ def series(
             bound,
         )
     else:
-        chosen = choices(kind, drug, protocol, is_complete=panel == "complete", weights=weights, first=first, last=last)
+        # A view takes no bound values: they lie beside it.
+        chosen = pl.DataFrame(
+            [{**bound, "is_complete": panel == "complete", "weights": weights}], schema_overrides={"weights": pl.String}
+        )
         with warehouse.known_as("choices", chosen):
-            warehouse.define("averaged_sites", SITES_OF_SERIES)
+            warehouse.define("averaged_sites", _SITES)
             panels = warehouse.query(_PANELS)
             rows = area_means(warehouse).filter(pl.col("level") == level)
         rows = rows.join(panels, on=["level", "unit_id", "period"], how="left").with_columns(

@@ -7,7 +7,7 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -31,6 +31,13 @@ BASELINES = ("first", "previous", "year-before")
 """Words for a baseline: the first year with data, the period before the current one, the same one a year before."""
 CURRENTS = ("last",)
 """The word for the last year with data."""
+
+
+def wrong_period(period: str, words: Collection[str]) -> str | None:
+    """What to write in place of a text that is no period that may be compared; None where it is one."""
+    if period in words or spans.is_period(period) or spans.event_of(period) is not None:
+        return None
+    return f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}"
 
 
 class SettingsError(ValueError):
@@ -134,10 +141,8 @@ class Settings(BaseSettings):
     @classmethod
     def _is_period(cls, period: str, info: ValidationInfo) -> str:
         words = BASELINES if info.field_name == "baseline" else CURRENTS
-        if period not in words and not spans.is_period(period) and spans.event_of(period) is None:
-            raise ValueError(
-                f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}"
-            )
+        if said := wrong_period(period, words):
+            raise ValueError(said)
         return period
 
     @classmethod

@@ -678,8 +678,8 @@ join protocols p using (protocol)
 where s.sampling_year = of_year;
 
 -- The same over all periods of a kind from one to another. Of a complete panel only sites with a mean in all periods in which
--- any site of the area has one, weighed by their inhabitants in the first of them; else all that have one. Parameters: one drug
--- and protocol, null for all; weights 'population' or 'none', null as the protocol has it.
+-- any site of the area has one, weighed by their inhabitants in the first of them; else all that have one. Parameters: weights
+-- 'population' or 'none', null as the protocol has it.
 create or replace temp macro sites_of_series(of_drug, of_protocol, of_kind, first_period, last_period, is_complete, weights)
 as table
 with known as (
@@ -690,7 +690,7 @@ with known as (
     from site_periods s
     join area_of_site a using (site_id)
     join protocols p using (protocol)
-    where (of_drug is null or s.drug = of_drug) and (of_protocol is null or s.protocol = of_protocol)
+    where s.drug = of_drug and s.protocol = of_protocol
         and s.period_kind = of_kind and s.period between first_period and last_period
 ),
 asked as (
