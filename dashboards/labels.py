@@ -147,7 +147,7 @@ _REASONS = (
         "sites_lost_to_limits",
         "sites lost",
         "Sites are left out that one of the periods measured mostly below limits, or above the range: they may be"
-        " those that changed most.",
+        " those that changed most. Where they could move it by more than 5 % there is no change.",
     ),
     Reason("no_baseline", "no baseline", "There are no data in the baseline period."),
     Reason("no_current", "no current", "There are no data in the current period."),

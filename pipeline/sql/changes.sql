@@ -123,6 +123,20 @@ in_doubt as (
     group by all
 ),
 
+-- Sites that are left out because one of the periods is known by limits alone, at both ends of what these allow.
+lost as (
+    select
+        level, unit_id, drug, protocol,
+        sum(weight * baseline_least order by site_id) as lost_baseline_least,
+        sum(weight * baseline_most order by site_id) as lost_baseline_most,
+        sum(weight * current_least order by site_id) as lost_current_least,
+        sum(weight * current_most order by site_id) as lost_current_most,
+        count(weight * baseline_most * current_most) = count(*) as is_bounded
+    from compared_sites
+    where is_lost_to_limits
+    group by all
+),
+
 compared as (
     select
         level, unit_id, drug, protocol,
@@ -148,7 +162,6 @@ compared as (
         coalesce(sum(n_censored_baseline) filter (where is_in_panel), 0)::bigint as n_censored_baseline,
         coalesce(sum(n_censored_current) filter (where is_in_panel), 0)::bigint as n_censored_current,
         bool_or(is_in_panel and has_few_weekdays) as has_few_weekdays,
-        bool_or(is_lost_to_limits) as has_lost_sites,
         string_agg(distinct reason_left_out, ' ' order by reason_left_out) as reasons_left_out,
         joined_flags(string_agg(flags, ' ') filter (where is_in_panel)) as flags,
         bool_or(is_provisional) as is_provisional,
@@ -162,17 +175,27 @@ judged as (
         c.*,
         baseline_of_panel / weight_of_all as baseline,
         current_of_panel / weight_of_all as present,
+        is_bounded is not null as has_lost_sites,
+        has_lost_sites and not coalesce(
+            is_bounded
+            and abs((current_of_panel + lost_current_least) / (baseline_of_panel + lost_baseline_most) * baseline / present - 1)
+            <= $most_by_lost_sites
+            and abs((current_of_panel + lost_current_most) / (baseline_of_panel + lost_baseline_least) * baseline / present - 1)
+            <= $most_by_lost_sites,
+            false
+        ) as is_moved_by_lost_sites,
         case
             when n_sites = 0 then reasons_left_out
             when n_without_weight > 0 then 'no_population'
             -- As good as zero: a number no computer can hold is no change either.
             when baseline_of_panel = 0
                 or not isfinite(change_percent(baseline_of_panel, current_of_panel)) then 'baseline_zero'
+            when is_moved_by_lost_sites then 'sites_lost_to_limits'
         end as reason_not,
         if(reason_not is null, change_percent(baseline, present), null) as change_percent,
         if(isfinite(change_percent(naive_baseline, naive_current)), change_percent(naive_baseline, naive_current), null)
             as naive_change_percent
-    from compared c
+    from compared c left join lost using (level, unit_id, drug, protocol)
 )
 
 select

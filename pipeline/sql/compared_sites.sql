@@ -45,6 +45,11 @@ pairs as (
         -- What limits alone say of the means.
         b.at_least_mg_per_day_per_1000 as baseline_at_least, b.at_most_mg_per_day_per_1000 as baseline_at_most,
         c.at_least_mg_per_day_per_1000 as current_at_least, c.at_most_mg_per_day_per_1000 as current_at_most,
+        -- Below a limit nobody states is taken to be no more than what the other period had.
+        coalesce(baseline, baseline_at_least) as baseline_least,
+        coalesce(baseline, baseline_at_most, greatest(baseline_at_least, present)) as baseline_most,
+        coalesce(present, current_at_least) as current_least,
+        coalesce(present, current_at_most, greatest(current_at_least, baseline)) as current_most,
         -- Of the two periods, what leaves each in doubt.
         b.days_log_variance as baseline_days, b.days_df as baseline_df, b.spread_log_variance as baseline_spread,
         c.days_log_variance as current_days, c.days_df as current_df, c.spread_log_variance as current_spread,

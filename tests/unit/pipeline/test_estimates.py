@@ -305,17 +305,36 @@ def test_days_are_counted_that_are_compared(city):
         assert (plain["n_days_baseline"], plain["n_censored_baseline"], plain["n_days_current"]) == (5, 1, 4)
 
 
-def test_sites_that_fell_below_their_limits_are_missed_and_it_is_said(city):
-    """S1 falls from 100 to nothing anybody can measure, S2 rises a little: the panel holds S2 alone."""
+def test_without_sites_that_fell_below_their_limits_there_is_no_change(city):
+    """S1 falls from 100 to nothing anybody can measure, S2 rises a little: a rise by 10 % would be far from true."""
     days = results(
         week(MONDAY, [100] * 7), week(MONDAY, [100] * 7, site="S2"),
         week(LATER, ["<LOQ"] * 7), week(LATER, [110] * 7, site="S2"),
     )  # fmt: skip
     with city(results=days) as warehouse:
         row = changes(warehouse, level="network", unit_id="network")
-        assert row["change_percent"] == pytest.approx(10)
+        assert (row["change_percent"], row["ci_low_percent"], row["verdict"]) == (None, None, "not estimable")
         assert (row["panel"], row["n_sites_left_out"], row["reason"]) == ("S2", 1, "sites_lost_to_limits")
-        assert changes(warehouse, level="network", unit_id="network", protocol="euda")["reason"] is None
+        plain = changes(warehouse, level="network", unit_id="network", protocol="euda")
+        assert (plain["change_percent"], plain["reason"]) == (pytest.approx(-45), None)
+
+
+@pytest.mark.parametrize(
+    ("before", "state"),
+    [
+        (4, "estimated"),  # 1,100 / 1,004 at least: 0.4 % off
+        (60, "not estimable"),  # 1,100 / 1,060 at least: 5.7 % off
+    ],
+)
+def test_sites_below_limits_that_hardly_matter_are_named(city, before, state):
+    days = results(
+        week(MONDAY, [before] * 7), week(MONDAY, [1000] * 7, site="S2"),
+        week(LATER, ["<LOQ"] * 7), week(LATER, [1100] * 7, site="S2"),
+    )  # fmt: skip
+    with city(results=days) as warehouse:
+        row = changes(warehouse, level="network", unit_id="network")
+        assert (row["state"], row["n_sites_left_out"], row["reason"]) == (state, 1, "sites_lost_to_limits")
+        assert row["change_percent"] == (pytest.approx(10) if state == "estimated" else None)
 
 
 def test_a_site_that_joined_is_not_one_that_was_lost(city):
