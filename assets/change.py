@@ -8,13 +8,16 @@ import dagster as dg
 from assets.describe import describe, materialized, sql_version
 from assets.resources import WorkspaceResource
 from pipeline import estimates
+from pipeline.changes import LIMITS as LIMITS_OF_CHANGES
 from pipeline.changes import STATEMENTS
 from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
 from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
-from schemas.credibility import LIMITS
+from pipeline.trends import LIMITS as LIMITS_OF_TRENDS
+from schemas.credibility import LIMITS as LIMITS_OF_CREDIBILITY
 
 KINDS = {"sql", "python", "duckdb"}
-CODE_VERSION = sql_version("changes", *STATEMENTS, "credibility", limits=LIMITS)
+_LIMITS = LIMITS_OF_CHANGES | LIMITS_OF_CREDIBILITY
+CODE_VERSION = sql_version("changes", *STATEMENTS, "credibility", limits=_LIMITS)
 """Of changes and of credibility, which are computed together."""
 
 
@@ -57,8 +60,8 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
         "changes", "consumption", "loads", "reported_loads", "population_estimates", "results", "deliveries", "sites",
         "areas", "factors", "doses", "uncertainties", "residue_ratios", "half_lives", "protocols",
     ],
-    kinds=KINDS, code_version=sql_version("robustness", *STATEMENTS_OF_ROBUSTNESS), pool="warehouse",
-    **describe("robustness"),
+    kinds=KINDS, code_version=sql_version("robustness", *STATEMENTS_OF_ROBUSTNESS, limits=LIMITS_OF_CHANGES),
+    pool="warehouse", **describe("robustness"),
 )  # fmt: skip
 def robustness(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Each change by all protocols and ways of counting people, and with one choice varied at a time."""
@@ -72,7 +75,7 @@ def robustness(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
         "changes", "deliveries", "consumption", "site_periods", "loads", "sites", "areas", "factors", "doses",
         "uncertainties", "protocols", "results", "residues", "population_markers", "day_spreads",
     ],
-    kinds=KINDS, code_version=sql_version("targets", "changes", *STATEMENTS, "credibility", limits=LIMITS),
+    kinds=KINDS, code_version=sql_version("targets", "changes", *STATEMENTS, "credibility", limits=_LIMITS),
     pool="warehouse", **describe("targets"),
 )  # fmt: skip
 def targets(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
@@ -84,7 +87,7 @@ def targets(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 
 @dg.asset(
     deps=["deliveries", "site_periods", "sites", "areas", "protocols"],
-    kinds=KINDS, code_version=sql_version("trends"), pool="warehouse", **describe("trends"),
+    kinds=KINDS, code_version=sql_version("trends", limits=LIMITS_OF_TRENDS), pool="warehouse", **describe("trends"),
 )  # fmt: skip
 def trends(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Where each drug has been going, over all years, quarters and months."""

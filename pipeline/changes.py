@@ -25,6 +25,8 @@ MOST_BY_LOST_SITES = 0.05
 Those left are just the sites that changed least: where half of all days lay below limits, intervals of the changes that
 were told before this rule held the truth in 76 to 90 % of the cities (docs/calibration.md).
 """
+LIMITS = {"most_by_lost_sites": MOST_BY_LOST_SITES}
+"""What is bound to the statement."""
 STATEMENTS = ("site_periods", "compared_days", "behind_sides", "day_spreads", "compared_sites")
 """The statements besides `sql/changes.sql` that changes are computed by."""
 
@@ -112,8 +114,7 @@ def between(warehouse: Warehouse, baseline: str, current: str) -> Compared:
     with warehouse.known_as("sides", sides(warehouse, baseline, current)):
         compared = warehouse.query(sql("compared_sites"))
     with warehouse.known_as("compared_sites", compared):
-        asked = {"baseline": baseline, "current": current, "most_by_lost_sites": MOST_BY_LOST_SITES}
-        rows = warehouse.query(sql("changes"), asked)
+        rows = warehouse.query(sql("changes"), {"baseline": baseline, "current": current, **LIMITS})
     return Compared(compared, typed("changes", _judged(rows.sort("protocol", "level", "unit_id", "drug"), warehouse)))
 
 

@@ -39,6 +39,8 @@ SMALLEST_PANEL = 0.5
 WIDEST_BOUNDS = 0.05
 """How far the least and the most of an area may lie apart, as a share of the most, to be taken for one figure: half of
 it, the error that this makes, is below what any figure is known by."""
+LIMITS = {"fewest_periods": FEWEST_PERIODS, "smallest_share": SMALLEST_PANEL, "widest_bounds": WIDEST_BOUNDS}
+"""What is bound to the statement."""
 _PANEL = ("n_sites", "n_sites_left_out", "n_periods_left_out", "panel_share", "panel")
 TOGETHER = ("protocol", "level", "period_kind", "method")
 """Trends that are judged together."""
@@ -52,11 +54,7 @@ def trends(warehouse: Warehouse) -> pl.DataFrame:
 
 def of_kind(warehouse: Warehouse, kind: str) -> pl.DataFrame:
     """Trends over all periods of one kind: `year`, `quarter` or `month`."""
-    rule = {
-        "kind": kind, "fewest_periods": FEWEST_PERIODS, "smallest_share": SMALLEST_PANEL,
-        "widest_bounds": WIDEST_BOUNDS,
-    }  # fmt: skip
-    points = warehouse.query(sql("trends"), rule).sort(*SERIES, "period")
+    points = warehouse.query(sql("trends"), {"kind": kind, **LIMITS}).sort(*SERIES, "period")
     points = points.with_columns(_time(kind).alias("time")).with_columns(_season(kind).alias("season"))
     about = points.group_by(SERIES, maintain_order=True).agg(
         pl.col("unit_name", "residue", "basis", *_PANEL).first(),
