@@ -26,7 +26,7 @@ def _model_check(table: str) -> dg.AssetChecksDefinition:
         description=f"Each row of {table} keeps every rule of its model; nothing downstream runs on one that does not.",
     )  # fmt: skip
     def check(workspace: WorkspaceResource) -> dg.AssetCheckResult:
-        with workspace.warehouse() as warehouse:
+        with workspace.warehouse(only_tables=True) as warehouse:
             found = quality.check_table(warehouse, table)
         if not found.passed:
             _log.error("%s. Nothing downstream runs. %s", found.message, quality.REMEDY)

@@ -21,9 +21,9 @@ class WorkspaceResource(dg.ConfigurableResource[Workspace]):
         return open_workspace(workspace_folder(self.folder))
 
     @contextmanager
-    def warehouse(self) -> Iterator[Warehouse]:
+    def warehouse(self, *, only_tables: bool = False) -> Iterator[Warehouse]:
         """The workspace's warehouse, open for writing."""
-        with Warehouse.open(self.get().warehouse) as warehouse:
+        with Warehouse.open(self.get().warehouse, only_tables=only_tables) as warehouse:
             yield warehouse
 
 

@@ -17,8 +17,8 @@ known_sites as (
 totals as (
     select
         level, unit_id, period_kind, period, drug, protocol,
-        sum(weight order by site_id) as weight_of_all,
-        sum(weight * mean_mg_per_day_per_1000 order by site_id) as amount_of_all
+        sum_in_order(weight, site_id) as weight_of_all,
+        sum_in_order(weight * mean_mg_per_day_per_1000, site_id) as amount_of_all
     from available
     where state = 'estimated' and weight is not null
     group by all
@@ -39,7 +39,7 @@ estimated as (
 by_batch as (
     select
         level, unit_id, period_kind, period, drug, protocol, laboratory, batch,
-        sum(amount_share * error_scale * batch_share order by site_id) as share
+        sum_in_order(amount_share * error_scale * batch_share, site_id) as share
     from (
         select
             *, unnest(laboratories) as laboratory, unnest(batches) as batch, unnest(batch_shares) as batch_share
@@ -50,7 +50,7 @@ by_batch as (
 ),
 
 by_laboratory as (
-    select level, unit_id, period_kind, period, drug, protocol, laboratory, sum(share order by batch) as share
+    select level, unit_id, period_kind, period, drug, protocol, laboratory, sum_in_order(share, batch) as share
     from by_batch
     group by all
 ),
@@ -61,12 +61,12 @@ shared_errors as (
         (select rsd from uncertainties where component = 'batch') ^ 2 * b.squares as batch_log_variance,
         (select rsd from uncertainties where component = 'laboratory') ^ 2 * l.squares as laboratory_log_variance
     from (
-        select level, unit_id, period_kind, period, drug, protocol, sum(share ^ 2 order by laboratory, batch) as squares
+        select level, unit_id, period_kind, period, drug, protocol, sum_in_order(share ^ 2, row(laboratory, batch)) as squares
         from by_batch
         group by all
     ) b
     join (
-        select level, unit_id, period_kind, period, drug, protocol, sum(share ^ 2 order by laboratory) as squares
+        select level, unit_id, period_kind, period, drug, protocol, sum_in_order(share ^ 2, laboratory) as squares
         from by_laboratory
         group by all
     ) l using (level, unit_id, period_kind, period, drug, protocol)
@@ -85,80 +85,77 @@ means as (
         bool_or(is_in and reason = 'weekdays_incomplete') as has_incomplete_weeks,
         bool_or(state = 'estimated') as has_site,
         -- By the limits alone, over all sites with days, also those without an estimate.
-        sum(weight * at_least_mg_per_day_per_1000 order by site_id) / sum(weight order by site_id) as at_least,
+        sum_in_order(weight * at_least_mg_per_day_per_1000, site_id) / sum_in_order(weight, site_id) as at_least,
         count_if(weight is null or at_least_mg_per_day_per_1000 is null) = 0 as is_at_least_known,
-        sum(weight * at_most_mg_per_day_per_1000 order by site_id) / sum(weight order by site_id) as at_most,
+        sum_in_order(weight * at_most_mg_per_day_per_1000, site_id) / sum_in_order(weight, site_id) as at_most,
         count_if(weight is null or at_most_mg_per_day_per_1000 is null) = 0 as is_at_most_known,
         coalesce(sum(n_days) filter (where is_in), 0)::bigint as n_days,
         coalesce(sum(n_censored) filter (where is_in), 0)::bigint as n_censored,
         -- Missing sites are no zeros: they are left out of both sums.
-        sum(mean_mg_per_day_per_1000 * weight order by site_id) filter (where is_in)
-            / sum(weight order by site_id) filter (where is_in) as mean,
+        sum_in_order(if(is_in, mean_mg_per_day_per_1000 * weight, null), site_id)
+            / sum_in_order(if(is_in, weight, null), site_id) as mean,
         -- The mass of an area needs the inhabitants of each of its sites.
         if(
             count_if(state = 'estimated' and population is null) = 0,
-            sum(population order by site_id) filter (where state = 'estimated'),
+            sum_in_order(if(state = 'estimated', population, null), site_id),
             null
         ) as population,
         if(
             count_if(is_in and mass_mg_per_day is null) = 0,
-            sum(mass_mg_per_day order by site_id) filter (where state = 'estimated'), null
+            sum_in_order(if(state = 'estimated', mass_mg_per_day, null), site_id), null
         ) as mass,
         -- Likewise its inhabitants aged 15 to 64 the share of each.
         if(
             count_if(state = 'estimated' and population_aged_15_to_64 is null) = 0,
-            sum(population_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
+            sum_in_order(if(state = 'estimated', population_aged_15_to_64, null), site_id),
             null
         ) as population_aged_15_to_64,
-        sum(mass_mg_per_day(mean_mg_per_day_per_1000, population) order by site_id) filter (where state = 'estimated')
+        sum_in_order(if(state = 'estimated', mass_mg_per_day(mean_mg_per_day_per_1000, population), null), site_id)
             as mass_of_means,
         if(
             count_if(state = 'estimated' and mean_mg_per_day_per_1000_aged_15_to_64 is null) = 0,
-            avg(mean_mg_per_day_per_1000_aged_15_to_64 order by site_id) filter (where state = 'estimated'),
+            avg_in_order(if(state = 'estimated', mean_mg_per_day_per_1000_aged_15_to_64, null), site_id),
             null
         ) as plain_mean_aged_15_to_64,
         -- Where a part is not known of one of the sites, it is not known of their mean.
         if(
             count_if(is_in and days_log_variance is null) = 0,
-            sum(amount_share ^ 2 * days_log_variance order by site_id), null
+            sum_in_order(amount_share ^ 2 * days_log_variance, site_id), null
         ) as days_log_variance,
         -- Satterthwaite's: many sites whose spread is little known make a sum that is known well.
-        sum(amount_share ^ 2 * days_log_variance order by site_id) ^ 2
-            / nullif(sum((amount_share ^ 2 * days_log_variance) ^ 2 / days_df order by site_id), 0) as days_df,
+        sum_in_order(amount_share ^ 2 * days_log_variance, site_id) ^ 2
+            / nullif(sum_in_order((amount_share ^ 2 * days_log_variance) ^ 2 / days_df, site_id), 0) as days_df,
         -- The sites share the rhythm of the week, and mostly the weekdays they were sampled on.
         if(
             count_if(is_in and weekdays_log_bias is null) = 0,
-            sum(amount_share * weekdays_log_bias order by site_id), null
+            sum_in_order(amount_share * weekdays_log_bias, site_id), null
         ) as weekdays_log_bias,
         -- What is not known of spreads that were learnt together is shared by all sites.
         if(
             count_if(is_in and spread_log_variance is null) = 0,
-            sum(amount_share * sqrt(spread_log_variance) order by site_id) ^ 2, null
+            sum_in_order(amount_share * sqrt(spread_log_variance), site_id) ^ 2, null
         ) as spread_log_variance,
         if(
             count_if(is_in and flow_log_variance is null) = 0,
-            sum(
+            sum_in_order(
                 amount_share ^ 2 * flow_log_variance
                 -- Where it cancels in a site's amount it is left in its inhabitants, and so in its weight.
                 + if(
                     origin = 'measured' and flow_log_variance = 0 and area_weights = 'population',
                     (amount_share - inhabitants_share) ^ 2 * (select rsd from uncertainties where component = 'flow') ^ 2, 0
-                ) order by site_id
-            ),
+                ), site_id),
             null
         ) as flow_log_variance,
         -- Weighed by inhabitants, an area's amount is a mass over their number: the number's error is that of their sum. A
         -- reported load was divided by the inhabitants of whoever reported it, and is weighed by ours.
         if(
             count_if(is_in and population_log_variance is null) = 0,
-            sum(
+            sum_in_order(
                 case
                     when area_weights <> 'population' then amount_share ^ 2
                     when origin = 'measured' then inhabitants_share ^ 2
                     else amount_share ^ 2 + (amount_share - inhabitants_share) ^ 2
-                end * population_log_variance
-                order by site_id
-            ),
+                end * population_log_variance, site_id),
             null
         ) as population_log_variance,
         -- In a mass concentration times flow is all there is: the inhabitants it was divided by cancel, the flow does not.
@@ -166,13 +163,13 @@ means as (
         -- loads are they the same inhabitants.
         if(
             any_value(area_weights) = 'population' and bool_and(origin = 'measured') filter (where is_in),
-            sum(amount_share ^ 2 order by site_id) * (select rsd from uncertainties where component = 'flow') ^ 2,
+            sum_in_order(amount_share ^ 2, site_id) * (select rsd from uncertainties where component = 'flow') ^ 2,
             null
         ) as mass_flow_log_variance,
         -- One error of the factor for all of them.
         if(
             count_if(is_in and factor_log_variance is null) = 0,
-            sum(amount_share * sqrt(factor_log_variance) order by site_id) ^ 2, null
+            sum_in_order(amount_share * sqrt(factor_log_variance), site_id) ^ 2, null
         ) as factor_log_variance,
         joined_flags(string_agg(flags, ' ') filter (where is_in)) as flags,
         bool_or(is_provisional) as is_provisional,

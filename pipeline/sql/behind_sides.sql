@@ -3,14 +3,18 @@
 select
     d.site_id, d.drug, d.protocol, d.span.kind as period_kind, d.span.period as period,
     -- Of a load that somebody else reported nobody knows the flow.
-    if(count(l.flow_m3_per_day) = count(*), avg(l.flow_m3_per_day order by l.flow_m3_per_day), null)
+    if(count(l.flow_m3_per_day) = count(*), avg_in_order(l.flow_m3_per_day, l.flow_m3_per_day), null)
         as mean_flow_m3_per_day,
-    sum(known_value(d.is_censored, d.amount_mg_per_day_per_1000, d.amount_limit_mg_per_day_per_1000) order by d.sampled_on, d.weekday)
-        / nullif(
-            sum(known_value(d.is_censored, d.load_mg_per_day_per_1000, d.load_limit_mg_per_day_per_1000)
-                order by d.sampled_on, d.weekday),
-            0
-        ) as mean_factor
+    sum_in_order(
+        known_value(d.is_censored, d.amount_mg_per_day_per_1000, d.amount_limit_mg_per_day_per_1000),
+        row(d.sampled_on, d.weekday)
+    ) / nullif(
+        sum_in_order(
+            known_value(d.is_censored, d.load_mg_per_day_per_1000, d.load_limit_mg_per_day_per_1000),
+            row(d.sampled_on, d.weekday)
+        ),
+        0
+    ) as mean_factor
 from spanned_days d
 left join loads l
     on l.site_id = if(d.origin = 'measured', d.site_id, null) and l.sampled_on = d.sampled_on

@@ -55,8 +55,8 @@ markers_of_sites as (
         select
             d.site_id, d.drug, d.protocol, l.residue,
             ln(
-                avg(marker_mg_per_day order by marker_mg_per_day) filter (where d.span.period = 'current')
-                / avg(marker_mg_per_day order by marker_mg_per_day) filter (where d.span.period = 'baseline')
+                avg_in_order(if(d.span.period = 'current', marker_mg_per_day, null), marker_mg_per_day)
+                / avg_in_order(if(d.span.period = 'baseline', marker_mg_per_day, null), marker_mg_per_day)
             ) as log_ratio
         from spanned_days d
         join (
@@ -96,8 +96,8 @@ weekdays_of_sites as (
     select
         site_id, drug, protocol,
         ln(
-            avg(exp(rhythm[weekday]) order by weekday) filter (where period = 'current')
-            / avg(exp(rhythm[weekday]) order by weekday) filter (where period = 'baseline')
+            avg_in_order(if(period = 'current', exp(rhythm[weekday]), null), weekday)
+            / avg_in_order(if(period = 'baseline', exp(rhythm[weekday]), null), weekday)
         ) as log_ratio,
         100 * avg((weekday >= 6)::integer) filter (where period = 'baseline') as weekend_baseline,
         100 * avg((weekday >= 6)::integer) filter (where period = 'current') as weekend_current
@@ -109,7 +109,7 @@ weekdays_of_sites as (
 weeks_of_sites as (
     select
         site_id, drug, protocol,
-        sum(least(share_baseline, share_current) order by weekday) as in_common,
+        sum_in_order(least(share_baseline, share_current), weekday) as in_common,
         count_if(share_baseline > 0 and share_current > 0) as n_common
     from (
         select
@@ -292,23 +292,23 @@ by_site as (
 of_sites as (
     select
         level, unit_id, drug, protocol, explanation,
-        sum(weight * baseline_without order by site_id) as baseline_without,
-        sum(weight * present_without order by site_id) as present_without,
+        sum_in_order(weight * baseline_without, site_id) as baseline_without,
+        sum_in_order(weight * present_without, site_id) as present_without,
         count_if(is_affected and is_tested) as n_affected,
         count_if(is_tested) as n_tested,
         -- Of both periods' amounts: the site that makes a rise has little of the baseline.
         greatest(
-            coalesce(sum(baseline_share order by site_id) filter (where is_affected and is_tested), 0),
-            coalesce(sum(current_share order by site_id) filter (where is_affected and is_tested), 0)
+            coalesce(sum_in_order(if(is_affected and is_tested, baseline_share, null), site_id), 0),
+            coalesce(sum_in_order(if(is_affected and is_tested, current_share, null), site_id), 0)
         ) > 0.5 as is_affected,
         least(
-            coalesce(sum(baseline_share order by site_id) filter (where is_tested), 0),
-            coalesce(sum(current_share order by site_id) filter (where is_tested), 0)
+            coalesce(sum_in_order(if(is_tested, baseline_share, null), site_id), 0),
+            coalesce(sum_in_order(if(is_tested, current_share, null), site_id), 0)
         ) >= 0.5 as is_tested,
-        sum(value_baseline * weight_baseline order by site_id)
-            / nullif(sum(weight_baseline order by site_id) filter (where value_baseline is not null), 0) as value_baseline,
-        sum(value_current * weight_current order by site_id)
-            / nullif(sum(weight_current order by site_id) filter (where value_current is not null), 0) as value_current
+        sum_in_order(value_baseline * weight_baseline, site_id)
+            / nullif(sum_in_order(if(value_baseline is not null, weight_baseline, null), site_id), 0) as value_baseline,
+        sum_in_order(value_current * weight_current, site_id)
+            / nullif(sum_in_order(if(value_current is not null, weight_current, null), site_id), 0) as value_current
     from by_site
     group by level, unit_id, drug, protocol, explanation
 ),
@@ -325,10 +325,10 @@ inhabitants as (
         level, unit_id, drug, protocol,
         -- Of either period, whose sites left are as much missing as those that joined.
         least(
-            sum(baseline_population order by site_id) filter (where is_in_panel)
-            / sum(baseline_population order by site_id) filter (where has_baseline),
-            sum(current_population order by site_id) filter (where is_in_panel)
-            / sum(current_population order by site_id) filter (where has_current)
+            sum_in_order(if(is_in_panel, baseline_population, null), site_id)
+            / sum_in_order(if(has_baseline, baseline_population, null), site_id),
+            sum_in_order(if(is_in_panel, current_population, null), site_id)
+            / sum_in_order(if(has_current, current_population, null), site_id)
         ) as share_in_panel,
         count_if(has_baseline) as n_baseline,
         count_if(has_current) as n_current
@@ -356,14 +356,14 @@ matched_days as (
 weekdays_of_periods as (
     select
         site_id, drug, protocol, period, weekday,
-        count(amount) as n, sum(amount order by amount) as total, total / n as mean
+        count(amount) as n, sum_in_order(amount, amount) as total, total / n as mean
     from matched_days
     where amount is not null
     group by site_id, drug, protocol, period, weekday
 ),
 
 periods_of_sites as (
-    select site_id, drug, protocol, period, count(*) as n_weekdays, sum(mean order by weekday) as of_weekdays,
+    select site_id, drug, protocol, period, count(*) as n_weekdays, sum_in_order(mean, weekday) as of_weekdays,
         of_weekdays / n_weekdays as of_period
     from weekdays_of_periods
     group by all
@@ -451,7 +451,7 @@ of_single_days as (
 months_of_weekdays as (
     select
         site_id, drug, protocol, period, month(sampled_on) as of_year, weekday,
-        count(*) as n, sum(amount order by amount) as total
+        count(*) as n, sum_in_order(amount, amount) as total
     from matched_days
     where amount is not null and sampled_on is not null
     group by all
@@ -483,9 +483,9 @@ weekdays_without_month as (
 without_month as (
     select
         x.site_id, x.drug, x.protocol, x.of_year,
-        avg(x.baseline order by x.weekday) / any_value(b.of_period) as baseline_ratio,
+        avg_in_order(x.baseline, x.weekday) / any_value(b.of_period) as baseline_ratio,
         -- Of a period with nothing in it nothing goes.
-        coalesce(avg(x.present order by x.weekday) / nullif(any_value(c.of_period), 0), 1) as current_ratio
+        coalesce(avg_in_order(x.present, x.weekday) / nullif(any_value(c.of_period), 0), 1) as current_ratio
     from weekdays_without_month x
     join (from periods_of_sites where period = 'baseline' and of_period > 0) b using (site_id, drug, protocol)
     join (from periods_of_sites where period = 'current') c using (site_id, drug, protocol)
@@ -499,8 +499,8 @@ changes_without_month as (
         p.level, p.unit_id, p.drug, p.protocol, p.is_fall, m.of_year,
         coalesce(
             change_percent(
-                p.baseline_of_panel + sum(p.weight * p.baseline * (m.baseline_ratio - 1) order by p.site_id),
-                p.current_of_panel + sum(p.weight * p.present * (m.current_ratio - 1) order by p.site_id)
+                p.baseline_of_panel + sum_in_order(p.weight * p.baseline * (m.baseline_ratio - 1), p.site_id),
+                p.current_of_panel + sum_in_order(p.weight * p.present * (m.current_ratio - 1), p.site_id)
             ),
             0
         ) as change_without_percent,

@@ -15,32 +15,40 @@ days as (
     from spanned_days
 ),
 
-by_weekday as (
+-- The days of a weekday in their order, once for all that is summed of them. Sorted afterwards: a list that is put together
+-- in order takes DuckDB ten times as long.
+in_order as (
     select
         site_id, drug, protocol, span, weekday,
         min(sampling_year) as sampling_year,
         any_value(residue) as residue,
         any_value(basis) as basis,
         min(origin) as origin, -- one for all days of a year: loads of our own take the place of reported ones
-        list(amount_mg_per_day_per_1000 order by sampled_on, origin) as amounts,
-        -- What is known by the limits alone: a day below its limit holds between nothing and the limit.
-        -- One above the range of its method holds at least that.
-        list(
-            case
-                when not is_known then null
-                when is_censored then 0
-                when reason = 'above_upper_limit' then coalesce(amount_limit_mg_per_day_per_1000, 0)
-                else amount_mg_per_day_per_1000
-            end order by sampled_on, origin
-        ) as lowest,
-        list(
-            case
-                when not is_known then null
-                when is_censored then amount_limit_mg_per_day_per_1000
-                else amount_mg_per_day_per_1000
-            end order by sampled_on, origin
-        ) as highest,
-        list(mass_mg_per_day(amount_mg_per_day_per_1000, population) order by sampled_on, origin) as masses,
+        list_sort(list(
+            {
+                'sampled_on': sampled_on,
+                'origin': origin,
+                'amount': amount_mg_per_day_per_1000,
+                -- What is known by the limits alone: a day below its limit holds between nothing and the limit.
+                -- One above the range of its method holds at least that.
+                'lowest': case
+                    when not is_known then null
+                    when is_censored then 0
+                    when reason = 'above_upper_limit' then coalesce(amount_limit_mg_per_day_per_1000, 0)
+                    else amount_mg_per_day_per_1000
+                end,
+                'highest': case
+                    when not is_known then null
+                    when is_censored then amount_limit_mg_per_day_per_1000
+                    else amount_mg_per_day_per_1000
+                end,
+                'mass': mass_mg_per_day(amount_mg_per_day_per_1000, population),
+                'load': load_mg_per_day_per_1000,
+                'others': other_sources_mg_per_day_per_1000,
+                'population': population,
+                'is_known': is_known
+            }
+        )) as days,
         count_if(is_known) as n_days,
         count_if(not is_known) as n_methamphetamine_unknown,
         count_if(is_censored and is_known) as n_censored,
@@ -49,16 +57,6 @@ by_weekday as (
         min(reason) filter (
             where reason in ('amphetamine_from_methamphetamine', 'methamphetamine_above_range')
         ) as reason_not_net,
-        -- Of net figures, by their amounts: how much was subtracted, and how errors grow by that.
-        list(
-            amount_mg_per_day_per_1000 * other_sources_mg_per_day_per_1000
-            / (load_mg_per_day_per_1000 - other_sources_mg_per_day_per_1000) order by sampled_on, origin
-        ) filter (where other_sources_mg_per_day_per_1000 is not null) as others,
-        list(
-            amount_mg_per_day_per_1000
-            * net_error_scale(load_mg_per_day_per_1000, other_sources_mg_per_day_per_1000) order by sampled_on, origin
-        ) filter (where other_sources_mg_per_day_per_1000 is not null) as scaled_amounts,
-        coalesce(list(population order by sampled_on, origin) filter (where is_known), []) as populations,
         max(population_rsd) filter (where is_known) as population_rsd,
         max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
@@ -67,6 +65,21 @@ by_weekday as (
         bool_or(is_simulated) as is_simulated
     from days
     group by site_id, drug, protocol, span, weekday
+),
+
+by_weekday as (
+    select
+        * exclude (days),
+        [day.amount for day in days] as amounts,
+        [day.lowest for day in days] as lowest,
+        [day.highest for day in days] as highest,
+        [day.mass for day in days] as masses,
+        [day for day in days if day.others is not null] as net_days,
+        -- Of net figures, by their amounts: how much was subtracted, and how errors grow by that.
+        [day.amount * day.others / (day.load - day.others) for day in net_days] as others,
+        [day.amount * net_error_scale(day.load, day.others) for day in net_days] as scaled_amounts,
+        [day.population for day in days if day.is_known] as populations
+    from in_order
 ),
 
 -- Of which laboratories and batches the days are. Where nobody says it is one and the same laboratory, so that nothing is
@@ -102,26 +115,27 @@ by_batch as (
     select
         site_id, drug, protocol, span, pair.laboratory as laboratory,
         coalesce(nullif(pair.batch, ''), instead_of_batch) as batch,
-        sum(n_days_of_each order by n_days_of_each) as n_days
+        sum_in_order(n_days_of_each, n_days_of_each) as n_days
     from (select *, unnest(pairs) as pair from by_laboratory)
     group by all
 ),
 
 all_batches as (
-    select site_id, drug, protocol, span, sum(n_days order by laboratory, batch) as n_in_period from by_batch group by all
+    select site_id, drug, protocol, span, sum_in_order(n_days, row(laboratory, batch)) as n_in_period from by_batch group by all
 ),
 
 batches as (
     select
         site_id, drug, protocol, span,
-        list(laboratory order by laboratory, batch) as laboratories,
-        list(batch order by laboratory, batch) as batches,
-        list(n_days / n_in_period order by laboratory, batch) as batch_shares
+        list_sort(list({'laboratory': laboratory, 'batch': batch, 'share': n_days / n_in_period})) as shares,
+        [each.laboratory for each in shares] as laboratories,
+        [each.batch for each in shares] as batches,
+        [each.share for each in shares] as batch_shares
     from by_batch join all_batches using (site_id, drug, protocol, span)
     group by site_id, drug, protocol, span
 ),
 
-means as (
+weeks as (
     select
         site_id, drug, protocol, span,
         min(sampling_year) as sampling_year,
@@ -135,34 +149,48 @@ means as (
         sum(n_methamphetamine_unknown)::bigint as n_methamphetamine_unknown,
         min(reason_not_net) as reason_not_net,
         count_if(n_days > 0) as n_weekdays,
-        list(list_avg(masses) order by weekday) as weekday_masses,
-        list_avg(flatten(list(masses order by weekday))) as plain_mass,
-        list_sum(flatten(list(others order by weekday))) as other_sum,
-        list_sum(flatten(list(scaled_amounts order by weekday))) as scaled_sum,
-        list_sum(flatten(list(amounts order by weekday))) as amount_sum,
-        list(list_avg(amounts) order by weekday) as weekday_means,
-        list_avg(flatten(list(amounts order by weekday))) as plain_mean,
-        list(list_avg(lowest) order by weekday) as weekday_lowest,
-        list_avg(flatten(list(lowest order by weekday))) as plain_lowest,
-        list(list_avg(highest) order by weekday) as weekday_highest,
-        list_avg(flatten(list(highest order by weekday))) as plain_highest,
-        list_avg(flatten(list(amounts order by weekday) filter (where weekday in (2, 3, 4)))) as midweek_mean,
-        list_avg(flatten(list(amounts order by weekday) filter (where weekday in (5, 6, 7, 1)))) as weekend_mean,
-        list(weekday order by weekday) as weekdays,
-        list(n_days order by weekday) as weekday_n_days,
-        list(n_censored order by weekday) as weekday_n_censored,
-        list_avg(flatten(list(populations order by weekday))) as population,
-        list_min(flatten(list(populations order by weekday))) = list_max(flatten(list(populations order by weekday)))
-            as is_population_steady,
+        list_sort(list(
+            {
+                'weekday': weekday, 'n_days': n_days, 'n_censored': n_censored, 'amounts': amounts, 'lowest': lowest,
+                'highest': highest, 'masses': masses, 'others': others, 'scaled_amounts': scaled_amounts,
+                'populations': populations
+            }
+        )) as week,
         max(population_rsd) as population_rsd,
         max(flow_rsd) as flow_rsd,
         any_value(correction_factor_log_sd) as correction_factor_log_sd,
-        list_aggregate(flatten(list(amounts order by weekday)), 'stddev_samp') as sd,
         joined_flags(string_agg(flags, ' ')) as flags,
         bool_or(is_provisional) as is_provisional,
         bool_or(is_simulated) as is_simulated
     from by_weekday
     group by site_id, drug, protocol, span
+),
+
+means as (
+    select
+        * exclude (week),
+        [day.weekday for day in week] as weekdays,
+        [day.n_days for day in week] as weekday_n_days,
+        [day.n_censored for day in week] as weekday_n_censored,
+        [list_avg(day.amounts) for day in week] as weekday_means,
+        [list_avg(day.masses) for day in week] as weekday_masses,
+        [list_avg(day.lowest) for day in week] as weekday_lowest,
+        [list_avg(day.highest) for day in week] as weekday_highest,
+        flatten([day.amounts for day in week]) as amounts,
+        list_avg(amounts) as plain_mean,
+        list_avg(flatten([day.masses for day in week])) as plain_mass,
+        list_avg(flatten([day.lowest for day in week])) as plain_lowest,
+        list_avg(flatten([day.highest for day in week])) as plain_highest,
+        list_avg(flatten([day.amounts for day in week if day.weekday in (2, 3, 4)])) as midweek_mean,
+        list_avg(flatten([day.amounts for day in week if day.weekday in (5, 6, 7, 1)])) as weekend_mean,
+        list_aggregate(amounts, 'stddev_samp') as sd,
+        list_sum(amounts) as amount_sum,
+        list_sum(flatten([day.others for day in week])) as other_sum,
+        list_sum(flatten([day.scaled_amounts for day in week])) as scaled_sum,
+        flatten([day.populations for day in week]) as populations,
+        list_avg(populations) as population,
+        list_min(populations) = list_max(populations) as is_population_steady
+    from weeks
 ),
 
 judged as (

@@ -46,7 +46,7 @@ places as materialized (
         *,
         row_number() over (partition by level, unit_id, drug, protocol order by weight desc, period desc) as place
     from (
-        select level, unit_id, drug, protocol, period, coalesce(sum(weight order by site_id), 0) as weight
+        select level, unit_id, drug, protocol, period, coalesce(sum_in_order(weight, site_id), 0) as weight
         from members
         group by level, unit_id, drug, protocol, period
     )
@@ -66,7 +66,7 @@ reach as materialized (
 
 wholes as materialized (
     select
-        level, unit_id, drug, protocol, count(*) as n_sites, sum(weight order by site_id) as weight,
+        level, unit_id, drug, protocol, count(*) as n_sites, sum_in_order(weight, site_id) as weight,
         any_value(n_periods) as n_periods
     from reach
     join (
@@ -85,8 +85,8 @@ panels as materialized (
         c.weight / w.weight as panel_share
     from (
         select
-            level, unit_id, drug, protocol, p.place as n_periods, sum(r.weight order by r.site_id) as weight,
-            list(r.site_id order by r.site_id) as sites
+            level, unit_id, drug, protocol, p.place as n_periods, sum_in_order(r.weight, r.site_id) as weight,
+            list_sort(list(r.site_id)) as sites
         from places p join reach r using (level, unit_id, drug, protocol)
         where r.n_richest >= p.place and r.weight is not null
         group by level, unit_id, drug, protocol, p.place
@@ -123,8 +123,8 @@ areas_over_panels as materialized (
     select
         level, unit_id, any_value(unit_name) as unit_name, drug, any_value(residue) as residue, protocol,
         any_value(basis) as basis, period,
-        sum(first_weight * least order by site_id) / sum(first_weight order by site_id) as least,
-        sum(first_weight * most order by site_id) / sum(first_weight order by site_id) as most,
+        sum_in_order(first_weight * least, site_id) / sum_in_order(first_weight, site_id) as least,
+        sum_in_order(first_weight * most, site_id) / sum_in_order(first_weight, site_id) as most,
         any_value(n_sites) as n_sites, any_value(n_sites_left_out) as n_sites_left_out,
         any_value(n_periods_left_out) as n_periods_left_out, any_value(panel_share) as panel_share,
         any_value(panel) as panel, bool_or(is_provisional) as is_provisional, bool_or(is_simulated) as is_simulated
