@@ -290,10 +290,15 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
     first = rows.row(0, named=True)
     label = SIMULATED_DATA if rows["is_simulated"].any() else ""
     has_intervals = rows["ci_low_percent"].null_count() < rows.height
+    is_bare = not has_intervals and rows["change_percent"].null_count() < rows.height
     typer.echo(
         f"{label}{first['current_period']} against {first['baseline_period']}, mg/day/1000 inhabitants, over the same"
-        f" sites{'' if has_intervals else '; by this protocol without an interval'}"
+        f" sites{'; by this protocol without an interval' if is_bare else ''}"
     )
+    is_told_by_limits = pl.all_horizontal(
+        pl.col("change_percent").is_null(), pl.col("by_limits_low_percent", "by_limits_high_percent").is_not_null()
+    )
+    by_limits = worded_interval("by_limits_low_percent", "by_limits_high_percent", labels.percent)
 
     censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
     shown = rows.select(
@@ -325,6 +330,11 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         mark().alias("rests on"),
         *([flags_of()] if rows["flags"].null_count() < rows.height else []),
         *(
+            [pl.when(is_told_by_limits).then(by_limits).otherwise(pl.lit("–")).alias("by limits")]
+            if rows.select(is_told_by_limits.any()).item()
+            else []
+        ),
+        *(
             [
                 pl.when(pl.col("change_percent").is_null())
                 .then(pl.format("{}: {}", pl.lit(labels.NOT_ESTIMABLE), worded("reason", labels.shortly)))
@@ -343,10 +353,12 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         )
     if level is not Level.site and rows["n_sites_left_out"].sum():
         say(
-            "A change compares the same sites: those left out have no figure, or too few days that can be compared, in"
-            " one of the periods. The levels of each period are over all that have one."
+            "A change and its two levels are over the same sites: those left out have no figure, or too few days that"
+            " can be compared, in one of the periods. 'permille levels' has the levels over all that have one."
         )
-    remarks = rows.filter(pl.col("change_percent").is_not_null())["reason"].drop_nulls().str.split(" ").explode()
+    if rows.select(is_told_by_limits.any()).item():
+        say("by limits: between these the change lies by the limits alone, whatever the days below them held")
+    remarks = rows["reason"].drop_nulls().str.split(" ").explode()
     for found in labels.reasons(" ".join(remarks.unique(maintain_order=True))):
         say(f"{found.short}: {found.sentence}")
     say_marks(markers, rows["flags"])

@@ -48,7 +48,7 @@ _FOUND: dict[str, str] = {
         " is {naive}."
     ),
     "weekdays": N_("{baseline} % of the days before were Saturdays and Sundays, {current} % are now."),
-    "months": N_("{baseline} % of the days before and {current} % of those now have the season in common."),
+    "months": N_("{baseline} % of the days of the two periods have the season in common."),
     "single_day": N_("Without any one day it lies between {baseline} and {current}; furthest off without {subject}."),
     "single_month": N_(
         "Without any one month, in both periods, it lies between {baseline} and {current}; furthest off without"

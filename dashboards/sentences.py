@@ -46,6 +46,8 @@ def change_sentence(
     >>> print(change_sentence(row, [other]))
     Methamphetamine per 1000 people is down 43 % (36 to 49) on 2023 in 2024, over the same 14 catchments (2 left out), \
 under both protocols; nothing we can test explains it away.
+    >>> print(change_sentence(row, [other | {"published_class": "stable"}]).split("left out), ")[1])
+    under both protocols (not told from no change by euda); nothing we can test explains it away.
     >>> counted = [{"option": "cotinine", "change_percent": -39.0}, {"option": "COD", "change_percent": 3.0}]
     >>> print(change_sentence(row, [other], by_population=counted[:1]).split("left out), ")[1])
     under both protocols and 2 ways of counting people; nothing we can test explains it away.
@@ -58,6 +60,10 @@ under both protocols; nothing we can test explains it away.
     ...                              "ci_high_percent": 7.0}))
     Methamphetamine per 1000 people: no change detected on 2023 in 2024 (−4.0 %, −14 % to +7.0 %), over the same 14 \
 catchments (2 left out); this sampling sees falls from 11 % on.
+    >>> print(change_sentence(row | {"state": "not estimable", "reason": "mostly_below_limit",
+    ...                              "by_limits_low_percent": -100.0, "by_limits_high_percent": -97.6}))
+    Methamphetamine per 1000 people: no change can be told on 2023 in 2024. More days lie below their limits than the \
+protocol allows. By the limits alone it lies between −100 % and −98 %.
     """
     _ = words(language)
     what = _("{drug} per 1000 people{where}").format(drug=labels.capital(row["drug_name"]), where=where(row, _))
@@ -71,7 +77,8 @@ catchments (2 left out); this sampling sees falls from 11 % on.
     }
     if row["state"] != "estimated":
         because = labels.because(row["reason"], row["n_sites"] + row["n_sites_left_out"], language)
-        return _("{label}{what}: no change can be told {when}. {because}").format(**said, because=because)
+        said_it = _("{label}{what}: no change can be told {when}. {because}").format(**said, because=because)
+        return said_it + by_limits(row, _, language)
     said |= {"over": _over(row, _)}
     change = row["change_percent"]
     if row["verdict"] == "no change detected":
@@ -89,6 +96,16 @@ catchments (2 left out); this sampling sees falls from 11 % on.
         without="" if row["verdict"] else _(" by {protocol}, without an interval").format(protocol=row["protocol"]),
         agreement=_agreement(row, others, by_population, _, language),
         credibility=credibility.overall(row["credibility"], tests, language),
+    )
+
+
+def by_limits(row: _Row, _: Words, language: str) -> str:
+    """What limits alone say of a change that is not told; nothing where they say nothing."""
+    low, high = (row.get(f"by_limits_{end}_percent") for end in ("low", "high"))
+    if low is None or high is None:
+        return ""
+    return _(" By the limits alone it lies between {low} and {high}.").format(
+        low=number(labels.percent(low), language), high=number(labels.percent(high), language)
     )
 
 
@@ -146,6 +163,13 @@ def _agreement(row: _Row, others: Sequence[_Row], by_population: Sequence[_Row],
     if against := _against(row, there, "protocol", _, language):
         return _(", but not under {protocols}").format(protocols=against)
     agreed = _(", under both protocols") if len(there) == 1 else _(", under all {n} protocols").format(n=len(there) + 1)
+    # They go the same way, and by some of them it is no change.
+    if untold := [
+        other["protocol"]
+        for other in there
+        if other["verdict"] == "no change detected" or other.get("published_class") == "stable"
+    ]:
+        agreed += _(" (not told from no change by {protocols})").format(protocols=_(", ").join(untold))
     if against := _against(row, by_population, "option", _, language):
         return agreed + _(", but not with people counted by {methods}").format(methods=against)
     return agreed + (_(" and {n} ways of counting people").format(n=len(by_population) + 1) if by_population else "")

@@ -69,7 +69,7 @@ track. Nothing we can test explains the change away.
     }
     asked = _("{label}{name}: {drug} per 1000 people{where} shall be {aim} on {baseline} by {deadline}").format(**said)
     if row["state"] != "estimated":
-        because = labels.because(row["reason"], language=language)
+        because = labels.because(row["reason"], 1 if row["level"] == "site" else 2, language)
         return _("{asked}. How far it is cannot be told. {because}").format(asked=asked, because=because)
     has_interval = row["ci_low_percent"] is not None
     now = _("{asked}, and is {change}{interval} in {current}{progress}.").format(

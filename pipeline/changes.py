@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline import spans
 from pipeline.periods import LIKELIHOOD, SERIES, SHARED, array_of, days_of, inferred_means, site_means, spreads, typed
-from pipeline.statistics.intervals import log_interval, p_value
+from pipeline.statistics.intervals import Floats, log_interval, p_value
 from pipeline.statistics.verdicts import LEVEL_OF_VERDICT, adjusted_p_values, detectable_fall
 from pipeline.warehouse import Warehouse, sql
 from schemas.protocol import OF_SERIES
@@ -25,8 +25,10 @@ MOST_BY_LOST_SITES = 0.05
 Those left are just the sites that changed least: where half of all days lay below limits, intervals of the changes that
 were told before this rule held the truth in 76 to 90 % of the cities (docs/calibration.md).
 """
-LIMITS = {"most_by_lost_sites": MOST_BY_LOST_SITES}
-"""What is bound to the statement."""
+LEAST_LABORATORY_SHIFT = 0.1
+"""Share of the days that other laboratories analysed, from which on a site's laboratory has changed."""
+LIMITS = {"most_by_lost_sites": MOST_BY_LOST_SITES, "least_laboratory_shift": LEAST_LABORATORY_SHIFT}
+"""What is bound to the statements."""
 STATEMENTS = ("site_periods", "compared_days", "behind_sides", "day_spreads", "compared_sites")
 """The statements besides `sql/changes.sql` that changes are computed by."""
 
@@ -112,9 +114,10 @@ def between(warehouse: Warehouse, baseline: str, current: str) -> Compared:
     Verdicts are judged over all rows of a protocol and a level, by Benjamini and Hochberg: see `TOGETHER`.
     """
     with warehouse.known_as("sides", sides(warehouse, baseline, current)):
-        compared = warehouse.query(sql("compared_sites"))
+        compared = warehouse.query(sql("compared_sites"), {"least_laboratory_shift": LEAST_LABORATORY_SHIFT})
     with warehouse.known_as("compared_sites", compared):
-        rows = warehouse.query(sql("changes"), {"baseline": baseline, "current": current, **LIMITS})
+        asked = {"baseline": baseline, "current": current, "most_by_lost_sites": MOST_BY_LOST_SITES}
+        rows = warehouse.query(sql("changes"), asked)
     return Compared(compared, typed("changes", _judged(rows.sort("protocol", "level", "unit_id", "drug"), warehouse)))
 
 
@@ -134,11 +137,14 @@ def _judged(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
     shared = sum((rows[name].fill_null(0).to_numpy() for name in SHARED), np.zeros(rows.height))
     is_lacking = rows.select(by_spread & pl.any_horizontal(pl.col(name).is_null() for name in SHARED)).to_series()
     of_days_variance, days_df = array_of(rows, "days_log_variance"), array_of(rows, "days_df")
+    lost_low, lost_high = array_of(rows, "lost_log_low"), array_of(rows, "lost_log_high")
     ratio = 1 + array_of(rows, "change_percent") / 100
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(is_lacking.to_numpy() | ~(ratio > 0), np.nan, ratio)
-        low, high = log_interval(ratio, of_days_variance, days_df, shared)
-        p = p_value(np.log(ratio), of_days_variance, days_df, shared)
+        # What limits leave open of the sites they took out is on top of all errors: at worst, both ways.
+        low, _ = log_interval(ratio * np.exp(lost_low), of_days_variance, days_df, shared)
+        _, high = log_interval(ratio * np.exp(lost_high), of_days_variance, days_df, shared)
+        p = p_value(_nearest_none(np.log(ratio), lost_low, lost_high), of_days_variance, days_df, shared)
         smallest = detectable_fall(of_days_variance, days_df, np.where(np.isnan(ratio), np.nan, shared))
     rows = rows.with_columns(
         ci_low_percent=pl.Series(100 * (low - 1)).fill_nan(None),
@@ -161,3 +167,8 @@ def _judged(rows: pl.DataFrame, warehouse: Warehouse) -> pl.DataFrame:
         .otherwise(pl.lit("rise")),
         credibility=pl.lit(None, pl.String),
     )
+
+
+def _nearest_none(log_ratio: Floats, down: Floats, up: Floats) -> Floats:
+    """Of all that a logarithm may be, moved so far down or up, the one nearest to no change."""
+    return np.where(log_ratio < 0, np.minimum(log_ratio + up, 0), np.maximum(log_ratio + down, 0))

@@ -369,10 +369,10 @@ def site_means(warehouse: Warehouse, inferred: pl.DataFrame, series: pl.DataFram
     is_estimated = pl.col("reason").is_null() | (pl.col("reason") == _REMARK)
     # Of days that are all zero there is no relative spread.
     of_days = (pl.col("sd_mg_per_day_per_1000") / pl.col("mean_mg_per_day_per_1000")).fill_nan(None)
-    by_t = pl.col("interval") == "t_of_days"
     by_spread = pl.col("interval") == "pooled_spread"
     # Days below limits are read from the measured ones, and tell of the spread no more than these do.
     n_known = pl.col("n_days") - pl.when(pl.col("below_limit").is_in(OF_SERIES)).then("n_censored").otherwise(0)
+    by_t = (pl.col("interval") == "t_of_days") & (n_known > 1)  # one day says nothing of how days differ
     rows = rows.with_columns(
         state=pl.when(is_estimated).then(pl.lit("estimated")).otherwise(pl.lit("not estimable")),
         **{

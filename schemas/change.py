@@ -30,6 +30,8 @@ class Changes(_Estimated):
     baseline_mg_per_day_per_1000: float = column("baseline_mg_per_day_per_1000", nullable=True, ge=0)
     current_mg_per_day_per_1000: float = column("current_mg_per_day_per_1000", nullable=True, ge=0)
     change_percent: float = column("change_percent", nullable=True, ge=-100)
+    by_limits_low_percent: float = column("by_limits_low_percent", nullable=True, ge=-100)
+    by_limits_high_percent: float = column("by_limits_high_percent", nullable=True, ge=-100)
     ci_low_percent: float = column("ci_low_percent", nullable=True, ge=-100)
     ci_high_percent: float = column("ci_high_percent", nullable=True, ge=-100)
     p_value: float = column("p_value", nullable=True, ge=0, le=1)

@@ -351,6 +351,12 @@ COLUMNS: dict[str, Column] = {
     "n_censored_baseline": Column("count", "those of the baseline below their limit"),
     "n_censored_current": Column("count", "those of now below their limit"),
     "change_percent": Column("percent", "change of the current on the baseline mean over the same sites"),
+    "by_limits_low_percent": Column(
+        "percent",
+        "the lowest that the change over the same sites and those that limits took out could be, by their limits alone;"
+        " empty where there are no such sites, or they have no limits",
+    ),
+    "by_limits_high_percent": Column("percent", "the highest; empty likewise, and where there was nothing at least"),
     "ci_low_percent": Column("percent", "lower end of the 95 % interval of the change; empty where there is none"),
     "ci_high_percent": Column("percent", "upper end of the 95 % interval of the change; empty where there is none"),
     "p_value": Column("dimensionless", "two-sided, of no change, this change alone"),

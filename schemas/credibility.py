@@ -88,7 +88,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "panel": Explanation(
         "sites joined or left: over all sites the change is another one by at least 5 points, or those compared hold"
-        " less than half of the inhabitants, or sites were lost to limits",
+        " less than half of the inhabitants of the sites that were measured",
         "sites with a figure",
         "Our choice",
         {"least_points_of_panel": 5, "least_share_of_inhabitants": 0.5},
@@ -101,8 +101,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         {"least_week_in_common": 0.75, "fewest_weekdays": 3},
     ),
     "months": Explanation(
-        "less than half of the days of one period have one in the other within a month of the same season",
-        "days with one of the season in the other period, percent",
+        "less than half of the days of the two periods lie in the same season, a month more or less",
+        "days with the season in common, percent",
         "Our choice: use moves with holidays and seasons",
         {"least_season_in_common": 0.5},
     ),

@@ -123,7 +123,7 @@ in_doubt as (
     group by all
 ),
 
--- Sites that are left out because one of the periods is known by limits alone, at both ends of what these allow.
+-- Sites that are left out because limits alone tell of them, at both ends of what these allow.
 lost as (
     select
         level, unit_id, drug, protocol,
@@ -131,7 +131,7 @@ lost as (
         sum(weight * baseline_most order by site_id) as lost_baseline_most,
         sum(weight * current_least order by site_id) as lost_current_least,
         sum(weight * current_most order by site_id) as lost_current_most,
-        count(weight * baseline_most * current_most) = count(*) as is_bounded
+        count(weight) = count(*) as is_bounded
     from compared_sites
     where is_lost_to_limits
     group by all
@@ -175,14 +175,19 @@ judged as (
         c.*,
         baseline_of_panel / weight_of_all as baseline,
         current_of_panel / weight_of_all as present,
+        is_bounded,
         is_bounded is not null as has_lost_sites,
+        -- The change over these sites as well lies between the two.
+        change_percent(
+            coalesce(baseline_of_panel, 0) + lost_baseline_most, coalesce(current_of_panel, 0) + lost_current_least
+        ) as by_limits_low,
+        change_percent(
+            coalesce(baseline_of_panel, 0) + lost_baseline_least, coalesce(current_of_panel, 0) + lost_current_most
+        ) as by_limits_high,
+        ln(nullif((1 + by_limits_low / 100) / (nullif(present, 0) / baseline), 0)) as lost_log_low,
+        ln(nullif((1 + by_limits_high / 100) / (nullif(present, 0) / baseline), 0)) as lost_log_high,
         has_lost_sites and not coalesce(
-            is_bounded
-            and abs((current_of_panel + lost_current_least) / (baseline_of_panel + lost_baseline_most) * baseline / present - 1)
-            <= $most_by_lost_sites
-            and abs((current_of_panel + lost_current_most) / (baseline_of_panel + lost_baseline_least) * baseline / present - 1)
-            <= $most_by_lost_sites,
-            false
+            is_bounded and greatest(abs(exp(lost_log_low) - 1), abs(exp(lost_log_high) - 1)) <= $most_by_lost_sites, false
         ) as is_moved_by_lost_sites,
         case
             when n_sites = 0 then reasons_left_out
@@ -212,6 +217,11 @@ select
     if(j.reason_not is null or j.reason_not = 'baseline_zero', j.baseline, null) as baseline_mg_per_day_per_1000,
     if(j.reason_not is null or j.reason_not = 'baseline_zero', j.present, null) as current_mg_per_day_per_1000,
     j.change_percent,
+    if(j.is_bounded and isfinite(j.by_limits_low), j.by_limits_low, null) as by_limits_low_percent,
+    if(j.is_bounded and isfinite(j.by_limits_high), j.by_limits_high, null) as by_limits_high_percent,
+    -- How far the sites that limits took out could move the logarithm of the ratio, down and up.
+    if(j.reason_not is null, coalesce(least(j.lost_log_low, 0), 0), null) as lost_log_low,
+    if(j.reason_not is null, coalesce(greatest(j.lost_log_high, 0), 0), null) as lost_log_high,
     d.days_log_variance,
     d.days_df,
     d.spread_log_variance,

@@ -35,21 +35,24 @@ pairs as (
             when c.state <> 'estimated' then c.reason
         end as reason_left_out,
         reason_left_out is null as is_in_panel,
-        -- Seen in both periods, and not compared because one of them says no more than "below the limit" or "above it":
-        -- such sites may be just those that changed most.
-        coalesce(
-            reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit')
-            and (has_baseline or has_current),
-            false
-        ) as is_lost_to_limits,
         -- What limits alone say of the means.
         b.at_least_mg_per_day_per_1000 as baseline_at_least, b.at_most_mg_per_day_per_1000 as baseline_at_most,
         c.at_least_mg_per_day_per_1000 as current_at_least, c.at_most_mg_per_day_per_1000 as current_at_most,
-        -- Below a limit nobody states is taken to be no more than what the other period had.
+        -- What it had at both ends of that. Where no limit is stated, no more than the other period had.
         coalesce(baseline, baseline_at_least) as baseline_least,
-        coalesce(baseline, baseline_at_most, greatest(baseline_at_least, present)) as baseline_most,
         coalesce(present, current_at_least) as current_least,
-        coalesce(present, current_at_most, greatest(current_at_least, baseline)) as current_most,
+        coalesce(
+            baseline, baseline_at_most, nullif(greatest(baseline_at_least, present), 0), current_at_most,
+            nullif(current_at_least, 0)
+        ) as baseline_most,
+        coalesce(
+            present, current_at_most, nullif(greatest(current_at_least, baseline), 0), baseline_at_most,
+            nullif(baseline_at_least, 0)
+        ) as current_most,
+        -- Measured in both periods, and not compared because one of them says no more than "below the limit" or "above it":
+        -- such sites may be just those that changed most. Where neither states a limit nothing is known of them.
+        coalesce(reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit'), false)
+            and baseline_most is not null and current_most is not null as is_lost_to_limits,
         -- Of the two periods, what leaves each in doubt.
         b.days_log_variance as baseline_days, b.days_df as baseline_df, b.spread_log_variance as baseline_spread,
         c.days_log_variance as current_days, c.days_df as current_df, c.spread_log_variance as current_spread,
@@ -64,8 +67,20 @@ pairs as (
         b.laboratories as baseline_laboratories, c.laboratories as current_laboratories,
         b.batches as baseline_batches, c.batches as current_batches,
         b.batch_shares as baseline_batch_shares, c.batch_shares as current_batch_shares,
-        list_sort(list_distinct(baseline_laboratories)) <> list_sort(list_distinct(current_laboratories))
-            as is_laboratory_changed,
+        -- How much of the days went from one laboratory to another.
+        list_sum([
+            abs(
+                coalesce(list_sum([
+                    current_batch_shares[i]
+                    for i in range(1, len(current_laboratories) + 1) if current_laboratories[i] = laboratory
+                ]), 0)
+                - coalesce(list_sum([
+                    baseline_batch_shares[i]
+                    for i in range(1, len(baseline_laboratories) + 1) if baseline_laboratories[i] = laboratory
+                ]), 0)
+            ) for laboratory in list_distinct(baseline_laboratories || current_laboratories)
+        ]) / 2 as laboratory_shift,
+        laboratory_shift >= $least_laboratory_shift - 1e-9 as is_laboratory_changed,
         b.origin as baseline_origin, c.origin as current_origin,
         b.mean_flow_m3_per_day as baseline_flow_m3_per_day, c.mean_flow_m3_per_day as current_flow_m3_per_day,
         b.mean_factor as baseline_factor, c.mean_factor as current_factor,

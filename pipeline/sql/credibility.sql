@@ -123,31 +123,30 @@ weeks_of_sites as (
     group by all
 ),
 
+-- Each day counts a third in its own month and in those beside it (from December to January is one month as well), so that
+-- campaigns a month apart have two thirds of their season in common.
 months_of_sites as (
-    select site_id, drug, protocol, period, month(sampled_on) as of_year, count(*) as n_days
-    from drug_days
-    where sampled_on is not null
-    group by all
+    select
+        site_id, drug, protocol, period, of_year,
+        count(*) / sum(count(*)) over (partition by site_id, drug, protocol, period) as share
+    from (
+        select *, (month(sampled_on) + unnest([-1, 0, 1]) + 11) % 12 as of_year
+        from drug_days
+        where sampled_on is not null
+    )
+    group by site_id, drug, protocol, period, of_year
 ),
 
 seasons_of_sites as (
     select
-        site_id, drug, protocol,
-        sum(if(is_in_both, n_days, 0)) filter (where period = 'baseline')
-            / sum(n_days) filter (where period = 'baseline') as baseline_in_common,
-        sum(if(is_in_both, n_days, 0)) filter (where period = 'current')
-            / sum(n_days) filter (where period = 'current') as current_in_common
-    from (
-        select
-            *,
-            -- From December to January is one month as well.
-            exists (
-                select 1
-                from months_of_sites o
-                where o.site_id = m.site_id and o.drug = m.drug and o.protocol = m.protocol and o.period <> m.period
-                    and (o.of_year - m.of_year + 13) % 12 <= 2
-            ) as is_in_both
-        from months_of_sites m
+        c.site_id, c.drug, c.protocol,
+        coalesce(sum_in_order(least(coalesce(b.share, 0), c.share), c.of_year), 0) as season_in_common
+    from (from months_of_sites where period = 'current') c
+    left join (from months_of_sites where period = 'baseline') b using (site_id, drug, protocol, of_year)
+    where exists (
+        select 1
+        from months_of_sites o
+        where o.period = 'baseline' and o.site_id = c.site_id and o.drug = c.drug and o.protocol = c.protocol
     )
     group by all
 ),
@@ -172,8 +171,7 @@ evidence as (
         w.weekend_current,
         k.in_common as weekdays_in_common,
         k.n_common as n_weekdays_in_common,
-        c.baseline_in_common,
-        c.current_in_common
+        c.season_in_common
     from panel p
     left join limits_of_sites l on l.site_id = p.site_id and l.residue = p.residue
     left join markers_of_sites m on m.site_id = p.site_id and m.drug = p.drug and m.protocol = p.protocol
@@ -281,10 +279,10 @@ by_site as (
         level, unit_id, drug, protocol, site_id, 'months' as explanation,
         baseline as baseline_without,
         present as present_without,
-        coalesce(least(baseline_in_common, current_in_common) < $least_season_in_common, false) as is_affected,
-        baseline_in_common is not null and current_in_common is not null as is_tested,
-        100 * baseline_in_common as value_baseline, 1 as weight_baseline,
-        100 * current_in_common as value_current, 1 as weight_current,
+        coalesce(season_in_common < $least_season_in_common, false) as is_affected,
+        season_in_common is not null as is_tested,
+        100 * season_in_common as value_baseline, 1 as weight_baseline,
+        100 * season_in_common as value_current, 1 as weight_current,
         weight, baseline_share, current_share
     from evidence
 ),
@@ -323,12 +321,13 @@ of_panels as (
 inhabitants as (
     select
         level, unit_id, drug, protocol,
-        -- Of either period, whose sites left are as much missing as those that joined.
+        -- Of either period, whose sites left are as much missing as those that joined. Of sites that limits took out it is
+        -- known how little they could move: the interval holds that.
         least(
-            sum_in_order(if(is_in_panel, baseline_population, null), site_id)
-            / sum_in_order(if(has_baseline, baseline_population, null), site_id),
-            sum_in_order(if(is_in_panel, current_population, null), site_id)
-            / sum_in_order(if(has_current, current_population, null), site_id)
+            sum_in_order(if(is_in_panel or is_lost_to_limits, baseline_population, null), site_id)
+            / sum_in_order(baseline_population, site_id),
+            sum_in_order(if(is_in_panel or is_lost_to_limits, current_population, null), site_id)
+            / sum_in_order(current_population, site_id)
         ) as share_in_panel,
         count_if(has_baseline) as n_baseline,
         count_if(has_current) as n_current
@@ -567,8 +566,7 @@ tests as (
         a.level, a.unit_id, a.drug, a.protocol, 'panel' as explanation,
         a.naive_change_percent is not null as is_tested,
         a.change_percent as change_without_percent,
-        coalesce(contains(a.reason, 'sites_lost_to_limits'), false)
-            or coalesce(i.share_in_panel < $least_share_of_inhabitants, false) as is_found_anyway,
+        coalesce(i.share_in_panel < $least_share_of_inhabitants, false) as is_found_anyway,
         coalesce(abs(a.naive_change_percent - a.change_percent) >= $least_points_of_panel, false) as is_set_aside,
         i.n_baseline as value_baseline, i.n_current as value_current,
         a.n_sites_left_out as n_affected, a.n_sites + a.n_sites_left_out as n_tested, null as subject

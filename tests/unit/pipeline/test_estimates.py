@@ -327,14 +327,67 @@ def test_without_sites_that_fell_below_their_limits_there_is_no_change(city):
     ],
 )
 def test_sites_below_limits_that_hardly_matter_are_named(city, before, state):
+    """And what they leave open is in the interval, which begins with the change were nothing left of them."""
+    days = [week(MONDAY, [1000, 1200] * 3 + [1000], site="S2"), week(LATER, [1100, 1320] * 3 + [1100], site="S2")]
+    with city(results=results(*days)) as warehouse:
+        alone = changes(warehouse, level="network", unit_id="network")
+    with city(results=results(*days, week(MONDAY, [before] * 7), week(LATER, ["<LOQ"] * 7))) as warehouse:
+        row = changes(warehouse, level="network", unit_id="network")
+    mean = (4 * 1000 + 3 * 1200) / 7
+    low, high = 1.1 * mean / (mean + before), (1.1 * mean + 1) / (mean + before)
+    assert (row["state"], row["n_sites_left_out"], row["reason"]) == (state, 1, "sites_lost_to_limits")
+    assert row["change_percent"] == (pytest.approx(10) if state == "estimated" else None)
+    assert (row["by_limits_low_percent"], row["by_limits_high_percent"]) == (
+        pytest.approx(100 * (low - 1)), pytest.approx(100 * (high - 1))
+    )  # fmt: skip
+    assert (alone["by_limits_low_percent"], alone["by_limits_high_percent"]) == (None, None)
+    if state == "estimated":
+        assert 1 + row["ci_low_percent"] / 100 < (1 + alone["ci_low_percent"] / 100) * low / 1.1 * 1.001
+        assert row["ci_high_percent"] >= alone["ci_high_percent"] * 0.999
+        assert row["p_value"] > alone["p_value"]
+
+
+def test_sites_below_limits_in_both_periods_may_be_most_of_an_area(city):
+    """S1 is known to lie below 500 in both years: that S2 halved says little of the two of them."""
     days = results(
-        week(MONDAY, [before] * 7), week(MONDAY, [1000] * 7, site="S2"),
-        week(LATER, ["<LOQ"] * 7), week(LATER, [1100] * 7, site="S2"),
+        week(MONDAY, ["<LOQ"] * 7, limits="500,500"), week(MONDAY, [200] * 7, site="S2"),
+        week(LATER, ["<LOQ"] * 7, limits="500,500"), week(LATER, [100] * 7, site="S2"),
     )  # fmt: skip
     with city(results=days) as warehouse:
         row = changes(warehouse, level="network", unit_id="network")
-        assert (row["state"], row["n_sites_left_out"], row["reason"]) == (state, 1, "sites_lost_to_limits")
-        assert row["change_percent"] == (pytest.approx(10) if state == "estimated" else None)
+        assert (row["state"], row["reason"]) == ("not estimable", "sites_lost_to_limits")
+        assert row["by_limits_low_percent"] == pytest.approx(100 * (100 / 700 - 1))
+        assert row["by_limits_high_percent"] == pytest.approx(100 * (600 / 200 - 1))
+
+
+def test_sites_that_nothing_is_known_of_take_no_change_away(city):
+    days = results(
+        week(MONDAY, ["<LOQ"] * 7, limits=","), week(MONDAY, [200] * 7, site="S2"),
+        week(LATER, ["<LOQ"] * 7, limits=","), week(LATER, [100] * 7, site="S2"),
+    )  # fmt: skip
+    with city(results=days) as warehouse:
+        row = changes(warehouse, level="network", unit_id="network")
+        assert (row["change_percent"], row["reason"]) == (pytest.approx(-50), None)
+
+
+def test_what_is_gone_is_told_by_its_limits(city):
+    with city(results=results(week(MONDAY, [100] * 7), week(LATER, ["<LOQ"] * 7))) as warehouse:
+        row = changes(warehouse)
+        assert (row["state"], row["change_percent"]) == ("not estimable", None)
+        assert (row["by_limits_low_percent"], row["by_limits_high_percent"]) == (-100, pytest.approx(-99))
+
+
+@pytest.mark.parametrize("protocol", ["half-loq", "statcan"])
+def test_one_day_has_a_mean_and_no_interval(city, protocol):
+    """And stops no run: its t has no degrees of freedom."""
+    with city(results=results(week(MONDAY, [100]), week(LATER, [50]))) as warehouse:
+        row = changes(warehouse, protocol=protocol)
+        assert (row["change_percent"], row["ci_low_percent"], row["days_df"]) == (pytest.approx(-50), None, None)
+        means = warehouse.query(
+            "select days_df, days_log_variance from site_periods where protocol = $p", {"p": protocol}
+        )
+        assert means.height
+        assert means.null_count().row(0) == (means.height, means.height)
 
 
 def test_a_site_that_joined_is_not_one_that_was_lost(city):
