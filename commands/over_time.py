@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pipeline.planning import Basis
 
 
+_NOTHING_YET = "there are no figures yet: 'permille status' says what was delivered and what it waits for."
+
+
 class Kind(StrEnum):
     """How long a period is."""
 
@@ -85,12 +88,16 @@ def series(
         if period and not (spans.is_calendar(period) and spans.kind(period) == kind.value):
             example = {"year": "2024", "quarter": "2024-Q1", "month": "2024-03"}[kind.value]
             fail(f"{period!r} is no {kind.value}: write {example}.", WRONG_USAGE)
+    if first and last and first > last:
+        fail(f"--from {first} lies after --to {last}: turn them round.", WRONG_USAGE)
     here = opened(workspace)
     warn_of_broken_files(here)
     wanted = protocol or here.settings.protocol
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             known = warehouse.query("select distinct protocol, drug from site_periods order by all")
+            if known.is_empty():
+                fail(_NOTHING_YET)
             if wanted not in known["protocol"]:
                 there = sorted(known["protocol"].unique())
                 fail(f"there are no figures by a protocol {wanted!r}{explain.instead(wanted, there)}.", WRONG_USAGE)
@@ -127,6 +134,8 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
     say(f"{label}{first['drug']} by {first['protocol']}: {basis}, mg/day/1000 inhabitants")
 
     unit = "mg_per_day_per_1000"
+    has_left_out = rows["n_sites_left_out"].sum() > 0
+    by_limits = worded_interval(f"at_least_{unit}", f"at_most_{unit}", labels.amount)
     print_table(
         "",
         rows.select(
@@ -135,6 +144,8 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
             worded(f"mean_{unit}", labels.amount).replace("", labels.NOT_ESTIMABLE).alias("mean"),
             worded_interval(f"ci_low_{unit}", f"ci_high_{unit}", labels.amount).alias("95 % interval"),
             *([pl.col("n_sites").alias("sites")] if level is not Level.site else []),
+            *([pl.col("n_sites_left_out").alias("left out")] if has_left_out else []),
+            *([by_limits.alias("by limits")] if has_left_out else []),
             pl.col("n_days").alias("days"),
             pl.col("n_censored").alias("below limits"),
             worded("reason", labels.shortly).alias("remark"),
@@ -148,6 +159,12 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
         say(f"Over the same sites in all periods; {weighed}{fixed}.")
     else:
         say(f"Over the sites that have a mean in each period, which differ; {weighed} (the same: --panel complete).")
+    if has_left_out:
+        say(
+            "left out: sites that were measured in the period and are not in its mean; by limits: between these lies the"
+            " mean of all that were measured, whatever the days below limits held. Where these fall and the mean does"
+            " not, sites fell below their limits."
+        )
 
 
 class Method(StrEnum):
@@ -191,6 +208,8 @@ def trend(
     except WarehouseError as error:
         fail(str(error))
     there = sorted(every["protocol"].unique())
+    if not there:
+        fail(_NOTHING_YET)
     if wanted not in there:
         fail(f"there are no trends by a protocol {wanted!r}{explain.instead(wanted, there)}.", WRONG_USAGE)
     rows = every.filter(
@@ -251,7 +270,17 @@ def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
             " fewest have, as long as that leaves more inhabitants times periods; no trend is told by less than half of"
             " all inhabitants, or of all sites where these weigh alike."
         )
+    elif rows["n_periods_left_out"].sum():
+        say(
+            "periods: those of all measured that say something; in the others limits are not stated, or days lie above"
+            " the range. A drug that came or went in these is not in its trend."
+        )
     say("direction: judged together with all trends of its level and test (Benjamini and Hochberg, 5 %).")
+    if (rows["period_kind"] != "year").any():
+        say(
+            "Months and quarters that follow each other are alike: below eight years that is not allowed for, and one in"
+            " five that have no trend may seem to have one. What else could have made it: permille credibility."
+        )
 
 
 def _of_all(kept: str, left_out: str) -> "pl.Expr":

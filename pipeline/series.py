@@ -13,10 +13,12 @@ from pipeline.warehouse import Warehouse
 Panel = Literal["available", "complete"]
 Weights = Literal["population", "none"]
 _SMOOTH = ("smooth_mg_per_day_per_1000", "smooth_low_mg_per_day_per_1000", "smooth_high_mg_per_day_per_1000")
+_BY_LIMITS = ("at_least_mg_per_day_per_1000", "at_most_mg_per_day_per_1000")
 _COLUMNS = (
     "level", "unit_id", "unit_name", "drug", "residue", "protocol", "basis", "period_kind", "period",
-    "mean_mg_per_day_per_1000", "ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000", "n_sites", "panel",
-    "area_weights", "n_days", "n_censored", *_SMOOTH, "state", "reason", "flags", "is_provisional", "is_simulated",
+    "mean_mg_per_day_per_1000", "ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000",
+    *_BY_LIMITS, "n_sites", "n_sites_left_out", "panel", "area_weights", "n_days", "n_censored", *_SMOOTH, "state",
+    "reason", "flags", "is_provisional", "is_simulated",
 )  # fmt: skip
 
 _SITES = """
@@ -61,8 +63,9 @@ def series(
     Returns
     -------
     polars.DataFrame
-        One row a place and period, sorted by both, with `panel`, the sites a mean is over, and a smooth curve with its
-        95 % band, to be looked at. [mg/day/1000]
+        One row a place and period, sorted by both, with `panel`, the sites a mean is over, how many others were
+        measured then (`n_sites_left_out`), what limits alone say of the mean of all of them, and a smooth curve with
+        its 95 % band, to be looked at. [mg/day/1000]
     """
     bound = {
         "drug": drug, "protocol": protocol, "kind": kind, "first": first or _FIRST, "last": last or _LAST,
@@ -70,28 +73,42 @@ def series(
     if level == "site":
         rows = warehouse.query(
             "select 'site' as level, s.site_id as unit_id, coalesce(c.site_name, s.site_id) as unit_name, s.*,"
-            " 1 as n_sites, s.site_id as panel, 'none' as area_weights"
+            " 1 as n_sites, 0 as n_sites_left_out, s.site_id as panel, 'none' as area_weights"
             " from site_periods s left join current_sites c using (site_id)"
             " where drug = $drug and protocol = $protocol and period_kind = $kind and period between $first and $last",
             bound,
         )
     else:
-        # A view takes no bound values: they lie beside it.
-        chosen = pl.DataFrame(
-            [{**bound, "is_complete": panel == "complete", "weights": weights}], schema_overrides={"weights": pl.String}
-        )
-        with warehouse.known_as("choices", chosen):
-            warehouse.define("averaged_sites", _SITES)
-            panels = warehouse.query(_PANELS)
-            rows = area_means(warehouse).filter(pl.col("level") == level)
-        rows = rows.join(panels, on=["level", "unit_id", "period"], how="left").with_columns(
-            pl.col("panel").fill_null("")
-        )
-    counts = pl.col("n_sites", "n_days", "n_censored").cast(pl.Int64)
+        rows, panels = _of_areas(warehouse, bound, weights, is_complete=panel == "complete")
+        if panel == "complete":
+            # What limits say is of all that were measured: without the sites that fell below theirs a panel fell less.
+            every, _ = _of_areas(warehouse, bound, weights, is_complete=False)
+            known = every.select(*_PLACE, *_BY_LIMITS, n_measured=pl.col("n_sites") + pl.col("n_sites_left_out"))
+            rows = rows.drop(*_BY_LIMITS).join(known, on=_PLACE, how="left", validate="1:1")
+            rows = rows.with_columns(n_sites_left_out=pl.col("n_measured") - pl.col("n_sites"))
+        rows = rows.filter(pl.col("level") == level)
+        rows = rows.join(panels, on=_PLACE, how="left").with_columns(pl.col("panel").fill_null(""))
+    counts = pl.col("n_sites", "n_sites_left_out", "n_days", "n_censored").cast(pl.Int64)
     rows = rows.with_columns(counts).sort("unit_id", "period")
     return pl.concat(
         [_smoothed(part) for part in rows.partition_by("unit_id", maintain_order=True)] or [_smoothed(rows)]
     ).select(_COLUMNS)
+
+
+_PLACE = ["level", "unit_id", "period"]
+
+
+def _of_areas(
+    warehouse: Warehouse, bound: dict[str, str], weights: Weights | None, *, is_complete: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The means of all areas and of the network, and the sites each is over."""
+    # A view takes no bound values: they lie beside it.
+    chosen = pl.DataFrame(
+        [{**bound, "is_complete": is_complete, "weights": weights}], schema_overrides={"weights": pl.String}
+    )
+    with warehouse.known_as("choices", chosen):
+        warehouse.define("averaged_sites", _SITES)
+        return area_means(warehouse), warehouse.query(_PANELS)
 
 
 def _smoothed(rows: pl.DataFrame) -> pl.DataFrame:

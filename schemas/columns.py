@@ -432,7 +432,9 @@ COLUMNS: dict[str, Column] = {
     "n_periods": Column("count", "periods with a figure or a limit"),
     "n_censored_periods": Column("count", "periods of which the limit is all that is known"),
     "n_periods_left_out": Column(
-        "count", "periods in which sites of an area have figures, but not all of its panel: dropped to keep more sites"
+        "count",
+        "periods in which the drug was measured and that are not in the trend: below limits nobody states, above the"
+        " range, or of an area not those of all of its panel",
     ),
     "panel_share": Column(
         None,

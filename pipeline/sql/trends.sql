@@ -9,14 +9,31 @@
 -- Each part is formed once, and says so: DuckDB 1.5.5, left to choose, was seen to wait for ever.
 with
 
+-- Periods in which a drug was measured, also those that say nothing: below limits nobody states, or above the range.
+measured as materialized (
+    select
+        a.level, a.unit_id, s.drug, s.protocol,
+        count(distinct s.period) as n_measured
+    from site_periods s
+    join (
+        select level, unit_id, site_id from area_of_site
+        union all
+        select distinct 'site', site_id, site_id from site_periods
+    ) a using (site_id)
+    where s.period_kind = $kind
+    group by all
+),
+
 points as materialized (
     select
         s.site_id, coalesce(c.site_name, s.site_id) as site_name, s.drug, s.residue, s.protocol, s.basis, s.period,
         s.population, s.is_provisional, s.is_simulated,
         s.state <> 'estimated' as is_censored,
         if(is_censored, coalesce(s.at_least_mg_per_day_per_1000, 0), s.mean_mg_per_day_per_1000) as least,
-        if(is_censored, s.at_most_mg_per_day_per_1000, s.mean_mg_per_day_per_1000) as most
+        if(is_censored, s.at_most_mg_per_day_per_1000, s.mean_mg_per_day_per_1000) as most,
+        m.n_measured
     from site_periods s
+    join measured m on m.level = 'site' and m.unit_id = s.site_id and m.drug = s.drug and m.protocol = s.protocol
     left join current_sites c using (site_id)
     where s.period_kind = $kind
         and (
@@ -65,13 +82,8 @@ reach as materialized (
 ),
 
 wholes as materialized (
-    select
-        level, unit_id, drug, protocol, count(*) as n_sites, sum_in_order(weight, site_id) as weight,
-        any_value(n_periods) as n_periods
+    select level, unit_id, drug, protocol, count(*) as n_sites, sum_in_order(weight, site_id) as weight
     from reach
-    join (
-        select level, unit_id, drug, protocol, count(*) as n_periods from places group by level, unit_id, drug, protocol
-    ) using (level, unit_id, drug, protocol)
     group by level, unit_id, drug, protocol
 ),
 
@@ -81,7 +93,7 @@ panels as materialized (
         c.sites as sites_of_panel,
         len(c.sites) as n_sites,
         w.n_sites - len(c.sites) as n_sites_left_out,
-        w.n_periods - c.n_periods as n_periods_left_out,
+        m.n_measured - c.n_periods as n_periods_left_out,
         c.weight / w.weight as panel_share
     from (
         select
@@ -92,6 +104,7 @@ panels as materialized (
         group by level, unit_id, drug, protocol, p.place
     ) c
     join wholes w using (level, unit_id, drug, protocol)
+    join measured m using (level, unit_id, drug, protocol)
     qualify row_number() over (
         partition by level, unit_id, drug, protocol
         order by
@@ -134,7 +147,8 @@ areas_over_panels as materialized (
 
 select
     'site' as level, site_id as unit_id, site_name as unit_name, drug, residue, protocol, basis, period, is_censored,
-    most as value, 1 as n_sites, 0 as n_sites_left_out, 0 as n_periods_left_out, 1.0 as panel_share, site_id as panel,
+    most as value, 1 as n_sites, 0 as n_sites_left_out,
+    n_measured - count(*) over (partition by site_id, drug, protocol) as n_periods_left_out, 1.0 as panel_share, site_id as panel,
     is_provisional, is_simulated
 from points
 union all by name

@@ -209,3 +209,28 @@ def test_a_series_has_a_smooth_curve_from_six_means_on(city):
     assert ((low < curve) & (curve < high)).all()
     assert curve.to_list() == pytest.approx((np.array(LEVELS) / 0.43).tolist(), rel=0.25)
     assert short["smooth_mg_per_day_per_1000"].null_count() == short.height == 5
+
+
+def test_years_that_say_nothing_are_counted(city):
+    """Four years below a limit nobody states: the trend of the four before is not one of eight."""
+    silent = [week(date(year, 3, 4), ["<LOQ"] * 7, limits=",") for year in range(2022, 2025)]
+    days = results(*weeks(LEVELS[:5], years=YEARS[:5]), *silent)
+    with city(results=days, flows=flows("S1", "S2", years=YEARS)) as warehouse:
+        (row,) = of(warehouse, "site")
+        (network,) = of(warehouse)
+    for found in (row, network):
+        assert (found["n_periods"], found["n_periods_left_out"], found["last_period"]) == (5, 3, "2021")
+
+
+@pytest.mark.parametrize("panel", ["available", "complete"])
+def test_a_series_says_what_limits_allow_of_the_sites_it_leaves_out(city, panel):
+    """S1 falls from 100 to below 1 while S2 stays: the mean of those with a figure stays, that of both does not."""
+    days = results(*weeks((100, 100), "S2", (2023, 2024)), *weeks((100,), "S1", (2023,)))
+    days += week(date(2024, 3, 4), ["<LOQ"] * 7)
+    with city(results=days) as warehouse:
+        rows = series(warehouse, "network", "methamphetamine", "permille", "year", panel=panel)
+    factor = rows["mean_mg_per_day_per_1000"][1] / 100
+    assert rows["mean_mg_per_day_per_1000"].to_list() == pytest.approx([100 * factor] * 2)
+    assert rows["n_sites_left_out"].to_list() == ([1, 1] if panel == "complete" else [0, 1])
+    assert rows["at_least_mg_per_day_per_1000"].to_list() == pytest.approx([100 * factor, 50 * factor])
+    assert rows["at_most_mg_per_day_per_1000"].to_list() == pytest.approx([100 * factor, 50.5 * factor])
