@@ -161,7 +161,7 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
         say(f"Over the sites that have a mean in each period, which differ; {weighed} (the same: --panel complete).")
     if has_left_out:
         say(
-            "left out: sites that were measured in the period and are not in its mean; by limits: between these lies the"
+            "left out: sites that were measured in a period and are not in its mean; by limits: between these lies the"
             " mean of all that were measured, whatever the days below limits held. Where these fall and the mean does"
             " not, sites fell below their limits."
         )
@@ -278,7 +278,7 @@ def _print_trends(rows: "pl.DataFrame", level: Level) -> None:
     say("direction: judged together with all trends of its level and test (Benjamini and Hochberg, 5 %).")
     if (rows["period_kind"] != "year").any():
         say(
-            "Months and quarters that follow each other are alike: below eight years that is not allowed for, and one in"
+            "Months and quarters in a row are alike: below eight years that is not allowed for, and one in"
             " five that have no trend may seem to have one. What else could have made it: permille credibility."
         )
 
