@@ -409,7 +409,8 @@ def _print_plan(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float)
         say(f"{wanted} with {labels.things(days, 'day', 'days')} at each site, before and after.")
     say(
         f"Falls below {labels.magnitude(planning.out_of_reach(basis, power))} are out of reach of days: there better"
-        " control samples of each batch help, or both periods in one batch."
+        " control samples of each batch help, or both periods in one batch. A campaign is one batch: a year of monthly"
+        " ones sees smaller falls, and what 'permille change' could see it sees in half of all cases."
     )
     print_table(
         "",
