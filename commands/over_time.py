@@ -163,7 +163,7 @@ def _print_series(rows: "pl.DataFrame", level: Level, panel: Panel) -> None:
         say(
             "left out: sites that were measured in a period and are not in its mean; by limits: between these lies the"
             " mean of all that were measured, whatever the days below limits held. Where these fall and the mean does"
-            " not, sites fell below their limits."
+            " not, sites fell below their limits, or others joined."
         )
 
 
