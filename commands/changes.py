@@ -298,6 +298,7 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
     is_told_by_limits = pl.all_horizontal(
         pl.col("change_percent").is_null(), pl.col("by_limits_low_percent", "by_limits_high_percent").is_not_null()
     )
+    has_told_by_limits = rows.select(is_told_by_limits.any()).item()
     by_limits = worded_interval("by_limits_low_percent", "by_limits_high_percent", labels.percent)
 
     censored, n_days = (pl.col(f"{what}_baseline") + pl.col(f"{what}_current") for what in ("n_censored", "n_days"))
@@ -331,7 +332,7 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
         *([flags_of()] if rows["flags"].null_count() < rows.height else []),
         *(
             [pl.when(is_told_by_limits).then(by_limits).otherwise(pl.lit("–")).alias("by limits")]
-            if rows.select(is_told_by_limits.any()).item()
+            if has_told_by_limits
             else []
         ),
         *(
@@ -356,7 +357,7 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
             "A change and its two levels are over the same sites: those left out have no figure, or too few days that"
             " can be compared, in one of the periods. 'permille levels' has the levels over all that have one."
         )
-    if rows.select(is_told_by_limits.any()).item():
+    if has_told_by_limits:
         say("by limits: between these the change lies by the limits alone, whatever the days below them held")
     remarks = rows["reason"].drop_nulls().str.split(" ").explode()
     for found in labels.reasons(" ".join(remarks.unique(maintain_order=True))):

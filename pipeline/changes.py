@@ -20,10 +20,10 @@ from schemas.protocol import OF_SERIES
 TOGETHER = ("protocol", "level")
 """Changes that are shown together: the verdicts of all drugs and places of a protocol and level are judged as one."""
 MOST_BY_LOST_SITES = 0.05
-"""How much sites of which limits alone tell one of the periods may move the ratio of an area; else there is no change.
+"""How much sites of which limits alone tell a period, or both, may move the ratio of an area; else there is no change.
 
-Those left are just the sites that changed least: where half of all days lay below limits, intervals of the changes that
-were told before this rule held the truth in 76 to 90 % of the cities (docs/calibration.md).
+Those left are just the sites that changed least: of five sites with half of their days below limits intervals of the
+changes told before this rule held the truth in 83 % (docs/calibration.md).
 """
 LEAST_LABORATORY_SHIFT = 0.1
 """Share of the days that other laboratories analysed, from which on a site's laboratory has changed."""

@@ -11,7 +11,7 @@ shared as (from compared_sites where is_in_panel),
 by_batch as (
     select
         level, unit_id, drug, protocol, laboratory, batch,
-        sum(share order by side, site_id) as shift
+        sum_in_order(share, row(side, site_id)) as shift
     from (
         select
             level, unit_id, drug, protocol, site_id, 'baseline' as side, unnest(baseline_laboratories) as laboratory,
@@ -28,7 +28,7 @@ by_batch as (
 ),
 
 by_laboratory as (
-    select level, unit_id, drug, protocol, laboratory, sum(shift order by batch) as shift
+    select level, unit_id, drug, protocol, laboratory, sum_in_order(shift, batch) as shift
     from by_batch
     group by all
 ),
@@ -39,12 +39,12 @@ shared_errors as (
         (select rsd from uncertainties where component = 'batch') ^ 2 * b.squares as batch_log_variance,
         (select rsd from uncertainties where component = 'laboratory') ^ 2 * l.squares as laboratory_log_variance
     from (
-        select level, unit_id, drug, protocol, sum(shift ^ 2 order by laboratory, batch) as squares
+        select level, unit_id, drug, protocol, sum_in_order(shift ^ 2, row(laboratory, batch)) as squares
         from by_batch
         group by all
     ) b
     join (
-        select level, unit_id, drug, protocol, sum(shift ^ 2 order by laboratory) as squares
+        select level, unit_id, drug, protocol, sum_in_order(shift ^ 2, laboratory) as squares
         from by_laboratory
         group by all
     ) l using (level, unit_id, drug, protocol)
@@ -54,71 +54,68 @@ in_doubt as (
     select
         level, unit_id, drug, protocol,
         -- Where a part is not known of one of the sites, it is not known of their change.
-        if(count(days_part) = count(*), sum(days_part order by site_id), null) as days_log_variance,
+        if(count(days_part) = count(*), sum_in_order(days_part, site_id), null) as days_log_variance,
         -- Both periods of a site have one spread, which is estimated once; so have all sites where they share one.
         if(
             bool_or(is_common_spread),
             min(least(baseline_df, current_df)),
-            sum(days_part order by site_id) ^ 2
+            sum_in_order(days_part, site_id) ^ 2
             / nullif(
-                sum(
+                sum_in_order(
                     if(
                         is_common_spread is null, -- no spread was learnt: each period has that of its own days
                         (baseline_share ^ 2 * baseline_days) ^ 2 / baseline_df
                         + (current_share ^ 2 * current_days) ^ 2 / current_df,
                         days_part ^ 2 / least(baseline_df, current_df)
-                    ) order by site_id
-                ),
+                    ), site_id),
                 0
             )
         ) as days_df,
         -- What is not known of spreads that were learnt together is shared by all sites of a period.
         if(
             count(baseline_spread) = count(*) and count(current_spread) = count(*),
-            sum(baseline_share * sqrt(baseline_spread) order by site_id) ^ 2
-            + sum(current_share * sqrt(current_spread) order by site_id) ^ 2,
+            sum_in_order(baseline_share * sqrt(baseline_spread), site_id) ^ 2
+            + sum_in_order(current_share * sqrt(current_spread), site_id) ^ 2,
             null
         ) as spread_log_variance,
         if(
             count(baseline_flow_error) = count(*) and count(current_flow_error) = count(*),
-            sum(
+            sum_in_order(
                 if(
                     is_same_origin,
                     share_shift ^ 2 * greatest(baseline_flow_error, current_flow_error),
                     baseline_share ^ 2 * baseline_flow_error + current_share ^ 2 * current_flow_error
-                ) order by site_id
-            ),
+                ), site_id),
             null
         ) as flow_log_variance,
         -- Weighed by the inhabitants they were divided by, masses are all there is: of our own loads nothing is left.
         if(
             count(baseline_population_error) = count(*) and count(current_population_error) = count(*),
-            sum(
+            sum_in_order(
                 case
                     when not is_same_origin
                         then baseline_share ^ 2 * baseline_population_error + current_share ^ 2 * current_population_error
                     when is_same_weight then share_shift ^ 2 * baseline_population_error
                     when is_measured then 0
                     else 2 * share_shift ^ 2 * baseline_population_error
-                end order by site_id
-            ),
+                end, site_id),
             null
         ) as population_log_variance,
         -- Of the factor itself nothing: it is the same in both periods. Of the ratio by which another source was
         -- subtracted, what that took more or less of.
         (
-            sum(current_share * current_others - baseline_share * baseline_others order by site_id)
+            sum_in_order(current_share * current_others - baseline_share * baseline_others, site_id)
             * (select rsd from uncertainties where component = 'other sources')
         ) ^ 2 as factor_log_variance,
         -- The change as parts that add up to it. What changed with the laboratory cannot be told from it.
         count(log_ratio) = count(*) as is_split,
-        coalesce(sum(of_concentration order by site_id) filter (where not is_laboratory_changed), 0) as part_concentration,
-        coalesce(sum(of_concentration order by site_id) filter (where is_laboratory_changed), 0) as part_laboratory,
-        coalesce(sum(split_percent * log_flow_ratio order by site_id), 0) as part_flow,
-        coalesce(sum(-split_percent * log_population_ratio order by site_id), 0) as part_population,
-        coalesce(sum(split_percent * log_factor_ratio order by site_id), 0) as part_factor,
+        coalesce(sum_in_order(if(not is_laboratory_changed, of_concentration, null), site_id), 0) as part_concentration,
+        coalesce(sum_in_order(if(is_laboratory_changed, of_concentration, null), site_id), 0) as part_laboratory,
+        coalesce(sum_in_order(split_percent * log_flow_ratio, site_id), 0) as part_flow,
+        coalesce(sum_in_order(-split_percent * log_population_ratio, site_id), 0) as part_population,
+        coalesce(sum_in_order(split_percent * log_factor_ratio, site_id), 0) as part_factor,
         -- Loads that somebody else reported: how much of each is flow or inhabitants only they know.
-        coalesce(sum(percent_by_log * log_ratio order by site_id) filter (where log_flow_ratio is null), 0) as part_reported
+        coalesce(sum_in_order(if(log_flow_ratio is null, percent_by_log * log_ratio, null), site_id), 0) as part_reported
     from shared
     group by all
 ),
@@ -127,10 +124,10 @@ in_doubt as (
 lost as (
     select
         level, unit_id, drug, protocol,
-        sum(weight * baseline_least order by site_id) as lost_baseline_least,
-        sum(weight * baseline_most order by site_id) as lost_baseline_most,
-        sum(weight * current_least order by site_id) as lost_current_least,
-        sum(weight * current_most order by site_id) as lost_current_most,
+        sum_in_order(weight * baseline_least, site_id) as lost_baseline_least,
+        sum_in_order(weight * baseline_most, site_id) as lost_baseline_most,
+        sum_in_order(weight * current_least, site_id) as lost_current_least,
+        sum_in_order(weight * current_most, site_id) as lost_current_most,
         count(weight) = count(*) as is_bounded
     from compared_sites
     where is_lost_to_limits
@@ -153,10 +150,10 @@ compared as (
         coalesce(string_agg(site_id, ';' order by site_id) filter (where is_in_panel), '') as panel,
         count_if(is_in_panel and weight is null) as n_without_weight,
         -- The naive figure: whoever is there, weighed as they are then.
-        sum(baseline_of_all * weight order by site_id) filter (where has_baseline)
-            / sum(weight order by site_id) filter (where has_baseline) as naive_baseline,
-        sum(current_of_all * current_weight order by site_id) filter (where has_current)
-            / sum(current_weight order by site_id) filter (where has_current) as naive_current,
+        sum_in_order(if(has_baseline, baseline_of_all * weight, null), site_id)
+            / sum_in_order(if(has_baseline, weight, null), site_id) as naive_baseline,
+        sum_in_order(if(has_current, current_of_all * current_weight, null), site_id)
+            / sum_in_order(if(has_current, current_weight, null), site_id) as naive_current,
         coalesce(sum(n_days_baseline) filter (where is_in_panel), 0)::bigint as n_days_baseline,
         coalesce(sum(n_days_current) filter (where is_in_panel), 0)::bigint as n_days_current,
         coalesce(sum(n_censored_baseline) filter (where is_in_panel), 0)::bigint as n_censored_baseline,

@@ -70,14 +70,8 @@ pairs as (
         -- How much of the days went from one laboratory to another.
         list_sum([
             abs(
-                coalesce(list_sum([
-                    current_batch_shares[i]
-                    for i in range(1, len(current_laboratories) + 1) if current_laboratories[i] = laboratory
-                ]), 0)
-                - coalesce(list_sum([
-                    baseline_batch_shares[i]
-                    for i in range(1, len(baseline_laboratories) + 1) if baseline_laboratories[i] = laboratory
-                ]), 0)
+                share_of_laboratory(laboratory, current_laboratories, current_batch_shares)
+                - share_of_laboratory(laboratory, baseline_laboratories, baseline_batch_shares)
             ) for laboratory in list_distinct(baseline_laboratories || current_laboratories)
         ]) / 2 as laboratory_shift,
         laboratory_shift >= $least_laboratory_shift - 1e-9 as is_laboratory_changed,
@@ -123,9 +117,9 @@ weighed as (
 totals as (
     select
         level, unit_id, drug, protocol,
-        sum(weight order by site_id) as weight_of_all,
-        sum(weight * baseline order by site_id) as baseline_of_panel,
-        sum(weight * present order by site_id) as current_of_panel
+        sum_in_order(weight, site_id) as weight_of_all,
+        sum_in_order(weight * baseline, site_id) as baseline_of_panel,
+        sum_in_order(weight * present, site_id) as current_of_panel
     from weighed
     where is_in_panel
     group by all

@@ -202,6 +202,10 @@ create or replace temp macro sum_in_order(value, key) as
 create or replace temp macro avg_in_order(value, key) as
     list_avg([each.value for each in list_sort(list({'key': key, 'value': value}))]);
 
+-- What share of a period's days one laboratory analysed: of lists with a laboratory and a share a batch.
+create or replace temp macro share_of_laboratory(name, laboratories, shares) as
+    coalesce(list_sum([shares[i] for i in range(1, len(laboratories) + 1) if laboratories[i] = name]), 0);
+
 -- What a difference of two positive figures is over that of their logarithms: by it the difference is split into parts that
 -- add up exactly (Ang 2005, Energy Policy 33:867, doi:10.1016/j.enpol.2003.10.010).
 create or replace temp macro logarithmic_mean(one, other) as

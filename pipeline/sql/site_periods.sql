@@ -242,9 +242,7 @@ select
         * list_sum([share ^ 2 for share in batch_shares]) as batch_log_variance,
     error_scale ^ 2 * (select rsd from uncertainties where component = 'laboratory') ^ 2
         * list_sum([
-            list_sum([
-                batch_shares[i] for i in range(1, len(laboratories) + 1) if laboratories[i] = laboratory
-            ]) ^ 2 for laboratory in list_distinct(laboratories)
+            share_of_laboratory(laboratory, laboratories, batch_shares) ^ 2 for laboratory in list_distinct(laboratories)
         ]) as laboratory_log_variance,
     flow_rsd ^ 2 as flow_log_variance,
     population_rsd ^ 2 as population_log_variance,

@@ -11,9 +11,7 @@ with
 
 -- Periods in which a drug was measured, also those that say nothing: below limits nobody states, or above the range.
 measured as materialized (
-    select
-        a.level, a.unit_id, s.drug, s.protocol,
-        count(distinct s.period) as n_measured
+    select a.level, a.unit_id, s.drug, s.protocol, count(distinct s.period) as n_measured
     from site_periods s
     join (
         select level, unit_id, site_id from area_of_site
@@ -30,10 +28,8 @@ points as materialized (
         s.population, s.is_provisional, s.is_simulated,
         s.state <> 'estimated' as is_censored,
         if(is_censored, coalesce(s.at_least_mg_per_day_per_1000, 0), s.mean_mg_per_day_per_1000) as least,
-        if(is_censored, s.at_most_mg_per_day_per_1000, s.mean_mg_per_day_per_1000) as most,
-        m.n_measured
+        if(is_censored, s.at_most_mg_per_day_per_1000, s.mean_mg_per_day_per_1000) as most
     from site_periods s
-    join measured m on m.level = 'site' and m.unit_id = s.site_id and m.drug = s.drug and m.protocol = s.protocol
     left join current_sites c using (site_id)
     where s.period_kind = $kind
         and (
@@ -148,9 +144,10 @@ areas_over_panels as materialized (
 select
     'site' as level, site_id as unit_id, site_name as unit_name, drug, residue, protocol, basis, period, is_censored,
     most as value, 1 as n_sites, 0 as n_sites_left_out,
-    n_measured - count(*) over (partition by site_id, drug, protocol) as n_periods_left_out, 1.0 as panel_share, site_id as panel,
-    is_provisional, is_simulated
-from points
+    n_measured - count(*) over (partition by site_id, drug, protocol) as n_periods_left_out, 1.0 as panel_share,
+    site_id as panel, is_provisional, is_simulated
+from points join (select unit_id as site_id, drug, protocol, n_measured from measured where level = 'site')
+    using (site_id, drug, protocol)
 union all by name
 select
     * exclude (least, most),

@@ -347,13 +347,17 @@ def test_sites_below_limits_that_hardly_matter_are_named(city, before, state):
         assert row["p_value"] > alone["p_value"]
 
 
+def below_beside_a_half(limits: str) -> str:
+    """S1 lies below its limits in both years, S2 halves."""
+    return results(
+        week(MONDAY, ["<LOQ"] * 7, limits=limits), week(MONDAY, [200] * 7, site="S2"),
+        week(LATER, ["<LOQ"] * 7, limits=limits), week(LATER, [100] * 7, site="S2"),
+    )  # fmt: skip
+
+
 def test_sites_below_limits_in_both_periods_may_be_most_of_an_area(city):
     """S1 is known to lie below 500 in both years: that S2 halved says little of the two of them."""
-    days = results(
-        week(MONDAY, ["<LOQ"] * 7, limits="500,500"), week(MONDAY, [200] * 7, site="S2"),
-        week(LATER, ["<LOQ"] * 7, limits="500,500"), week(LATER, [100] * 7, site="S2"),
-    )  # fmt: skip
-    with city(results=days) as warehouse:
+    with city(results=below_beside_a_half(limits="500,500")) as warehouse:
         row = changes(warehouse, level="network", unit_id="network")
         assert (row["state"], row["reason"]) == ("not estimable", "sites_lost_to_limits")
         assert row["by_limits_low_percent"] == pytest.approx(100 * (100 / 700 - 1))
@@ -361,11 +365,7 @@ def test_sites_below_limits_in_both_periods_may_be_most_of_an_area(city):
 
 
 def test_sites_that_nothing_is_known_of_take_no_change_away(city):
-    days = results(
-        week(MONDAY, ["<LOQ"] * 7, limits=","), week(MONDAY, [200] * 7, site="S2"),
-        week(LATER, ["<LOQ"] * 7, limits=","), week(LATER, [100] * 7, site="S2"),
-    )  # fmt: skip
-    with city(results=days) as warehouse:
+    with city(results=below_beside_a_half(limits=",")) as warehouse:
         row = changes(warehouse, level="network", unit_id="network")
         assert (row["change_percent"], row["reason"]) == (pytest.approx(-50), None)
 
