@@ -429,22 +429,27 @@ def _variance_by_ties(value: Floats, is_censored: Bools) -> float:
 
 def _slopes_within(value: Floats, time: Floats, season: Ints, ranks: Floats) -> Floats:
     """Slopes by rank among all pairs of points of the same season."""
-    i, j = np.triu_indices(value.shape[1], 1)
-    same = season[i] == season[j]
-    i, j = i[same], j[same]
+    # Season by season: pairs of any two points are twelve times as many as those of the same month.
+    places = [np.flatnonzero(season == one) for one in np.unique(season)]
+    pairs = [np.triu_indices(len(of), 1) for of in places]
+    i, j = (np.concatenate([of[pair[end]] for of, pair in zip(places, pairs, strict=True)]) for end in (0, 1))
     found = np.full(ranks.shape, np.nan)
+    # Most series share their time, and so what lies between two points.
+    is_shared = bool(len(time) > 0 and (time == time[0]).all())
     step = max(_AT_ONCE // max(len(i), 1), 1)
     asked = np.nan_to_num(ranks, nan=-1).astype(np.int64)
 
     def form(first: int) -> None:
         rows = slice(first, first + step)
-        y, t = value[rows], time[rows]
+        y, t = value[rows], time[:1] if is_shared else time[rows]
         between = np.take(t, j, axis=1) - np.take(t, i, axis=1)
         slopes = np.take(y, j, axis=1)
         slopes -= np.take(y, i, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes /= between
-        slopes[~(between > 0) | np.isnan(slopes)] = np.inf
+        is_none = np.isnan(slopes)
+        is_none |= ~(between > 0)
+        slopes[is_none] = np.inf
         found[rows] = of_rank(slopes, asked[rows])
 
     if len(i):
