@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons fuzz calibration calibration-changes calibration-events calibration-credibility lock golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons fuzz calibration calibration-changes calibration-events calibration-credibility lock translations golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ calibration-events: $(STAMP) ## are effects of events found, and none where ther
 
 calibration-credibility: $(STAMP) ## do the tests of other explanations find what was planted, and nothing else? 200 simulated cities each (some minutes)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/credibility.py
+
+translations: $(STAMP) ## write into dashboards/translations what the code says and no translation has yet
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python -m dashboards.languages
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

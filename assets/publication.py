@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.describe import OWNERS
 from assets.resources import WorkspaceResource
-from dashboards.pages import publish_site
+from dashboards.site import publish_site
 from pipeline import estimates, quality
 from pipeline.publication import replace_folder
 from pipeline.warehouse import Warehouse

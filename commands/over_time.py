@@ -361,7 +361,7 @@ def _plan_page(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) 
     """The figure of a plan as a page, with its numbers."""
     from dashboards import labels
     from dashboards.figures import plan as drawn
-    from dashboards.pages import figure_page
+    from dashboards.rendering import figure_page
     from pipeline import planning
 
     days, floor = planning.days_for(basis, fall, power), planning.out_of_reach(basis, power)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboards import labels
-from dashboards.languages import N_, Words, number, words
+from dashboards.languages import N_, Words, words
 
 _Row = Mapping[str, Any]
 
@@ -106,11 +106,11 @@ def evidence(test: _Row, change: _Row, language: str = "en") -> str:
         n=labels.count(test["n_affected"]),
         of=labels.count(test["n_tested"]),
         subject=labels.printable(test["subject"]),
-        naive="–" if naive is None else number(labels.percent(naive), language),
+        naive="–" if naive is None else labels.percent(naive, language),
     )
     is_left_known = test["change_without_percent"] is not None and name != "chance"
     if test["outcome"] in ("part of it", "all of it") and is_left_known:
-        left = number(labels.percent(test["change_without_percent"]), language)
+        left = labels.percent(test["change_without_percent"], language)
         said += _(" Were it wholly so, {left} would be left.").format(left=left)
     return said
 
@@ -119,9 +119,9 @@ def _value(name: str, value: float | None, language: str) -> str:
     if value is None:
         return "–"
     if name in ("single_day", "single_month"):
-        return number(labels.percent(value), language)
+        return labels.percent(value, language)
     if name in ("chance", "laboratory"):
-        return number(labels.magnitude(value), language)
+        return labels.magnitude(value, language)
     if name in ("limits", "factor"):
         return labels.amount(value)
     return f"{value:,.0f}"

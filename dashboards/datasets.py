@@ -7,25 +7,25 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from pipeline.warehouse import Warehouse
+
 _QUERIES = Path(__file__).parent / "queries"
 _ROWS_AT_ONCE = 200_000
 
+Connection = duckdb.DuckDBPyConnection
 Parameter = str | int | float | None
 
 
 @contextmanager
 def published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An open published copy of the warehouse, read-only.
+    """An open published copy of the warehouse, read-only, with the views of what is believed now.
 
     Raises `FileNotFoundError` where there is none.
     """
     if not database.is_file():
         raise FileNotFoundError(f"{database} does not exist: publish the warehouse first, with 'permille run'.")
-    connection = duckdb.connect(str(database), read_only=True)
-    try:
-        yield connection
-    finally:
-        connection.close()
+    with Warehouse.open(database, read_only=True) as warehouse:
+        yield warehouse.connection
 
 
 def names(folder: str = "") -> list[str]:

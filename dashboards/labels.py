@@ -1,24 +1,34 @@
 """The words of the pages: reasons as sentences, numbers as people say them. No figures are computed here."""
 
 import unicodedata
-from collections.abc import Iterable
-from datetime import date
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple, TypeVar
 
+from babel.dates import format_date, format_skeleton
 from markupsafe import Markup, escape
 
-from dashboards.languages import N_, words
+from dashboards.languages import N_, number, words
+from pipeline import spans
 from schemas.flags import FLAGS
 
 LANGUAGE = "en"
 UNIT = "mg/day/1000"
-UNIT_IN_WORDS = "mg/day per 1000 inhabitants"
 SIMULATED = N_("SIMULATED DATA")
-NOT_ESTIMABLE = "not estimable"
-MARKER = "population marker"
+NOT_ESTIMABLE = N_("not estimable")
+MARKER = N_("population marker")
 """What a figure rests on that counts inhabitants by a marker nobody has verified."""
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"),
+)  # fmt: skip
 """The names of the weekdays 1 to 7."""
+
+
+_RESTING_ON = {
+    "provisional": N_("provisional factor"),
+    "experimental": N_("experimental factor"),
+    MARKER: N_("provisional population marker"),
+}
 
 
 class Reason(NamedTuple):
@@ -163,32 +173,34 @@ REASONS: dict[str, Reason] = {reason.rule: reason for reason in _REASONS}
 """What the rule identifiers in the column `reason` mean."""
 
 EVIDENCE: dict[str, str] = {
-    "V": "read in the source",
-    "C": "computed from published data",
-    "D": "derived",
-    "M": "not yet verified",
+    "V": N_("read in the source"),
+    "C": N_("computed from published data"),
+    "D": N_("derived"),
+    "M": N_("not yet verified"),
 }
 """What the letters in the column `evidence` mean."""
 
 BELOW_LIMIT: dict[str, str] = {
-    "zero": "zero",
-    "half_limit": "half the day's limit",
-    "likelihood": "what is expected below the day's limit, by the site's other days",
-    "kaplan_meier": "nothing by itself: the period's mean is Kaplan and Meier's",
-    "regression_on_order_statistics": "what a line through the ordered measured days gives",
-    "by_share_censored": "nothing by itself: the period's mean is Kaplan and Meier's up to half of the days below"
-    " limits, above it that of a lognormal distribution",
+    "zero": N_("zero"),
+    "half_limit": N_("half the day's limit"),
+    "likelihood": N_("what is expected below the day's limit, by the site's other days"),
+    "kaplan_meier": N_("nothing by itself: the period's mean is Kaplan and Meier's"),
+    "regression_on_order_statistics": N_("what a line through the ordered measured days gives"),
+    "by_share_censored": N_(
+        "nothing by itself: the period's mean is Kaplan and Meier's up to half of the days below limits, above it that"
+        " of a lognormal distribution"
+    ),
 }
 INTERVAL: dict[str, str] = {
-    "none": "none",
-    "t_of_days": "mean ± t(0.975, n-1) · SE of the days",
-    "pooled_spread": "from the spread of days, learnt from all sites, and from what days share",
+    "none": N_("none"),
+    "t_of_days": N_("mean ± t(0.975, n-1) · SE of the days"),
+    "pooled_spread": N_("from the spread of days, learnt from all sites, and from what days share"),
 }
 WEEKDAY_RULE: dict[str, str] = {
-    "weekday_means": "mean of the weekdays' means where all seven occur, else of the days",
-    "plain": "mean of the days",
+    "weekday_means": N_("mean of the weekdays' means where all seven occur, else of the days"),
+    "plain": N_("mean of the days"),
 }
-AREA_WEIGHTS: dict[str, str] = {"population": "sites weigh by their population", "none": "sites weigh alike"}
+AREA_WEIGHTS: dict[str, str] = {"population": N_("sites weigh by their population"), "none": N_("sites weigh alike")}
 
 FORMULA: tuple[tuple[str, str], ...] = (
     ("load_mg_per_day", "concentration_ng_per_l * flow_m3_per_day / 1000"),
@@ -203,14 +215,42 @@ FORMULA: tuple[tuple[str, str], ...] = (
 class TrendLabels(NamedTuple):
     """The words in a figure of a trend."""
 
-    axis: str = UNIT_IN_WORDS
+    axis: str = N_("mg/day per 1000 inhabitants")
     unit: str = UNIT
-    network: str = "All sites"
-    areas: str = "Areas"
-    panel: str = "Same sites, mean of the period"
-    baseline: str = "baseline"
-    current: str = "current"
-    sites: str = "sites"
+    areas: str = N_("Areas")
+    interval: str = N_("95 % interval")
+    hollow: str = N_("More than half of the days below limits")
+    panel: str = N_("Same sites, mean of the period")
+    baseline: str = N_("baseline")
+    current: str = N_("current")
+    hover: str = N_(
+        "%{customdata[0]}: %{customdata[1]} mg/day/1000<br>95 % interval: %{customdata[2]} to %{customdata[3]}"
+        "<br>sites: %{customdata[4]}<br>site-days: %{customdata[5]}, below limits: %{customdata[6]}"
+    )
+    simulated: str = SIMULATED
+
+
+class DumbbellLabels(NamedTuple):
+    """The words in a figure of places from the baseline to now."""
+
+    baseline: str
+    current: str
+    axis: str = N_("mg/day per 1000 inhabitants")
+    hover: str = N_("%{customdata[0]}<br>from %{customdata[1]} to %{customdata[2]} mg/day/1000<br>%{customdata[3]}")
+    simulated: str = SIMULATED
+
+
+class PartsLabels(NamedTuple):
+    """The words in a figure of the parts of a change."""
+
+    axis: str = N_("points of percent of the baseline")
+    simulated: str = SIMULATED
+
+
+class WaysLabels(NamedTuple):
+    """The words in a figure of a change by several ways."""
+
+    axis: str = N_("change, with its 95 % interval")
     simulated: str = SIMULATED
 
 
@@ -227,6 +267,24 @@ class PlanLabels(NamedTuple):
     simulated: str = SIMULATED
 
 
+_Labels = TypeVar("_Labels", TrendLabels, DumbbellLabels, PartsLabels, WaysLabels)
+
+
+def translated(of: _Labels, language: str) -> _Labels:
+    """The words of a figure in a language."""
+    _ = words(language)
+    return of._replace(**{name: _(text) for name, text in of._asdict().items()})
+
+
+def said(of: Mapping[Any, str], key: object, language: str = "en") -> str:
+    """What a table of words calls something, in a language; what stands in no table stands for itself.
+
+    >>> said(EVIDENCE, "M"), said(EVIDENCE, "X")
+    ('not yet verified', 'X')
+    """
+    return words(language)(of.get(key, str(key)))
+
+
 def reasons(rules: str | None) -> list[Reason]:
     """The reasons behind rule identifiers separated by blanks. A rule without a sentence stands for itself.
 
@@ -236,13 +294,14 @@ def reasons(rules: str | None) -> list[Reason]:
     return [REASONS.get(rule, Reason(rule, rule, rule)) for rule in (rules or "").split()]
 
 
-def shortly(rules: str | None) -> str:
+def shortly(rules: str | None, language: str = "en") -> str:
     """The reasons in a word or two each.
 
     >>> shortly("no_flow no_population"), shortly(None)
     ('no flow, no population', '')
     """
-    return ", ".join(reason.short for reason in reasons(rules))
+    _ = words(language)
+    return _(", ").join(_(reason.short) for reason in reasons(rules))
 
 
 def because(rules: str | None, n_sites: int = 1, language: str = "en") -> str:
@@ -253,18 +312,19 @@ def because(rules: str | None, n_sites: int = 1, language: str = "en") -> str:
     """
     _ = words(language)
     found = reasons(rules)
-    said = " ".join(_(reason.sentence) for reason in found)
+    said = ("" if language == "zh" else " ").join(_(reason.sentence) for reason in found)
     return _("At some of its sites each: {reasons}").format(reasons=said) if len(found) > 1 and n_sites > 1 else said
 
 
-def flags(of: Iterable[str | None]) -> dict[str, str]:
+def flags(of: Iterable[str | None], language: str = "en") -> dict[str, str]:
     """The flags of some figures, each once, with what it means.
 
     >>> flags(["corrected", None, "corrected approximate"])["approximate"]
     'the laboratory calls the value approximate'
     """
     names = sorted({name for text in of for name in (text or "").split()})
-    return {name: FLAGS.get(name, name) for name in names}
+    _ = words(language)
+    return {name: _(FLAGS.get(name, name)) for name in names}
 
 
 def factor_mark(*, is_provisional: bool, factor_status: str | None) -> str | None:
@@ -282,13 +342,13 @@ def factor_mark(*, is_provisional: bool, factor_status: str | None) -> str | Non
     return factor_status if factor_status in ("provisional", "experimental") else MARKER
 
 
-def resting_on(mark: str) -> str:
+def resting_on(mark: str, language: str = "en") -> str:
     """What a mark of `factor_mark` means: what the figure rests on.
 
     >>> resting_on("experimental"), resting_on(MARKER)
     ('experimental factor', 'provisional population marker')
     """
-    return f"provisional {MARKER}" if mark == MARKER else f"{mark} factor"
+    return words(language)(_RESTING_ON[mark])
 
 
 def sign_of(mark: str) -> str:
@@ -300,13 +360,14 @@ def sign_of(mark: str) -> str:
     return "M" if mark == MARKER else mark[0].upper()
 
 
-def yes_no(value: bool) -> str:
+def yes_no(value: bool, language: str = "en") -> str:
     """A truth in a word.
 
     >>> yes_no(True), yes_no(False)
     ('yes', 'no')
     """
-    return "yes" if value else "no"
+    _ = words(language)
+    return _("yes") if value else _("no")
 
 
 def share(value: float) -> str:
@@ -318,39 +379,57 @@ def share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def percent(change: float) -> str:
-    """A change with its sign, and as many digits as say something.
+def percent(change: float | None, language: str = "en") -> str:
+    """A change with its sign, and as many digits as say something; a dash where there is none.
 
-    >>> percent(-43.21), percent(4.04), percent(0.0), percent(-99.97), percent(1234.5)
-    ('−43 %', '+4.0 %', '0 %', '−99.9 %', '+1,234 %')
+    >>> percent(-43.21), percent(4.04), percent(0.0), percent(-99.97), percent(1234.5), percent(None)
+    ('−43 %', '+4.0 %', '0 %', '−99.9 %', '+1,234 %', '–')
+    >>> percent(-43.21, "zh")
+    '−43%'
     """
+    if change is None:
+        return "–"
     size = _size(change)
     if float(size.replace(",", "")) == 0:
-        return "0 %"
-    return f"{'−' if change < 0 else '+'}{size} %"
+        return number("0 %", language)
+    return number(f"{'−' if change < 0 else '+'}{size} %", language)
 
 
-def change_in_words(change: float | None) -> str:
+def interval(low: float | None, high: float | None, language: str = "en") -> str:
+    """The two ends of an interval of a change; a dash where there is none.
+
+    >>> interval(-49.1, -36.3), interval(None, None)
+    ('−49 % to −36 %', '–')
+    """
+    if low is None or high is None:
+        return "–"
+    return words(language)("{low} to {high}").format(low=percent(low, language), high=percent(high, language))
+
+
+def change_in_words(change: float | None, language: str = "en") -> str:
     """A change as one would say it.
 
     >>> change_in_words(-43.21), change_in_words(250.0), change_in_words(0.01), change_in_words(None)
     ('down 43 %', 'up 250 %', 'unchanged', 'not estimable')
+    >>> change_in_words(-43.21, "zh")
+    '下降43%'
     """
+    _ = words(language)
     if change is None:
-        return NOT_ESTIMABLE
+        return _(NOT_ESTIMABLE)
     size = _size(change)
     if float(size.replace(",", "")) == 0:
-        return "unchanged"
-    return f"{'down' if change < 0 else 'up'} {size} %"
+        return _("unchanged")
+    return (_("down {size}") if change < 0 else _("up {size}")).format(size=number(f"{size} %", language))
 
 
-def magnitude(change: float) -> str:
+def magnitude(change: float, language: str = "en") -> str:
     """A percentage without its sign.
 
     >>> magnitude(12.04)
     '12 %'
     """
-    return f"{_size(abs(change))} %"
+    return number(f"{_size(abs(change))} %", language)
 
 
 def _size(change: float) -> str:
@@ -411,18 +490,42 @@ def count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
-def things(value: int, one: str, many: str) -> str:
-    """A number of things with their name.
+def things(value: int, one: str, many: str, language: str = "en") -> str:
+    """A number of things with their name. Of the names the second is translated, with the word it is counted by.
 
-    >>> things(1, "site", "sites"), things(1200, "site", "sites")
-    ('1 site', '1,200 sites')
+    >>> things(1, "site", "sites"), things(1200, "site", "sites"), things(1200, "site", "sites", "zh")
+    ('1 site', '1,200 sites', '1,200个监测点')
     """
-    return f"{count(value)} {one if value == 1 else many}"
+    name = one if language == "en" and value == 1 else words(language)(many)
+    return f"{count(value)}{name}" if language == "zh" else f"{count(value)} {name}"
 
 
-def day(value: date | None) -> str:
-    """A day as ISO 8601 writes it."""
-    return "–" if value is None else value.isoformat()
+def day(value: date | None, language: str = "en") -> str:
+    """A day as ISO 8601 writes it, which English readers take one way only; in other languages as they write it.
+
+    >>> day(date(2025, 3, 1)), day(date(2025, 3, 1), "zh"), day(None)
+    ('2025-03-01', '2025年3月1日', '–')
+    """
+    if value is None:
+        return "–"
+    return value.isoformat() if language == "en" else format_date(value, "long", locale=language)
+
+
+def period(name: str, language: str = "en") -> str:
+    """A period as a language names it.
+
+    >>> [period(name) for name in ("2023", "2023-Q1", "2023-03", "2023-03-06..2023-03-12")]
+    ['2023', '2023-Q1', '2023-03', '2023-03-06 to 2023-03-12']
+    >>> [period(name, "zh") for name in ("2023", "2023-Q1", "2023-03", "2023-03-06..2023-03-12")]
+    ['2023年', '2023年第1季度', '2023年3月', '2023年3月6日至2023年3月12日']
+    """
+    kind, (first, after) = spans.kind(name), spans.span(name)
+    if kind == "days":
+        ends = {"low": day(first, language), "high": day(after - timedelta(days=1), language)}
+        return words(language)("{low} to {high}").format(**ends)
+    if language == "en":
+        return name
+    return format_skeleton({"year": "y", "quarter": "yQQQQ", "month": "yMMMM"}[kind], first, locale=language)
 
 
 def capital(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dashboards import credibility, labels
-from dashboards.languages import Words, number, words
+from dashboards.languages import Words, words
 
 _Row = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ protocol allows. By the limits alone it lies between −100 % and −98 %.
     _ = words(language)
     what = _("{drug} per 1000 people{where}").format(drug=labels.capital(row["drug_name"]), where=where(row, _))
     when = _("on {baseline} in {current}").format(
-        baseline=named_period(row["baseline_period"], language), current=named_period(row["current_period"], language)
+        baseline=labels.period(row["baseline_period"], language), current=labels.period(row["current_period"], language)
     )
     said = {
         "label": _("{label}. ").format(label=_(labels.SIMULATED)) if row["is_simulated"] else "",
@@ -82,16 +82,14 @@ protocol allows. By the limits alone it lies between −100 % and −98 %.
     said |= {"over": _over(row, _)}
     change = row["change_percent"]
     if row["verdict"] == "no change detected":
-        sees = number(labels.magnitude(row["smallest_detectable_fall_percent"]), language)
+        sees = labels.magnitude(row["smallest_detectable_fall_percent"], language)
         return _(
             "{label}{what}: no change detected {when} ({change}, {interval}){over}; this sampling sees falls from"
             " {sees} on."
-        ).format(
-            **said, change=number(labels.percent(change), language), interval=_both_ends(row, _, language), sees=sees
-        )
+        ).format(**said, change=labels.percent(change, language), interval=_both_ends(row, _, language), sees=sees)
     return _("{label}{what} is {change}{interval} {when}{over}{without}{agreement}; {credibility}.").format(
         **said,
-        change=change_with_direction(change, _, language),
+        change=labels.change_in_words(change, language),
         interval=_(" ({ends})").format(ends=change_ends(row, _, language)) if row["verdict"] else "",
         without="" if row["verdict"] else _(" by {protocol}, without an interval").format(protocol=row["protocol"]),
         agreement=_agreement(row, others, by_population, _, language),
@@ -105,7 +103,7 @@ def by_limits(row: _Row, _: Words, language: str) -> str:
     if low is None or high is None:
         return ""
     return _(" By the limits alone it lies between {low} and {high}.").format(
-        low=number(labels.percent(low), language), high=number(labels.percent(high), language)
+        low=labels.percent(low, language), high=labels.percent(high, language)
     )
 
 
@@ -115,11 +113,6 @@ def where(row: _Row, _: Words) -> str:
         return ""
     text = _(" at {place}") if row["level"] == "site" else _(" in {place}")
     return text.format(place=row["unit_name"])
-
-
-def named_period(period: str, language: str) -> str:
-    """A period as a language names it."""
-    return f"{period}年" if language == "zh" and period.isdigit() else period
 
 
 def _over(row: _Row, _: Words) -> str:
@@ -132,17 +125,8 @@ def _over(row: _Row, _: Words) -> str:
     return _(", over the same {n} catchments{left_out}").format(n=labels.count(row["n_sites"]), left_out=left)
 
 
-def change_with_direction(change: float, _: Words, language: str) -> str:
-    """Down or up by how much."""
-    in_words = labels.change_in_words(change)
-    for direction, text in (("down ", _("down {size}")), ("up ", _("up {size}"))):
-        if in_words.startswith(direction):
-            return text.format(size=number(in_words.removeprefix(direction), language))
-    return _("unchanged")
-
-
 def _both_ends(row: _Row, _: Words, language: str) -> str:
-    low, high = (number(labels.percent(row[f"ci_{end}_percent"]), language) for end in ("low", "high"))
+    low, high = (labels.percent(row[f"ci_{end}_percent"], language) for end in ("low", "high"))
     return _("{low} to {high}").format(low=low, high=high)
 
 
@@ -179,7 +163,7 @@ def _against(row: _Row, others: Sequence[_Row], name: str, _: Words, language: s
     """Those that go the other way, by name and with their change."""
     return _(", ").join(
         _("{protocol} ({change})").format(
-            protocol=other[name], change=number(labels.percent(other["change_percent"]), language)
+            protocol=other[name], change=labels.percent(other["change_percent"], language)
         )
         for other in others
         if (other["change_percent"] < 0) != (row["change_percent"] < 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards import labels
 from dashboards.languages import N_, Words, number, words
-from dashboards.sentences import change_ends, change_with_direction, named_period, where
+from dashboards.sentences import change_ends, where
 from pipeline.spans import middle
 
 _Row = Mapping[str, Any]
@@ -54,7 +54,7 @@ def target_sentence(row: _Row, language: str = "en") -> str:
 61 % of the way. It is not met: the probability that it is, is 1 %. A steady way would be at −7.6 % by now: it is on \
 track. Nothing we can test explains the change away.
     >>> print(target_sentence(row, "zh"))
-    Plan 2027：目标是到2027-12-31每千人Cocaine用量较2023年下降30%；2024年下降20%（10至28），已完成61%。\
+    Plan 2027：目标是到2027年12月31日每千人Cocaine用量较2023年下降30%；2024年下降20%（10至28），已完成61%。\
 目标未达成：达成的概率1%。按匀速进度此时应为−7.6%：进度符合要求。可检验的其他原因均不能解释这一变化。
     """
     _ = words(language)
@@ -63,9 +63,9 @@ track. Nothing we can test explains the change away.
         "name": row["target_name"],
         "drug": labels.capital(row["drug_name"]),
         "where": where({**row, "unit_name": row["unit_name"] or row["unit_id"]}, _),
-        "aim": change_with_direction(row["aim_percent"], _, language),
-        "baseline": named_period(row["baseline_period"], language),
-        "deadline": labels.day(row["deadline"]),
+        "aim": labels.change_in_words(row["aim_percent"], language),
+        "baseline": labels.period(row["baseline_period"], language),
+        "deadline": labels.day(row["deadline"], language),
     }
     asked = _("{label}{name}: {drug} per 1000 people{where} shall be {aim} on {baseline} by {deadline}").format(**said)
     if row["state"] != "estimated":
@@ -74,9 +74,9 @@ track. Nothing we can test explains the change away.
     has_interval = row["ci_low_percent"] is not None
     now = _("{asked}, and is {change}{interval} in {current}{progress}.").format(
         asked=asked,
-        change=change_with_direction(row["change_percent"], _, language),
+        change=labels.change_in_words(row["change_percent"], language),
         interval=_(" ({ends})").format(ends=change_ends(row, _, language)) if has_interval else "",
-        current=named_period(row["current_period"], language),
+        current=labels.period(row["current_period"], language),
         progress=_progress(row["progress_percent"], _),
     )
     met, stands = _MET[row["outcome"]], _STANDS[row["credibility"]]
@@ -92,7 +92,7 @@ def _progress(share: float | None, _: Words) -> str:
 def _pace(row: _Row, _: Words, language: str) -> str:
     if middle(row["current_period"]) >= row["deadline"]:
         return _("The deadline has passed.")
-    expected = number(labels.percent(row["expected_by_now_percent"]), language)
+    expected = labels.percent(row["expected_by_now_percent"], language)
     text = _PACE[row["pace"]]
     return _(text).format(expected=expected)
 

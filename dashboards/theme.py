@@ -1,7 +1,13 @@
 """How figures look: one small template and one colour a drug. No data."""
 
+from typing import Any
+
 import plotly.graph_objects as go
 import plotly.io as pio
+
+Figure = dict[str, Any]
+"""A figure as plotly.js reads it: `data` and `layout`. Plain, for an edition has thousands, and plotly checks each
+while it is made; a test has it check one of each kind instead. The template stands once a page."""
 
 COLOURS: dict[str, str] = {
     "methamphetamine": "#1079ba",
@@ -24,7 +30,7 @@ QUIET = "#8a919b"
 """The colour of what stands in the background, on either page."""
 
 BAND = "rgba(128,134,145,0.16)"
-_GRID = "rgba(128,134,145,0.28)"
+GRID = "rgba(128,134,145,0.28)"
 _FONT = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei',"
     " 'Noto Sans CJK SC', sans-serif"
@@ -56,7 +62,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
         "yaxis": {
             "automargin": True,
             "title": {"font": {"size": 13}},
-            "gridcolor": _GRID,
+            "gridcolor": GRID,
             "zeroline": True,
             "zerolinecolor": QUIET,
             "fixedrange": True,
@@ -75,3 +81,28 @@ def colour_of(drug: str) -> str:
     ('#1079ba', '#667a94')
     """
     return COLOURS.get(drug, OTHER_COLOUR)
+
+
+def template() -> dict[str, Any]:
+    """The template, as plotly.js reads it."""
+    made: dict[str, Any] = pio.templates[TEMPLATE].to_plotly_json()
+    return made
+
+
+def faint(colour: str, share: float) -> str:
+    """A colour of which the page shows through.
+
+    >>> faint("#1079ba", 0.2)
+    'rgba(16,121,186,0.2)'
+    """
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{share})"
+
+
+def watermark(text: str, *, is_simulated: bool, is_above: bool = False) -> list[dict[str, Any]]:
+    """What stands across a figure of simulated data, wherever it is copied to; above it where all of it is needed."""
+    if not is_simulated:
+        return []
+    place = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right", "showarrow": False}
+    place["yanchor"] = "bottom" if is_above else "top"
+    return [{**place, "text": text, "opacity": 0.45, "font": {"size": 20, "color": QUIET}}]

@@ -1,6 +1,6 @@
 """Putting a new edition in place of the last: the published copy of the warehouse, and the folder of pages.
 
-No pages are made here (`dashboards/pages.py`).
+No pages are made here (`dashboards/site.py`).
 """
 
 import os

@@ -1,11 +1,11 @@
-"""A real browser without a window, for tests of pages: what it shows, and what it complains about."""
+"""A real browser without a window, for tests of pages: what it shows, what it complains about, what it asks for."""
 
-import re
 import shutil
-import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+
+from playwright.sync_api import Browser, Page, sync_playwright
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -14,49 +14,68 @@ BROWSER = next(
 
 WHY_NOT = "no Chromium on this machine: install it to test the pages in a browser"
 
-_QUIETLY = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--enable-logging=stderr",
-    "--v=0",
-    "--virtual-time-budget=20000",
-)
+
+@contextmanager
+def opened() -> Iterator[Browser]:
+    """The browser of this machine, started and ended here."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
-class Seen(NamedTuple):
-    """What the browser made of a page: its elements as text, and the lines of its console."""
+class Visit:
+    """A window in which pages are opened from the disk, without a network; it remembers all complaints and requests.
 
-    dom: str
-    console: list[str]
+    Attributes
+    ----------
+    page
+        The window, as Playwright has it.
+    complaints
+        Lines of the console and errors of scripts, with the page they are about.
+    asked_elsewhere
+        What was asked for that is no file.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.asked_elsewhere: list[str] = []
+        page.context.set_offline(True)
+        page.on("console", lambda message: self.complaints.append(f"{page.url}: {message.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.on("requestfailed", lambda request: self.complaints.append(f"{page.url}: {request.url} failed"))
+        page.on("request", lambda request: self._asked(request.url))
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith(("file:", "data:", "blob:")):
+            self.asked_elsewhere.append(url)
+
+    def open(self, file: Path, anchor: str = "") -> Page:
+        """Opens a page and waits until its figures in sight are drawn."""
+        self.page.goto(file.as_uri() + anchor)
+        self.page.wait_for_selector("html.figures-drawn", state="attached")
+        return self.page
+
+    @property
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
-def open_page(page: Path, *, width: int = 1440, height: int = 1000) -> Seen:
-    """Opens a page from the disk, lets its scripts run, and gives what came out."""
-    done = _run(["--dump-dom", f"--window-size={width},{height}", page.as_uri()])
-    return Seen(done.stdout, re.findall(r":CONSOLE[:(]\d+\)?\] (.*)", done.stderr))
-
-
-def photograph(page: Path, picture: Path, *, width: int, height: int) -> None:
-    """Draws a page into a PNG file."""
-    _run([f"--screenshot={picture}", f"--window-size={width},{height}", page.as_uri()])
-
-
-def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    if BROWSER is None:
-        raise RuntimeError(WHY_NOT)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        return subprocess.run(
-            [BROWSER, *_QUIETLY, f"--user-data-dir={profile}", *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
+@contextmanager
+def visiting(
+    browser: Browser, *, width: int = 1440, height: int = 1000, is_dark: bool = False, has_reduced_motion: bool = False
+) -> Iterator[Visit]:
+    """A window of its own, with nothing remembered from another."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if is_dark else "light",
+        reduced_motion="reduce" if has_reduced_motion else "no-preference",
+    )
+    try:
+        yield Visit(context.new_page())
+    finally:
+        context.close()

@@ -1,13 +1,18 @@
-"""How the amount of one drug went over time: the network bold, areas thin, the periods compared marked."""
+"""How the amount of one drug went over time at one place: its interval, what lies below limits, the periods compared.
 
+Of the network, areas as thin lines behind it.
+"""
+
+from datetime import date
 from typing import Any, NamedTuple
 
-import plotly.graph_objects as go
 import polars as pl
 
 from dashboards import theme
 from dashboards.labels import TrendLabels, amount, in_figure
 from pipeline.spans import middle, span, without_gaps
+
+Trace = dict[str, Any]
 
 MOST_NAMED_AREAS = 12
 """Up to here each area is a line that tells its name; more of them become one quiet texture."""
@@ -20,65 +25,73 @@ class TrendData(NamedTuple):
         drug: the drug's identifier, for its colour.
         title: the finding, short.
         subtitle: what is shown, short.
-        periods: `level`, `unit_id`, `unit_name`, `period`, `n_sites`, `mean_mg_per_day_per_1000` [mg/day/1000],
-            sorted by unit and period, one kind of period.
+        name: that of the bold line.
+        periods: `level`, `unit_id`, `unit_name`, `period`, `n_sites`, `n_days`, `n_censored`,
+            `mean_mg_per_day_per_1000` [mg/day/1000] with its interval, sorted by unit and period, one kind of period;
+            areas are drawn thin, anything else bold.
         baseline_period, current_period: the periods compared, None where there is nothing to compare yet.
         baseline, current: the means of the panel [mg/day/1000], None where there are none.
+        events: first day, day after the last (None: it lasts) and name of what happened.
         is_simulated: whether any of it is simulated.
     """
 
     drug: str
     title: str
     subtitle: str
+    name: str
     periods: pl.DataFrame
     baseline_period: str | None
     current_period: str | None
     baseline: float | None
     current: float | None
+    events: tuple[tuple[date, date | None, str], ...]
     is_simulated: bool
 
 
-def trend(data: TrendData, labels: TrendLabels) -> go.Figure:
+def trend(data: TrendData, labels: TrendLabels) -> theme.Figure:
     """The figure of one drug's trend.
 
     A gap in the data is a gap in the line. With more areas than `MOST_NAMED_AREAS` their lines cannot be told apart.
     """
-    figure = go.Figure()
     areas = data.periods.filter(pl.col("level") == "area").partition_by("unit_id", maintain_order=True)
-    for trace in _areas(areas, labels):
-        figure.add_trace(trace)
-    figure.add_trace(_network(data, labels))
-    for trace in _panel(data, labels):
-        figure.add_trace(trace)
+    bold = data.periods.filter(pl.col("level") != "area")
     both = ((data.baseline_period, labels.baseline), (data.current_period, labels.current))
     marked = [(period, word) for period, word in both if period is not None]
-    figure.update_layout(
-        template=theme.TEMPLATE,
-        title={"text": in_figure(data.title), "subtitle": {"text": _subtitle(data, labels)}},
-        showlegend=True,
-        shapes=[_band(period) for period, _ in marked],
-        annotations=[_name(period, word) for period, word in marked] + _watermark(data, labels),
-        xaxis={
+    layout = {
+        "title": {"text": in_figure(data.title), "subtitle": {"text": _subtitle(data, labels)}},
+        "showlegend": True,
+        "shapes": [_band(period) for period, _ in marked] + [_event(*event[:2]) for event in data.events],
+        "annotations": [
+            *(_name(period, word) for period, word in marked),
+            *(_name_of_event(event) for event in data.events),
+            *theme.watermark(labels.simulated, is_simulated=data.is_simulated),
+        ],
+        "xaxis": {
             "type": "date",
             "range": _range(data),
             "dtick": _step(data),
             "tickformat": "%Y",
             "ticklabelmode": "period",
         },
-        yaxis={"title": {"text": labels.axis, "standoff": 8}, "range": [0, _top(data)]},
-    )
-    return figure
+        "yaxis": {"title": {"text": labels.axis, "standoff": 8}, "range": [0, _top(data)]},
+    }
+    traces = [*_areas(areas, labels), *_interval(data, bold, labels), *_bold(data, bold, labels), *_panel(data, labels)]
+    return {"data": traces, "layout": layout}
 
 
-def _series(unit: pl.DataFrame) -> dict[str, list[Any]]:
+def _series(unit: pl.DataFrame) -> Trace:
     """Days and means of one unit, with an empty place for each period that is missing."""
-    means = dict(unit.select("period", "mean_mg_per_day_per_1000").iter_rows())
-    sites = dict(unit.select("period", "n_sites").iter_rows())
-    periods = without_gaps(list(means))
+    rows = {row["period"]: row for row in unit.iter_rows(named=True)}
+    periods = without_gaps(list(rows))
+    means = [rows[period]["mean_mg_per_day_per_1000"] if period in rows else None for period in periods]
+    told = [
+        [period, amount(mean), rows.get(period, {}).get("n_sites")] for period, mean in zip(periods, means, strict=True)
+    ]
     return {
+        "type": "scatter",
         "x": [middle(period).isoformat() for period in periods],
-        "y": [_rounded(means.get(period)) for period in periods],
-        "customdata": [[period, amount(means.get(period)), sites.get(period)] for period in periods],
+        "y": [_rounded(mean) for mean in means],
+        "customdata": told,
     }
 
 
@@ -87,21 +100,21 @@ def _rounded(mean: float | None) -> float | None:
     return None if mean is None else float(f"{mean:.5g}")
 
 
-def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[go.Scatter]:
+def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[Trace]:
     look = {"mode": "lines+markers", "line": {"color": theme.QUIET, "width": 1}, "marker": {"size": 3}}
     if len(areas) <= MOST_NAMED_AREAS:
         return [
-            go.Scatter(
+            {
                 **_series(area),
                 **look,
-                opacity=0.7,
-                name=labels.areas,
-                text=[in_figure(area["unit_name"][0] or area["unit_id"][0])] * len(without_gaps(list(area["period"]))),
-                legendgroup="areas",
-                legendrank=3,
-                showlegend=number == 0,
-                hovertemplate=f"%{{text}}<br>%{{customdata[0]}}: %{{customdata[1]}} {labels.unit}<extra></extra>",
-            )
+                "opacity": 0.7,
+                "name": labels.areas,
+                "meta": [in_figure(area["unit_name"][0] or area["unit_id"][0])],
+                "legendgroup": "areas",
+                "legendrank": 4,
+                "showlegend": number == 0,
+                "hovertemplate": f"%{{meta[0]}}<br>%{{customdata[0]}}: %{{customdata[1]}} {labels.unit}<extra></extra>",
+            }
             for number, area in enumerate(areas)
         ]
     x: list[str | None] = []
@@ -110,51 +123,89 @@ def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[go.Scatter]:
         series = _series(area)
         x += [*series["x"], None]
         y += [*series["y"], None]
-    return [
-        go.Scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            line=look["line"],
-            opacity=0.35,
-            name=labels.areas,
-            hoverinfo="skip",
-            connectgaps=False,
-        )
-    ]
+    quiet = {"mode": "lines", "line": look["line"], "opacity": 0.35, "hoverinfo": "skip", "connectgaps": False}
+    return [{"type": "scatter", "x": x, "y": y, "name": labels.areas, "legendrank": 4, **quiet}]
 
 
-def _network(data: TrendData, labels: TrendLabels) -> go.Scatter:
+def _interval(data: TrendData, bold: pl.DataFrame, labels: TrendLabels) -> list[Trace]:
+    """The interval of the bold line as a band, one piece for each run of periods that have one."""
+    rows = {row["period"]: row for row in bold.iter_rows(named=True)}
+    pieces: list[list[tuple[str, float, float]]] = [[]]
+    for period in without_gaps(list(rows)):
+        low, high = (rows.get(period, {}).get(f"ci_{end}_mg_per_day_per_1000") for end in ("low", "high"))
+        if low is None or high is None:
+            pieces.append([])
+        else:
+            pieces[-1].append((middle(period).isoformat(), low, high))
+    x: list[str | None] = []
+    y: list[float | None] = []
+    for piece in filter(None, pieces):
+        # There and back again; a single period is a line from end to end.
+        x += [day for day, _, _ in piece] + [day for day, _, _ in reversed(piece)] + [None]
+        y += [_rounded(high) for _, _, high in piece] + [_rounded(low) for _, low, _ in reversed(piece)] + [None]
+    if not x:
+        return []
     colour = theme.colour_of(data.drug)
-    return go.Scatter(
-        **_series(data.periods.filter(pl.col("level") == "network")),
-        mode="lines+markers",
-        line={"color": colour, "width": 3},
-        marker={"size": 7, "color": colour},
-        name=labels.network,
-        legendrank=1,
-        hovertemplate=(
-            f"%{{customdata[0]}}: %{{customdata[1]}} {labels.unit}<br>%{{customdata[2]}} {labels.sites}"
-            f"<extra>{labels.network}</extra>"
-        ),
-    )
+    look = {"mode": "lines", "line": {"color": theme.faint(colour, 0.55), "width": 1}}
+    fill = {"fill": "toself", "fillcolor": theme.faint(colour, 0.18), "hoverinfo": "skip"}
+    return [{"type": "scatter", "x": x[:-1], "y": y[:-1], **look, **fill, "name": labels.interval, "legendrank": 2}]
 
 
-def _panel(data: TrendData, labels: TrendLabels) -> list[go.Scatter]:
+def _bold(data: TrendData, bold: pl.DataFrame, labels: TrendLabels) -> list[Trace]:
+    if bold.is_empty():
+        return []
+    colour = theme.colour_of(data.drug)
+    series = _series(bold)
+    rows = {row["period"]: row for row in bold.iter_rows(named=True)}
+    told, hollow = [], []
+    for (period, mean, n_sites), value in zip(series["customdata"], series["y"], strict=True):
+        row = rows.get(period, {})
+        ends = [amount(row.get(f"ci_{end}_mg_per_day_per_1000")) for end in ("low", "high")]
+        n_days, n_censored = row.get("n_days") or 0, row.get("n_censored") or 0
+        told.append([period, mean, *ends, n_sites, n_days, n_censored])
+        hollow.append(value is not None and 2 * n_censored > n_days)
+    line = {
+        **series,
+        "customdata": told,
+        "mode": "lines+markers",
+        "line": {"color": colour, "width": 3},
+        "marker": {
+            "size": 8,
+            "color": colour,
+            "symbol": ["circle-open" if is_hollow else "circle" for is_hollow in hollow] if any(hollow) else "circle",
+        },
+        "name": in_figure(data.name),
+        "legendrank": 1,
+        "hovertemplate": labels.hover + f"<extra>{in_figure(data.name)}</extra>",
+    }
+    if not any(hollow):
+        return [line]
+    key = {"size": 8, "color": colour, "symbol": "circle-open"}
+    return [
+        line,
+        {
+            "type": "scatter", "x": [None], "y": [None], "mode": "markers", "marker": key, "name": labels.hollow,
+            "legendrank": 3, "hoverinfo": "skip",
+        },
+    ]  # fmt: skip
+
+
+def _panel(data: TrendData, labels: TrendLabels) -> list[Trace]:
     compared = ((data.baseline_period, data.baseline), (data.current_period, data.current))
     found = [(period, mean) for period, mean in compared if period is not None and mean is not None]
     return [
-        go.Scatter(
-            x=[day.isoformat() for day in span(period)],
-            y=[_rounded(mean)] * 2,
-            mode="lines",
-            line={"color": theme.colour_of(data.drug), "width": 3, "dash": "5px,3px"},
-            name=labels.panel,
-            legendgroup="panel",
-            legendrank=2,
-            showlegend=number == 0,
-            hovertemplate=f"{period}: {amount(mean)} {labels.unit}<extra>{labels.panel}</extra>",
-        )
+        {
+            "type": "scatter",
+            "x": [day.isoformat() for day in span(period)],
+            "y": [_rounded(mean)] * 2,
+            "mode": "lines",
+            "line": {"color": theme.colour_of(data.drug), "width": 3, "dash": "5px,3px"},
+            "name": labels.panel,
+            "legendgroup": "panel",
+            "legendrank": 3,
+            "showlegend": number == 0,
+            "hovertemplate": f"{period}: {amount(mean)} {labels.unit}<extra>{labels.panel}</extra>",
+        }
         for number, (period, mean) in enumerate(found)
     ]
 
@@ -190,11 +241,34 @@ def _name(period: str, word: str) -> dict[str, Any]:
     }
 
 
-def _watermark(data: TrendData, labels: TrendLabels) -> list[dict[str, Any]]:
-    if not data.is_simulated:
-        return []
-    place = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.04, "yanchor": "bottom", "showarrow": False}
-    return [{**place, "text": in_figure(labels.simulated), "opacity": 0.45, "font": {"size": 24, "color": theme.QUIET}}]
+def _event(first: date, after: date | None) -> dict[str, Any]:
+    """A line where something happened once or began to last, a band where it had an end."""
+    return {
+        "type": "rect",
+        "layer": "below",
+        "x0": first.isoformat(),
+        "x1": (after or first).isoformat(),
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": theme.BAND,
+        "line": {"width": 1, "color": theme.QUIET, "dash": "2px,2px"},
+    }
+
+
+def _name_of_event(event: tuple[date, date | None, str]) -> dict[str, Any]:
+    first, _, name = event
+    return {
+        "text": in_figure(name),
+        "x": first.isoformat(),
+        "yref": "paper",
+        "y": 0.98,
+        "xanchor": "left",
+        "yanchor": "top",
+        "textangle": 90,
+        "showarrow": False,
+        "font": {"size": 11, "color": theme.QUIET},
+    }
 
 
 def _range(data: TrendData) -> list[str]:
@@ -222,7 +296,10 @@ def areas_cut(data: TrendData) -> int:
 def _top(data: TrendData) -> float:
     """The upper end of the axis: areas far above the network may not squeeze its line flat."""
     means = data.periods.select("level", "mean_mg_per_day_per_1000").drop_nulls()
-    network = means.filter(pl.col("level") == "network")["mean_mg_per_day_per_1000"].to_list()
+    bold = means.filter(pl.col("level") != "area")["mean_mg_per_day_per_1000"].to_list()
     areas = means.filter(pl.col("level") == "area")["mean_mg_per_day_per_1000"].to_list()
-    highest = max([*network, data.baseline or 0.0, data.current or 0.0])
-    return 1.1 * max(highest, min(max(areas, default=0.0), 3 * highest)) or 1.0
+    highest = max([*bold, data.baseline or 0.0, data.current or 0.0])
+    # An interval may reach far above as well.
+    intervals = data.periods.filter(pl.col("level") != "area")["ci_high_mg_per_day_per_1000"].drop_nulls().to_list()
+    above = max(max(areas, default=0.0), max(intervals, default=0.0))
+    return 1.1 * max(highest, min(above, 3 * highest)) or 1.0

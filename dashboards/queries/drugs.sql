@@ -1,5 +1,5 @@
--- One row is a drug with its name. Grain: drug.
-select drug, min(drug_name) as drug_name
-from (select drug, drug_name from factors union all select drug, drug_name from changes)
+-- One row is a drug with its names. Grain: drug.
+select drug, min(drug_name) as drug_name, min(drug_name_zh) as drug_name_zh
+from (select drug, drug_name, drug_name_zh from factors union all select drug, drug_name, null from changes)
 group by drug
 order by drug

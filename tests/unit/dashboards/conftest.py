@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from dashboards.pages import publish_site
+from dashboards.site import publish_site
 from schemas.tables import TABLES
 
 Tables = dict[str, pl.DataFrame]

@@ -1,9 +1,16 @@
-"""The page in a real browser, from the disk and without a network: figures drawn, nothing complained about."""
+"""The pages in a real browser, from the disk and without a network: drawn, reachable, quiet, and usable by all."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
 import pytest
+from playwright.sync_api import expect
 
+from dashboards.languages import LANGUAGES
+from dashboards.site import publish_site
 from tests import browser
-from tests.unit.dashboards.conftest import NAMES, city, without_flows
+from tests.unit.dashboards.conftest import NAMES, QUESTION, city, without_flows, write_warehouse
 from tests.unit.dashboards.test_pages import hostile_city
 
 pytestmark = [
@@ -11,54 +18,243 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),  # one browser at a time
 ]
 
-
-def test_figures_are_drawn_from_the_disk_and_nothing_is_complained_about(build):
-    seen = browser.open_page(build(city()) / "index.html")
-    assert seen.console == []
-    assert "figures-drawn" in seen.dom
-    assert seen.dom.count("plot drawn") == 3
-    assert seen.dom.count('class="main-svg"') >= 3
-    assert "down 48 %" in seen.dom
-    assert "Nothing" not in seen.dom
-
-
-def test_page_without_figures_is_quiet(build):
-    seen = browser.open_page(build(without_flows()) / "index.html")
-    assert seen.console == []
-    assert "Nothing could be compared." in seen.dom
-
-
-def test_nothing_delivered_runs(build):
-    seen = browser.open_page(build(hostile_city()) / "index.html")
-    assert seen.console == []
-    assert seen.dom.count("plot drawn") == 3
-    assert "<img" not in seen.dom
+KINDS = (
+    "index.html",
+    "against/2024-to-2025.html",
+    "drugs/cocaine.html",
+    "drugs/mdma.html",
+    "areas/a00.html",
+    "sites/s001.html",
+    "places.html",
+    "quality.html",
+    "methods.html",
+    "restatements.html",
+    "downloads.html",
+    "about.html",
+)
+"""A page of each kind."""
 
 
-def test_large_network_is_drawn(build):
+def judged_city():
+    """A city with verdicts, two baselines and all that pages can say of a change."""
+    tables = city()
+    is_estimated = pl.col("state") == "estimated"
+    tables["changes"] = tables["changes"].with_columns(
+        ci_low_percent=pl.when(is_estimated).then(pl.col("change_percent") - 8),
+        ci_high_percent=pl.when(is_estimated).then(pl.col("change_percent") + 9),
+        verdict=pl.when(~is_estimated)
+        .then("verdict")
+        .when(pl.col("change_percent").abs() < 20)
+        .then(pl.lit("no change detected"))
+        .when(pl.col("change_percent") < 0)
+        .then(pl.lit("fall"))
+        .otherwise(pl.lit("rise")),
+        smallest_detectable_fall_percent=pl.when(is_estimated).then(12.0),
+        part_concentration_percent=pl.when(is_estimated).then(pl.col("naive_change_percent") - 4),
+        part_flow_percent=pl.when(is_estimated).then(4.0),
+    )
+    other = tables["changes"].with_columns(baseline_period=pl.lit("2024"))
+    tables["changes"] = pl.concat([tables["changes"], other])
+    return tables
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """The site of a judged city."""
+    here = tmp_path_factory.mktemp("judged")
+    made = here / "site"
+    made.mkdir()
+    publish_site(write_warehouse(here / "site.duckdb", judged_city()), made, **QUESTION)
+    return made
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[browser.Browser]:
+    with browser.opened() as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(window) -> Iterator[browser.Visit]:
+    with browser.visiting(window) as visit:
+        yield visit
+
+
+def is_quiet(visit: browser.Visit) -> bool:
+    assert visit.complaints == []
+    assert visit.asked_elsewhere == []
+    return True
+
+
+def test_every_page_opens_from_the_disk_and_nothing_is_complained_about(folder, visit):
+    pages = sorted(folder.rglob("*.html"))
+    assert len(pages) == 2 * (4 + 3 + 8 + 8) + 1
+    for file in pages:
+        page = visit.open(file)
+        page.mouse.wheel(0, 20_000)
+        expect(page.locator(".plot:not(.drawn)")).to_have_count(0)
+        assert page.locator(".plot:not(:has(.main-svg))").count() == 0, file
+    assert is_quiet(visit)
+
+
+def test_the_first_page_leads_to_the_language_of_the_reader(folder, window):
+    for wanted, found in (("zh-CN", "zh"), ("de-DE", "en"), ("en-GB", "en")):
+        context = window.new_context(locale=wanted)
+        page = context.new_page()
+        page.goto((folder / "index.html").as_uri())
+        page.wait_for_url(f"**/{found}/index.html")
+        context.close()
+
+
+def test_without_a_script_the_first_page_lets_the_reader_choose_and_figures_have_their_tables(folder, window):
+    context = window.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((folder / "index.html").as_uri())
+    page.get_by_role("link", name="简体中文").click()
+    assert page.url.endswith("/zh/index.html")
+    page.goto((folder / "en" / "drugs" / "cocaine.html").as_uri())
+    page.get_by_text("The numbers in this figure: Cocaine").click()
+    assert page.get_by_role("rowheader", name="2023-Q1").is_visible()
+    context.close()
+
+
+def test_the_language_is_switched_at_the_same_place_and_remembered(folder, visit):
+    page = visit.open(folder / "en" / "drugs" / "cocaine.html", "#where")
+    page.get_by_role("link", name="简体中文").click()
+    page.wait_for_selector("html[lang=zh-Hans].figures-drawn")
+    assert page.url.endswith("/zh/drugs/cocaine.html#where")
+    page.go_back()
+    page.wait_for_selector("html[lang=en].figures-drawn")
+    assert page.url.endswith("/en/drugs/cocaine.html#where")
+    page.goto((folder / "index.html").as_uri())
+    page.wait_for_url("**/zh/index.html")
+    assert is_quiet(visit)
+
+
+@pytest.mark.parametrize(("typed", "name", "address"), [
+    ("plant 3", "Plant 3", "sites/s002.html"),
+    ("district b", "District B", "areas/a01.html"),
+    ("METHAMPH", "Methamphetamine", "drugs/methamphetamine.html"),
+    ("s005", "Plant 6", "sites/s005.html"),
+])  # fmt: skip
+def test_a_place_or_drug_is_found_by_the_keyboard_alone(folder, visit, typed, name, address):
+    page = visit.open(folder / "en" / "areas" / "a00.html")
+    page.get_by_role("searchbox").focus()
+    page.keyboard.type(typed)
+    page.get_by_role("status").get_by_text("found.").wait_for()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent").startswith(name)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/en/{address}")
+    assert is_quiet(visit)
+
+
+def test_a_search_for_nothing_says_so_and_escape_ends_it(folder, visit):
+    page = visit.open(folder / "zh" / "index.html")
+    page.get_by_role("searchbox").fill("<b>nowhere")
+    page.get_by_text("未找到。").wait_for()
+    page.keyboard.press("Escape")
+    assert page.get_by_role("searchbox").input_value() == ""
+    assert page.locator(".found-list").is_hidden()
+
+
+def test_the_keyboard_reaches_the_content_first_and_each_link_after_it(folder, visit):
+    page = visit.open(folder / "en" / "index.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    reached = set()
+    for _ in range(200):
+        reached.add(page.evaluate("document.activeElement.getAttribute('href')"))
+        page.keyboard.press("Tab")
+    shown = "[...document.querySelectorAll('main a')].filter(link => link.checkVisibility())"
+    wanted = page.evaluate(f"{shown}.map(link => link.getAttribute('href'))")
+    assert set(wanted) <= reached
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_no_page_is_wider_than_its_window(folder, window, width):
+    """Tables that are wider scroll in their own boxes."""
+    with browser.visiting(window, width=width) as visit:
+        for language in LANGUAGES:
+            for address in KINDS:
+                visit.open(folder / language / address)
+                assert visit.overflow == 0, (language, address)
+        assert is_quiet(visit)
+
+
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_page_has_an_obstacle_that_axe_finds(folder, window, language, is_dark):
+    """WCAG 2.2 AA, as far as a program can tell, with everything unfolded."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    with browser.visiting(window, is_dark=is_dark) as visit:
+        for address in KINDS:
+            page = visit.open(folder / language / address)
+            page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
+            found = axe.run(page, options=rules)
+            assert found.violations_count == 0, (address, found.generate_report())
+
+
+def test_figures_are_printed_in_ink_whether_they_were_looked_at_or_not(folder, window):
+    with browser.visiting(window, height=300, is_dark=True) as visit:
+        page = visit.open(folder / "en" / "sites" / "s001.html")
+        assert page.locator(".plot.drawn").count() < page.locator(".plot").count()
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        expect(page.locator(".plot:not(.drawn)")).to_have_count(0)
+        expect(page.locator(".plot .xtick text").first).to_have_css("fill", "rgb(0, 0, 0)")
+
+
+def test_page_without_figures_is_quiet(build, visit):
+    folder = build(without_flows())
+    page = visit.open(folder / "en" / "index.html")
+    assert page.get_by_text("Nothing could be compared.").is_visible()
+    for file in sorted(folder.rglob("*/*.html")):
+        visit.open(file)
+    assert is_quiet(visit)
+
+
+def test_nothing_delivered_runs(build, visit):
+    folder = build(hostile_city())
+    alarms = []
+    visit.page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+    for file in sorted(folder.rglob("*/*.html")):
+        page = visit.open(file)
+        page.mouse.wheel(0, 20_000)
+    page = visit.open(folder / "en" / "drugs" / "cocaine.html")
+    page.get_by_role("searchbox").fill("script")
+    page.get_by_role("status").get_by_text("found.").wait_for()
+    page.locator(".plot .point").first.hover(force=True)
+    assert alarms == []
+    assert page.locator("img").count() == 0
+    assert is_quiet(visit)
+
+
+def test_large_network_is_drawn(build, visit):
     tables = city(n_sites=215, n_areas=30, drugs=tuple(NAMES), years=tuple(range(2013, 2026)), has_quarters=False)
-    seen = browser.open_page(build(tables) / "index.html")
-    assert seen.console == []
-    assert seen.dom.count("plot drawn") == 5
+    folder = build(tables)
+    page = visit.open(folder / "en" / "index.html")
+    assert page.locator("article.tile").count() == 6
+    visit.open(folder / "en" / "places.html")
+    visit.open(folder / "zh" / "drugs" / "cocaine.html")
+    assert is_quiet(visit)
 
 
-@pytest.mark.parametrize("width", [1440, 360])
-def test_page_fits_its_window(build, width):
-    """Nothing but the tables' own boxes is wider than the window, told by a probe beside the page."""
-    folder = build(city())
-    probe = "document.documentElement.dataset.overflow = document.documentElement.scrollWidth - innerWidth;"
-    with (folder / "static" / "permille.js").open("a", encoding="utf-8") as script:
-        script.write(f"\nsetTimeout(() => {{ {probe} }}, 3000);\n")
-    seen = browser.open_page(folder / "index.html", width=width)
-    assert 'data-overflow="0"' in seen.dom
-
-
-def test_complaints_would_be_heard(tmp_path):
-    """The browser's console is read: a page that breaks its own policy is noticed."""
-    page = tmp_path / "bad.html"
-    page.write_text(
-        "<!doctype html><meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">"
-        "<title>bad</title><script>alert(1)</script>",
+def test_complaints_would_be_heard(tmp_path, visit):
+    """A page that breaks its own policy, asks for what is not there, or asks the network, is noticed."""
+    file = tmp_path / "bad.html"
+    file.write_text(
+        "<!doctype html><meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
+        "<title>bad</title><script>alert(1)</script><img src=absent.png><img src='http://127.0.0.1:9/x.png'>",
         encoding="utf-8",
     )
-    assert any("Content Security Policy" in line for line in browser.open_page(page).console)
+    visit.page.goto(file.as_uri())
+    visit.page.wait_for_load_state("load")
+    assert any("Content Security Policy" in line for line in visit.complaints)
+    assert any("absent.png failed" in line for line in visit.complaints)
+    assert visit.asked_elsewhere == ["http://127.0.0.1:9/x.png"]

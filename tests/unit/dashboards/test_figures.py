@@ -1,14 +1,19 @@
 """Figures are pure: same data, same bytes; what they must not leave out; nothing delivered becomes markup."""
 
 import json
+from datetime import date
 
+import plotly.graph_objects as go
 import polars as pl
 import pytest
 
 from dashboards import theme
+from dashboards.figures.dumbbell import MOST_PLACES, DumbbellData, Pair, dumbbell
+from dashboards.figures.parts import PartsData, parts
 from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
-from dashboards.labels import TrendLabels
-from dashboards.pages import json_island
+from dashboards.figures.ways import Way, WaysData, ways
+from dashboards.labels import DumbbellLabels, PartsLabels, TrendLabels, WaysLabels
+from dashboards.rendering import json_island
 
 
 def periods(n_areas=2, skip=(), area_name="District", area_mean=40.0) -> pl.DataFrame:
@@ -23,7 +28,11 @@ def periods(n_areas=2, skip=(), area_name="District", area_mean=40.0) -> pl.Data
                 "unit_name": name,
                 "period": period,
                 "n_sites": 4,
+                "n_days": 28,
+                "n_censored": 0,
                 "mean_mg_per_day_per_1000": mean,
+                "ci_low_mg_per_day_per_1000": None if level == "area" else 0.9 * mean,
+                "ci_high_mg_per_day_per_1000": None if level == "area" else 1.2 * mean,
             }
             for level, unit, name, mean in units
             for period in quarters
@@ -38,11 +47,13 @@ def data(**changed) -> TrendData:
             "drug": "methamphetamine",
             "title": "Methamphetamine: down 43 %",
             "subtitle": "consumption, quarterly means",
+            "name": "All sites",
             "periods": periods(),
             "baseline_period": "2023",
             "current_period": "2025",
             "baseline": 120.0,
             "current": 68.4,
+            "events": (),
             "is_simulated": False,
             **changed,
         }
@@ -60,56 +71,91 @@ def test_data_is_left_as_it_was():
     assert given.periods.equals(before)
 
 
+def named(figure: dict, name: str) -> list[dict]:
+    """The traces of a name."""
+    return [trace for trace in figure["data"] if trace.get("name") == name]
+
+
 def test_axis_starts_at_zero_names_its_unit_and_title_states_the_finding():
-    layout = trend(data(), TrendLabels()).layout
-    assert layout.yaxis.range[0] == 0
-    assert "mg/day per 1000 inhabitants" in layout.yaxis.title.text
-    assert layout.title.text == "Methamphetamine: down 43 %"
+    layout = trend(data(), TrendLabels())["layout"]
+    assert layout["yaxis"]["range"][0] == 0
+    assert "mg/day per 1000 inhabitants" in layout["yaxis"]["title"]["text"]
+    assert layout["title"]["text"] == "Methamphetamine: down 43 %"
 
 
 def test_baseline_and_current_are_marked_with_the_means_of_the_same_sites():
     figure = trend(data(), TrendLabels())
-    assert [(shape.x0, shape.x1) for shape in figure.layout.shapes] == [
+    assert [(shape["x0"], shape["x1"]) for shape in figure["layout"]["shapes"]] == [
         ("2023-01-01", "2024-01-01"),
         ("2025-01-01", "2026-01-01"),
     ]
-    assert [note.text for note in figure.layout.annotations] == ["baseline<br>2023", "current<br>2025"]
-    panel = [trace for trace in figure.data if trace.name == TrendLabels().panel]
-    assert [list(trace.y) for trace in panel] == [[120.0, 120.0], [68.4, 68.4]]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["baseline<br>2023", "current<br>2025"]
+    assert [trace["y"] for trace in named(figure, TrendLabels().panel)] == [[120.0, 120.0], [68.4, 68.4]]
 
 
 def test_simulated_data_are_named_in_title_and_drawing():
     figure = trend(data(is_simulated=True), TrendLabels())
-    assert "SIMULATED DATA" in figure.layout.title.subtitle.text
-    assert "SIMULATED DATA" in [note.text for note in figure.layout.annotations]
+    assert "SIMULATED DATA" in figure["layout"]["title"]["subtitle"]["text"]
+    assert "SIMULATED DATA" in [note["text"] for note in figure["layout"]["annotations"]]
     assert "SIMULATED" not in json_island(trend(data(), TrendLabels()))
 
 
-def test_gap_in_the_data_is_a_gap_in_the_line():
+def test_gap_in_the_data_is_a_gap_in_the_line_and_in_its_interval():
     figure = trend(data(periods=periods(skip=("2024-Q2",))), TrendLabels())
-    (network,) = [trace for trace in figure.data if trace.name == "All sites"]
-    assert len(network.y) == 12
-    assert network.y[5] is None
+    (network,) = named(figure, "All sites")
+    assert len(network["y"]) == 12
+    assert network["y"][5] is None
+    (interval,) = named(figure, TrendLabels().interval)
+    # Five periods there and back again, a gap, six there and back.
+    assert [place for place, day in enumerate(interval["x"]) if day is None] == [10]
+    assert interval["y"][:5] == [120.0] * 5
+    assert interval["y"][5:10] == [90.0] * 5
+    assert len(interval["x"]) == 10 + 1 + 12
+
+
+def test_no_interval_draws_no_band():
+    bare = periods().with_columns(ci_low_mg_per_day_per_1000=None, ci_high_mg_per_day_per_1000=None)
+    assert not named(trend(data(periods=bare), TrendLabels()), TrendLabels().interval)
+
+
+def test_periods_mostly_below_limits_are_hollow_and_the_legend_says_so():
+    is_low = pl.col("period") == "2024-Q3"
+    low = periods().with_columns(n_censored=pl.when(is_low).then(15).otherwise("n_censored"))
+    figure = trend(data(periods=low), TrendLabels())
+    (network,) = named(figure, "All sites")
+    assert [place for place, symbol in enumerate(network["marker"]["symbol"]) if symbol == "circle-open"] == [6]
+    assert named(figure, TrendLabels().hollow)
+    assert not named(trend(data(), TrendLabels()), TrendLabels().hollow)
+
+
+def test_events_are_marked_and_named_as_text():
+    events = ((date(2024, 2, 1), None, "<b>Law</b>"), (date(2024, 7, 1), date(2024, 9, 1), "Campaign"))
+    layout = trend(data(events=events), TrendLabels())["layout"]
+    assert [(shape["x0"], shape["x1"]) for shape in layout["shapes"]][2:] == [
+        ("2024-02-01", "2024-02-01"),
+        ("2024-07-01", "2024-09-01"),
+    ]
+    assert [note["text"] for note in layout["annotations"]][2:] == ["&lt;b&gt;Law&lt;/b&gt;", "Campaign"]
 
 
 def test_many_areas_are_one_quiet_trace():
     few = trend(data(periods=periods(MOST_NAMED_AREAS)), TrendLabels())
     many = trend(data(periods=periods(MOST_NAMED_AREAS + 1)), TrendLabels())
-    assert len(few.data) == MOST_NAMED_AREAS + 3
-    assert len(many.data) == 1 + 3
-    assert many.data[0].hoverinfo == "skip"
+    assert len(few["data"]) == MOST_NAMED_AREAS + 4
+    assert len(many["data"]) == 1 + 4
+    assert many["data"][0]["hoverinfo"] == "skip"
 
 
 def test_area_far_above_does_not_squeeze_the_network_and_is_counted():
     far = data(periods=periods(area_mean=5000.0))
-    assert trend(far, TrendLabels()).layout.yaxis.range[1] == pytest.approx(396)
+    assert trend(far, TrendLabels())["layout"]["yaxis"]["range"][1] == pytest.approx(396)
     assert areas_cut(far) == 2
     assert areas_cut(data()) == 0
 
 
 def test_nothing_to_draw_gives_an_empty_figure():
     empty = data(periods=periods().clear(), baseline=None, current=None)
-    assert trend(empty, TrendLabels()).layout.yaxis.range[1] > 0
+    assert trend(empty, TrendLabels())["layout"]["yaxis"]["range"][1] > 0
 
 
 def test_name_of_an_area_does_not_become_markup():
@@ -121,9 +167,61 @@ def test_name_of_an_area_does_not_become_markup():
     assert json.loads(text)["layout"]
 
 
-def test_template_is_our_own_and_small():
-    layout = json.loads(json_island(trend(data(), TrendLabels())))["layout"]
-    assert len(json.dumps(layout["template"])) < 2000
+def test_template_is_our_own_small_and_stands_in_no_figure():
+    assert len(json.dumps(theme.template())) < 2000
+    assert "template" not in trend(data(), TrendLabels())["layout"]
+
+
+PAIRS = [Pair(f"Place {n}", 100.0 + n, 60.0, "−40 %, −50 % to −30 %: fall", n % 2 == 0) for n in range(40)]
+DUMBBELL = DumbbellData("cocaine", "Cocaine: fell", "consumption, 2023 and 2025", PAIRS, is_simulated=True)
+PARTS = PartsData(
+    "cocaine", "t", "s", [("a", -30.0, "−30"), ("b", 12.0, "+12"), ("all", -18.0, "−18")], is_simulated=True
+)
+WAYS = WaysData(
+    "cocaine",
+    "t",
+    "s",
+    [Way("permille", -40.0, -50.0, -30.0, "−40 %", True), Way("euda", -35.0, None, None, "−35 %", False)],
+    is_simulated=True,
+)
+FIGURES = {
+    "trend": trend(data(is_simulated=True), TrendLabels()),
+    "dumbbell": dumbbell(DUMBBELL, DumbbellLabels("2023", "2025")),
+    "parts": parts(PARTS, PartsLabels()),
+    "ways": ways(WAYS, WaysLabels()),
+}
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_plotly_takes_every_kind_of_figure(kind):
+    """They are plain data: plotly checks each name and value here, and not each time a page is made."""
+    figure = go.Figure(FIGURES[kind])
+    assert figure.layout.title.text
+    assert "SIMULATED DATA" in [note.text for note in figure.layout.annotations]
+
+
+def test_dumbbell_shows_the_first_places_and_draws_hollow_what_is_not_told():
+    figure = FIGURES["dumbbell"]
+    _, before, now = figure["data"]
+    assert len(before["x"]) == len(now["x"]) == MOST_PLACES
+    assert figure["layout"]["yaxis"]["ticktext"][-1] == "Place 0", "the first stands on top"
+    assert now["marker"]["symbol"][-2:] == ["circle-open", "circle"]
+    assert before["x"][-1] == 100.0
+    assert now["x"][-1] == 60.0
+
+
+def test_parts_follow_each_other_to_their_sum():
+    (bars,) = FIGURES["parts"]["data"]
+    assert bars["base"] == [0, -30.0, 0]
+    assert bars["x"] == [-30.0, 12.0, -18.0]
+
+
+def test_ways_without_an_interval_have_a_dot_and_the_headline_goes_through_all():
+    figure = FIGURES["ways"]
+    (dots,) = figure["data"]
+    assert dots["error_x"]["array"] == [None, 10.0]
+    assert dots["error_x"]["arrayminus"] == [None, 10.0]
+    assert [(line["x0"], line["x1"]) for line in figure["layout"]["shapes"]] == [(-40.0, -40.0)]
 
 
 def test_colour_belongs_to_the_drug():

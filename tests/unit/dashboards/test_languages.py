@@ -1,22 +1,12 @@
 """The catalogues hold what the code says, and no sentence loses a number by being translated."""
 
 import string
-from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-import dashboards
-from dashboards import credibility
-from dashboards.languages import FOLDER, LANGUAGES, words
-
-KEYWORDS = {"_": None, "N_": None, "Reason": (3,)}
-
-
-def in_code() -> set[str]:
-    found = extract_from_dir(Path(dashboards.__file__).parent, method_map=[("**.py", "python")], keywords=KEYWORDS)
-    return {message for _, _, message, _, _ in found}
+from dashboards import credibility, languages
+from dashboards.languages import FOLDER, LANGUAGES, texts, update_catalogues, words
 
 
 def fields(text: str) -> set[str]:
@@ -27,10 +17,32 @@ def fields(text: str) -> set[str]:
 def test_every_text_is_translated_and_none_is_left_over(language):
     with (FOLDER / f"{language}.po").open("rb") as file:
         messages = {message.id: message.string for message in read_po(file, locale=language) if message.id}
-    assert set(messages) == in_code()
+    assert set(messages) == set(texts()), "write what is missing into the catalogues with 'make translations'"
     for text, translated in messages.items():
         assert translated.strip(), text
         assert fields(translated) == fields(text), text
+
+
+def test_updating_a_catalogue_keeps_what_is_translated_and_tells_what_is_not(tmp_path, monkeypatch):
+    whole = (FOLDER / "zh.po").read_text(encoding="utf-8")
+    kept, _, _ = whole.partition('\nmsgid "a single day"')
+    (tmp_path / "zh.po").write_text(kept + '\nmsgid "said no more"\nmsgstr "不再说"\n', encoding="utf-8")
+    monkeypatch.setattr(languages, "FOLDER", tmp_path)
+    missing = update_catalogues()
+    written = (tmp_path / "zh.po").read_text(encoding="utf-8")
+    assert missing["zh"] == len(texts()) - kept.count("\nmsgid ") + 1  # the first is the catalogue's head
+    assert written.startswith(whole.split("\n\n")[0])
+    assert 'msgid "chance"\nmsgstr "偶然"' in written
+    assert "said no more" not in written
+    update_catalogues()
+    assert (tmp_path / "zh.po").read_text(encoding="utf-8") == written
+
+
+def test_the_catalogue_stands_as_the_tool_writes_it(tmp_path, monkeypatch):
+    (tmp_path / "zh.po").write_bytes((FOLDER / "zh.po").read_bytes())
+    monkeypatch.setattr(languages, "FOLDER", tmp_path)
+    assert update_catalogues() == {"zh": 0}
+    assert (tmp_path / "zh.po").read_bytes() == (FOLDER / "zh.po").read_bytes()
 
 
 def test_an_unknown_language_is_an_error():

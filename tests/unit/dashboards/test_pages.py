@@ -1,7 +1,9 @@
-"""The site: complete, the same each time, honest about what is missing, and safe whatever a delivery holds."""
+"""The pages: complete, the same each time, honest about what is missing, and safe whatever a delivery holds."""
 
 import csv
+import gzip
 import itertools
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 
 from dashboards.datasets import names
 from dashboards.downloads import FORMULA_STARTS, neutralised, write_csv
-from dashboards.pages import CONTENT_POLICY, publish_site
+from dashboards.languages import LANGUAGES
+from dashboards.rendering import CONTENT_POLICY
+from dashboards.site import publish_site
 from tests.unit.dashboards.conftest import NAMES, QUESTION, city, factor, rows_of, without_flows, write_warehouse
 
 HOSTILE = "<script>alert(1)</script></title>\"'&<img src=x onerror=alert(2)>\u202egnp.exe\u2066{{ 7*7 }}"
@@ -38,14 +42,34 @@ class Outline(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
-def page(folder: Path) -> str:
-    return (folder / "index.html").read_text(encoding="utf-8")
+def page(folder: Path, address: str = "index.html", language: str = "en") -> str:
+    return (folder / language / address).read_text(encoding="utf-8")
+
+
+def said(folder: Path, address: str = "index.html", language: str = "en") -> str:
+    """The words of a page, one blank between them."""
+    return Outline(page(folder, address, language)).text
+
+
+def every_page(folder: Path) -> dict[str, str]:
+    """All pages in all languages, by their address from the site's folder."""
+    return {
+        str(file.relative_to(folder)): file.read_text(encoding="utf-8")
+        for language in LANGUAGES
+        for file in sorted((folder / language).rglob("*.html"))
+    }
 
 
 def tile(text: str, drug: str) -> str:
     """The words of one drug's tile in the overview."""
     (found,) = [part for part in re.findall(r"<article.*?</article>", text, re.S) if f"<bdi>{drug}</bdi>" in part]
     return Outline(found).text
+
+
+def figures(text: str) -> list[dict]:
+    """The figures of a page, as its script reads them."""
+    islands = re.findall(r'<script type="application/json" id="figure-[^"]*">(.*?)</script>', text)
+    return [json.loads(island) for island in islands]
 
 
 def rows_in(folder: Path, name: str) -> list[dict[str, str]]:
@@ -59,16 +83,19 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_site_is_complete(build):
-    folder = build(city())
-    assert sorted(bytes_of(folder)) == [
-        "data/area_periods.csv",
-        "data/changes.csv",
-        "data/site_periods.csv",
-        "index.html",
-        "static/permille.css",
-        "static/permille.js",
-        "static/plotly.min.js",
-    ]
+    folder = build(city(n_sites=3, n_areas=2))
+    drugs = [f"drugs/{drug}.html" for drug in ("cocaine", "ketamine", "mdma", "methamphetamine")]
+    places = ["areas/a00.html", "areas/a01.html", "sites/s000.html", "sites/s001.html", "sites/s002.html"]
+    others = [f"{n}.html" for n in ("about", "downloads", "index", "methods", "places", "quality", "restatements")]
+    assert sorted(bytes_of(folder)) == sorted(
+        [
+            "index.html",
+            *(f"data/{name}.csv" for name in ("area_periods", "changes", "site_periods")),
+            *(f"{language}/{address}" for language in LANGUAGES for address in drugs + places + others),
+            *(f"static/{name}" for name in ("permille.css", "permille.js", "plotly.min.js")),
+            *(f"static/search-{language}.js" for language in LANGUAGES),
+        ]
+    )
 
 
 def test_two_builds_are_the_same_bytes(build):
@@ -76,27 +103,28 @@ def test_two_builds_are_the_same_bytes(build):
 
 
 def test_overview_says_change_means_sites_days_and_what_is_not_computed(build):
-    text = page(build(city()))
-    said = tile(text, "Methamphetamine")
-    assert "down 48 %" in said
-    assert "Mean consumption in 2023 309 mg/day/1000" in said
-    assert "Mean consumption in 2025 160 mg/day/1000" in said
-    assert "Sites compared, same in both 8" in said
-    assert "Site-days in 2023 224 (16 below limits)" in said
-    assert "95 % interval of the change none by this protocol" in said
-    assert "all available sites down 43 %" in said
-    assert "By EUDA / SCORE down 48 % (class: decrease)" in said
-    assert "provisional factor" in said
-    assert "provisional factor" not in tile(text, "Cocaine")
+    words = tile(page(build(city())), "Methamphetamine")
+    assert "down 48 %" in words
+    assert "from 309 to 160 mg/day/1000 · 8 sites" in words
+    assert "no interval by this protocol" in words
+    assert "Consumption in 2023, mean 309 mg/day/1000" in words
+    assert "Sites compared, same in both 8" in words
+    assert "Site-days in 2023 224 (16 below limits)" in words
+    assert "For comparison: all available sites down 43 %" in words
+    assert "By EUDA / SCORE: down 48 % (class: decrease)" in words
+    assert "Newest sample 2025-12-28" in words
+    assert "provisional factor" in words
+    assert "provisional factor" not in tile(page(build(city(), "again")), "Cocaine")
 
 
 def test_provisional_is_marked_wherever_a_figure_rests_on_it(build):
-    text = page(build(city()))
-    heading = dict(re.findall(r'<th scope="col" class="number"><bdi>(.*?)</bdi>(.*?)</th>', text))
-    trend = dict(re.findall(r'<h3 id="trend-[^"]*"><bdi>(.*?)</bdi>(.*?)</h3>', text, re.S))
+    folder = build(city())
+    heading = dict(re.findall(r'<th scope="col" class="number"><a [^>]*><bdi>(.*?)</bdi></a>(.*?)</th>', page(folder)))
     for drug, is_provisional in {"Methamphetamine": True, "Cocaine": False}.items():
-        assert (">P</a>" in heading[drug]) == is_provisional
-        assert ("provisional factor" in trend[drug]) == is_provisional
+        assert (">P</abbr>" in heading[drug]) == is_provisional
+        words = said(folder, f"drugs/{drug.lower()}.html")
+        assert ("provisional factor" in words.split("Trend", maxsplit=1)[0]) == is_provisional
+        assert ("quarterly means, provisional factor" in words) == is_provisional
 
 
 def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
@@ -105,16 +133,17 @@ def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
     tables["factors"] = tables["factors"].with_columns(
         factor_status=pl.when(is_meth).then(pl.lit("experimental")).otherwise("factor_status")
     )
-    text, before = page(build(tables)), page(build(city(), "before"))
+    folder, before = build(tables), page(build(city(), "before"))
+    text = page(folder)
     assert "experimental factor" in tile(text, "Methamphetamine")
     assert "provisional factor" not in tile(text, "Methamphetamine")
     assert "provisional factor" in tile(text, "Ketamine")
-    heading = dict(re.findall(r'<th scope="col" class="number"><bdi>(.*?)</bdi>(.*?)</th>', text))
-    assert ">E</a>" in heading["Methamphetamine"]
-    assert ">P</a>" in heading["Ketamine"]
-    assert 'E: rests on an <a href="#factors">experimental factor</a>.' in text
-    assert "consumption, quarterly means, experimental factor" in text
-    assert "Quarterly means [mg/day/1000], consumption, provisional factor, over all available sites." in text
+    heading = dict(re.findall(r'<th scope="col" class="number"><a [^>]*><bdi>(.*?)</bdi></a>(.*?)</th>', text))
+    assert ">E</abbr>" in heading["Methamphetamine"]
+    assert ">P</abbr>" in heading["Ketamine"]
+    assert "<b>E</b> experimental factor" in text
+    assert "consumption, quarterly means, experimental factor" in page(folder, "drugs/methamphetamine.html")
+    assert "consumption, quarterly means, provisional factor" in page(folder, "drugs/ketamine.html")
     assert "Largest fall: Methamphetamine, down 48 % (provisional factor)." in before
     assert "Largest fall: Cocaine, down" in text
 
@@ -126,7 +155,7 @@ def test_a_trend_says_of_how_many_sites_it_is(build):
     tables["area_periods"] = tables["area_periods"].with_columns(
         n_sites_without_days=pl.when(is_first).then(3).otherwise("n_sites_without_days")
     )
-    text = page(build(tables))
+    text = page(build(tables), "drugs/cocaine.html")
     rows = dict(re.findall(r'<tr><th scope="row">(2023-Q[12])</th>(.*?)</tr>', text))
     assert "<td>8 <small>of 11</small></td>" in rows["2023-Q1"]
     assert "<td>8</td>" in rows["2023-Q2"]
@@ -143,16 +172,36 @@ def test_downloads_tell_the_status_of_the_factor(build):
 
 
 def test_an_area_that_holds_every_site_is_not_shown_beside_the_network(build):
-    """It is the network under another name: its line and its row would stand twice."""
-    rows = re.findall(r'<tr[^>]*><th scope="row"><bdi>(.*?)</bdi>', page(build(city(n_areas=1))))
-    assert "All sites" in rows
-    assert "District A" not in rows
-    assert "District A" in page(build(city(n_areas=2), "two"))
+    """It is the network under another name: its line, its row and its page would stand twice."""
+    one = build(city(n_areas=1))
+    assert not (one / "en" / "areas").exists()
+    assert not [text for text in every_page(one).values() if "District A" in text]
+    two = build(city(n_areas=2), "two")
+    assert "District A" in page(two)
+    assert (two / "en" / "areas" / "a00.html").exists()
 
 
-def test_overview_is_sorted_by_the_fall_and_ends_with_what_is_not_estimable(build):
+def test_overview_is_sorted_by_the_size_of_the_change_and_ends_with_what_is_not_estimable(build):
     order = re.findall(r"<article.*?<bdi>(.*?)</bdi>", page(build(city())), re.S)
-    assert order == ["Methamphetamine", "Cocaine", "Ketamine", "MDMA"]
+    assert order == ["Methamphetamine", "Ketamine", "Cocaine", "MDMA"]
+
+
+def test_what_is_told_from_chance_stands_first(build):
+    tables = city()
+    is_cocaine = (pl.col("drug") == "cocaine") & (pl.col("state") == "estimated")
+    tables["changes"] = tables["changes"].with_columns(
+        ci_low_percent=pl.col("change_percent") - 9,
+        ci_high_percent=pl.col("change_percent") + 9,
+        smallest_detectable_fall_percent=12.0,
+        verdict=pl.when(is_cocaine)
+        .then(pl.lit("fall"))
+        .when(pl.col("state") == "estimated")
+        .then(pl.lit("no change detected"))
+        .otherwise("verdict"),
+    )
+    text = page(build(tables))
+    assert re.findall(r"<article.*?<bdi>(.*?)</bdi>", text, re.S) == ["Cocaine", "Methamphetamine", "Ketamine", "MDMA"]
+    assert "4 drugs from 2023 to 2025: 1 down, 2 without a detected change, 1 not estimable." in text
 
 
 def test_intervals_and_verdicts_are_shown_where_they_are_filled(build):
@@ -163,22 +212,23 @@ def test_intervals_and_verdicts_are_shown_where_they_are_filled(build):
         verdict=pl.when(pl.col("state") == "estimated").then(pl.lit("fall")).otherwise("verdict"),
         smallest_detectable_fall_percent=12.0,
     )
-    text = page(build(tables))
-    said = tile(text, "Methamphetamine")
-    assert "95 % interval of the change −55 % to −39 %" in said
-    assert "Verdict fall" in said
-    assert "Smallest fall this sampling could see 12 %" in said
-    assert "none by this protocol" not in text
+    folder = build(tables)
+    words = tile(page(folder), "Methamphetamine")
+    assert "95 % interval: −55 % to −39 % fall" in words
+    assert "Smallest fall this sampling could see 12 %" in words
+    assert "no interval" not in Outline(page(folder)).text.replace("no interval)", "")
+    of_site = said(folder, "sites/s001.html")
+    assert "−48 % −55 % to −39 % ▼ fall" in of_site
 
 
 def test_not_estimable_is_said_with_its_reason(build):
-    text = page(build(city()))
-    said = tile(text, "MDMA")
-    assert "not estimable" in said
-    assert "More days lie below their limits than the protocol allows." in said
-    assert "n.e. <small><bdi>below limits</bdi></small>" in text
-    assert "inf" not in re.findall(r">\s*(-?inf|nan|None|NaN)\s*<", text)
-    assert not re.search(r">\s*(-?inf|nan|None|NaN)\s*<", text)
+    folder = build(city())
+    words = tile(page(folder), "MDMA")
+    assert "not estimable" in words
+    assert "More days lie below their limits than the protocol allows." in words
+    assert "n.e. <small><bdi>below limits</bdi></small>" in page(folder)
+    for address, text in every_page(folder).items():
+        assert not re.search(r">\s*(-?inf|nan|None|NaN)\s*<", text), address
 
 
 def test_unknown_reason_is_shown_as_it_is_and_escaped(build):
@@ -193,30 +243,32 @@ def test_unknown_reason_is_shown_as_it_is_and_escaped(build):
 
 
 def test_finding_of_each_trend_is_computed_from_its_numbers(build):
-    text = page(build(city()))
+    folder = build(city())
+    text = page(folder, "drugs/methamphetamine.html")
     assert "Methamphetamine: down 48 %, from 309 mg/day/1000 in 2023 to 160 in 2025, over the same 8 sites." in text
-    assert len(re.findall(r"<figure", text)) == 3
-    assert "Not drawn, for want of a mean of the network in any period: <bdi>MDMA</bdi>." in text
+    assert "There is no mean over all sites to draw." in page(folder, "drugs/mdma.html")
+    assert len(re.findall(r"<figure", page(folder, "sites/s001.html"))) == 3
 
 
 def test_quarters_are_drawn_where_there_are_and_years_elsewhere(build):
-    assert "Quarterly means" in page(build(city()))
-    yearly = page(build(city(has_quarters=False), "yearly"))
-    assert "Yearly means" in yearly
-    assert "Quarterly means" not in yearly
+    assert "quarterly means" in page(build(city()), "drugs/cocaine.html")
+    yearly = page(build(city(has_quarters=False), "yearly"), "drugs/cocaine.html")
+    assert "yearly means" in yearly
+    assert "quarterly means" not in yearly
 
 
 def test_simulated_data_are_named_everywhere(build):
     folder = build(city())
-    text = page(folder)
-    assert "<title>SIMULATED DATA: " in text
-    assert '<div class="simulated"' in text
-    assert "mixed" not in text
-    assert text.count("SIMULATED DATA \\u00b7") + text.count("SIMULATED DATA ·") == 3  # in the title of each figure
-    captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
-    of_figures = [caption for caption in captions if "mg/day" in caption or "Change of" in caption]
-    assert len(of_figures) >= 5
-    assert all("SIMULATED DATA" in caption for caption in of_figures)
+    for address, text in every_page(folder).items():
+        name = "SIMULATED DATA" if address.startswith("en/") else "模拟数据"
+        assert f"<title>{name} · " in text, address
+        assert '<aside class="simulated"' in text
+        assert "mixed" not in text
+        for figure in figures(text):
+            assert name in figure["layout"]["title"]["subtitle"]["text"]
+            assert name in [note["text"] for note in figure["layout"]["annotations"]]
+        captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
+        assert all(name in caption for caption in captions if "methods" not in address), address
     for name in names("downloads"):
         rows = rows_in(folder, name)
         assert rows
@@ -224,16 +276,16 @@ def test_simulated_data_are_named_everywhere(build):
 
 
 def test_real_data_are_not_called_simulated(build):
-    text = page(build(city(is_simulated=False)))
-    assert "SIMULATED" not in text
-    assert 'class="simulated"' not in text
+    for address, text in every_page(build(city(is_simulated=False))).items():
+        assert "SIMULATED" not in text, address
+        assert 'class="simulated"' not in text, address
 
 
 def test_mixture_of_simulated_and_real_rows_is_said(build):
     tables = city()
     tables["results"] = tables["results"].with_columns(is_simulated=pl.int_range(pl.len()) > 0)
     text = page(build(tables))
-    assert "<title>SIMULATED DATA: " in text
+    assert "<title>SIMULATED DATA · " in text
     assert "Simulated and real rows are mixed" in text
 
 
@@ -247,49 +299,77 @@ def test_refused_file_does_not_make_a_simulated_city_a_mixture(build):
 
 
 def test_places_stand_in_a_table_with_the_network_first(build):
-    text = page(build(city()))
-    (areas,) = re.findall(r'<table class="places" id="table-areas">.*?</table>', text, re.S)
-    assert re.findall(r'<th scope="row"><bdi>(.*?)</bdi>', areas) == [
+    folder = build(city())
+    (areas,) = re.findall(r'<table class="places" id="table-areas">.*?</table>', page(folder), re.S)
+    assert re.findall(r'<th scope="row"><a [^>]*><bdi>(.*?)</bdi>', areas) == [
         "All sites",
         "District A",
         "District B",
         "District C",
     ]
-    (sites,) = re.findall(r'<table class="places" id="table-sites">.*?</table>', text, re.S)
+    (sites,) = re.findall(r'<table class="places" id="table-sites">.*?</table>', page(folder, "places.html"), re.S)
     assert len(re.findall(r'<th scope="row">', sites)) == 8
 
 
+def test_page_of_a_site_tells_its_areas_and_that_of_an_area_its_sites(build):
+    folder = build(city())
+    assert '<a href="../areas/a01.html"><bdi>District B</bdi></a>' in page(folder, "sites/s001.html")
+    of_area = page(folder, "areas/a01.html")
+    assert re.findall(r'<a href="\.\./sites/([^"]*)\.html">', of_area) == ["s001", "s004", "s007"]
+
+
 def test_sources_factors_protocols_and_quarantine_are_told(build):
-    said = Outline(page(build(city()))).text
-    assert "north/results-2025.xlsx Northern laboratory simulated-north 2026-01-05 1,203 1,200 3" in said
-    assert "1 file with 1,203 rows: 1,200 accepted, 3 quarantined; 0 of the files refused." in said
-    assert "Terms of use: CC BY 4.0" in said
-    assert "approved by A. Chemist" in said
-    assert "Not yet verified:" in said
-    assert "what is expected below the day's limit, by the site's other days" in said
-    assert "±10 %" in said
-    assert "3 records delivered are in no figure" in said
-    assert "negative_value north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero." in said
+    folder = build(city())
+    quality = said(folder, "quality.html")
+    assert "north/results-2025.xlsx Northern laboratory simulated-north 2026-01-05 1,203 1,200 3" in quality
+    assert "1 file with 1,203 rows: 1,200 accepted, 3 quarantined; 0 of the files refused." in quality
+    assert "3 delivered records are in no figure" in quality
+    assert "negative_value north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero." in quality
+    assert "Years of sites without a mean" in quality
+    assert "Terms of use – CC BY 4.0" in said(folder, "about.html")
+    methods = said(folder, "methods.html")
+    assert "by A. Chemist" in methods
+    assert "Not yet verified" in methods
+    assert "what is expected below the day's limit, by the site's other days" in methods
+    assert "±10 %" in methods
 
 
 def test_empty_warehouse_says_that_nothing_was_delivered(build):
-    text = page(build({}))
-    assert "Nothing could be compared." in text
-    assert "No file has been delivered yet" in text
+    folder = build({})
+    assert "Nothing could be compared." in page(folder)
+    assert "No file has been delivered yet" in page(folder)
+    assert "尚未收到任何文件" in page(folder, language="zh")
 
 
 def test_results_without_flows_say_why_nothing_could_be_compared(build):
-    text = page(build(without_flows()))
-    said = Outline(text).text
-    assert "Nothing could be compared. 32 results were accepted, but none could be turned into an amount" in said
-    assert "9 results: The flow of the sampled day was not delivered" in said
-    assert "9 results: The population of a site is not known, or not by its primary method." in said
+    words = said(build(without_flows()))
+    assert "Nothing could be compared. 32 results accepted, but none could be turned into an amount" in words
+    assert "9 results: The flow of the sampled day was not delivered" in words
+    assert "9 results: The population of a site is not known, or not by its primary method." in words
 
 
 def test_other_periods_say_which_there_are(build):
-    said = Outline(page(build(city(), baseline="2019"))).text
-    assert "There is no comparison of 2019 with 2025 by this protocol. Sites have a mean in: 2022 (8 sites)" in said
-    assert "Methamphetamine: 2019 and 2025 were not compared." in said
+    folder = build(city(), baseline="2019")
+    words = said(folder)
+    assert "There is no comparison of 2019 with 2025 by this protocol. Sites have a mean in: 2022 (8 sites)" in words
+    assert "Methamphetamine: 2019 and 2025 were not compared." in said(folder, "drugs/methamphetamine.html")
+
+
+def test_every_comparison_has_its_overview_and_each_leads_to_the_others(build):
+    """Baselines are switched by addresses: without a script, and so that one can be sent to somebody."""
+    tables = city()
+    other = tables["changes"].with_columns(baseline_period=pl.lit("2024"), change_percent=pl.col("change_percent") / 2)
+    tables["changes"] = pl.concat([tables["changes"], other])
+    folder = build(tables)
+    first, second = page(folder), page(folder, "against/2024-to-2025.html")
+    assert '<a href="against/2024-to-2025.html">2024</a>' in first
+    assert '<a href="../index.html">2023</a>' in second
+    assert "down 48 %" in tile(first, "Methamphetamine")
+    assert "down 24 %" in tile(second, "Methamphetamine")
+    words = said(folder, "drugs/methamphetamine.html")
+    assert "2023 2025 −48 %" in words
+    assert "2024 2025 −24 %" in words
+    assert "2025 against 2024" in second
 
 
 def test_unknown_protocol_is_refused_with_those_there_are(build):
@@ -331,61 +411,133 @@ def hostile_city():
 
 
 def test_hostile_texts_stay_texts(build):
-    text = page(build(hostile_city(), title=HOSTILE))
-    outline = Outline(text)
-    scripts = [attributes for tag, attributes in outline.tags if tag == "script"]
-    assert [attributes.get("src") for attributes in scripts if "src" in attributes] == [
-        "static/plotly.min.js",
-        "static/permille.js",
-    ]
-    assert all(attributes.get("type") == "application/json" for attributes in scripts if "src" not in attributes)
-    assert not [tag for tag, _ in outline.tags if tag in ("img", "iframe", "object", "style", "form")]
-    assert not [
-        name for _, attributes in outline.tags for name in attributes if name.startswith("on") or name == "style"
-    ]
-    assert "\u202e" not in text
-    assert "\u2066" not in text
-    assert "{{ 7*7 }}" in outline.text
-    assert "alert(1)" in outline.text
+    folder = build(hostile_city(), title=HOSTILE)
+    for address, text in {**every_page(folder), "index.html": (folder / "index.html").read_text()}.items():
+        outline = Outline(text)
+        scripts = [attributes for tag, attributes in outline.tags if tag == "script"]
+        assert {attributes["src"].rsplit("/", 1)[-1] for attributes in scripts if "src" in attributes} == {
+            "permille.js"
+        }
+        assert all(attributes.get("type") == "application/json" for attributes in scripts if "src" not in attributes)
+        assert not [tag for tag, _ in outline.tags if tag in ("img", "iframe", "object", "style")], address
+        assert not [
+            name for _, attributes in outline.tags for name in attributes if name.startswith("on") or name == "style"
+        ], address
+        assert "\u202e" not in text
+        assert "\u2066" not in text
+    overview = said(folder)
+    assert "{{ 7*7 }}" in overview
+    assert "alert(1)" in overview
+
+
+def test_no_name_leads_out_of_the_folder_or_onto_another_page(build):
+    """Numbers of sites become addresses: whatever stands in them, each has one page, inside the folder."""
+    numbers = ["../../etc/passwd", "..", "con", "a/b", "a\\b", "A", "a", "北京", "x" * 300, "=cmd()", "😀", "a\u202eb"]
+    tables = city(n_sites=len(numbers), n_areas=2)
+    of = {f"s{n:03d}": number for n, number in enumerate(numbers)}
+    for name, column in (("sites", "site_id"), ("site_periods", "site_id"), ("consumption", "site_id")):
+        tables[name] = tables[name].with_columns(pl.col(column).replace(of))
+    tables["changes"] = tables["changes"].with_columns(pl.col("unit_id").replace(of))
+    folder = build(tables)
+    found = list((folder / "en" / "sites").iterdir())
+    assert len(found) == len(numbers)
+    assert all(re.fullmatch(r"[a-z0-9-]{1,60}\.html", file.name) for file in found)
+    assert {file.resolve().parent for file in found} == {(folder / "en" / "sites").resolve()}
+    assert sorted(file.name for file in folder.iterdir()) == ["data", "en", "index.html", "static", "zh"]
 
 
 def test_identifiers_are_our_own_and_unique(build):
-    found = [attributes["id"] for _, attributes in Outline(page(build(hostile_city()))).tags if "id" in attributes]
-    assert len(found) == len(set(found))
-    assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in found)
+    for address, text in every_page(build(hostile_city())).items():
+        found = [attributes["id"] for _, attributes in Outline(text).tags if "id" in attributes]
+        assert len(found) == len(set(found)), address
+        assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in found), address
 
 
-def test_page_is_in_order(build):
-    """Language, one h1, no level of heading left out, captions, scopes, labels that exist."""
-    text = page(build(city()))
-    outline = Outline(text)
-    assert '<html lang="en">' in text
-    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch(r"h[1-6]", tag)]
-    assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-    assert text.count("<table") == text.count("<caption>")
-    assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th")
-    identifiers = {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
-    named = {attributes["aria-labelledby"] for _, attributes in outline.tags if "aria-labelledby" in attributes}
-    linked = {attributes["href"][1:] for tag, attributes in outline.tags if tag == "a" and attributes["href"][0] == "#"}
-    drawn = {attributes["data-figure"] for _, attributes in outline.tags if "data-figure" in attributes}
-    assert named | linked | drawn <= identifiers
-    assert text.count("<figure") == text.count("<figcaption") == text.count("<summary>The numbers in this figure")
+def test_every_page_is_in_order(build):
+    """Language, one h1, no level of heading left out, captions, scopes, labels and places within that exist."""
+    for address, text in every_page(build(city())).items():
+        outline = Outline(text)
+        assert f'<html lang="{"en" if address.startswith("en/") else "zh-Hans"}">' in text
+        levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch(r"h[1-6]", tag)]
+        assert levels.count(1) == 1, address
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels)), address
+        assert text.count("<table") == text.count("<caption>"), address
+        assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th"), address
+        identifiers = {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
+        named = {attributes["aria-labelledby"] for _, attributes in outline.tags if "aria-labelledby" in attributes}
+        linked = {
+            attributes["href"][1:]
+            for tag, attributes in outline.tags
+            if tag == "a" and attributes["href"].startswith("#")
+        }
+        drawn = {attributes["data-figure"] for _, attributes in outline.tags if "data-figure" in attributes}
+        assert named | linked | drawn <= identifiers, address
+        assert text.count("<figure") == text.count("<figcaption") <= text.count("<details"), address
 
 
-def test_page_asks_nothing_of_any_network(build):
+def test_every_link_leads_to_a_page_that_exists_and_to_a_place_on_it(build):
+    tables = city()
+    other = tables["changes"].with_columns(baseline_period=pl.lit("2024"))
+    tables["changes"] = pl.concat([tables["changes"], other])
+    folder = build(tables)
+    pages = {file: Outline(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("*.html"))}
+    places = {
+        file: {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
+        for file, outline in pages.items()
+    }
+    reached = set()
+    for file, outline in pages.items():
+        for tag, attributes in outline.tags:
+            if tag in ("a", "link") or (tag == "script" and "src" in attributes):
+                path, _, anchor = (attributes.get("href") or attributes["src"]).partition("#")
+                target = (file.parent / path).resolve() if path else file
+                assert target.is_file(), (file, path)
+                assert not anchor or anchor in places[target], (file, path, anchor)
+                reached.add(target)
+    assert set(pages) - reached == {folder / "index.html"}, "every page can be reached"
+
+
+def test_each_language_has_the_same_pages_and_leads_to_the_other_at_the_same_page(build):
     folder = build(city())
-    text = page(folder)
-    assert f'content="{CONTENT_POLICY}"'.replace("'", "&#39;") in text
-    assert "unsafe" not in CONTENT_POLICY
-    own = text + "".join(
-        (folder / "static" / name).read_text(encoding="utf-8") for name in ("permille.css", "permille.js")
+    of = {
+        code: {str(file.relative_to(folder / code)) for file in (folder / code).rglob("*.html")} for code in LANGUAGES
+    }
+    assert of["en"] == of["zh"]
+    for address in of["en"]:
+        assert f'zh/{address}" hreflang="zh"' in page(folder, address)
+        assert f'en/{address}" hreflang="en"' in page(folder, address, "zh")
+
+
+def test_nothing_english_is_left_on_chinese_pages(build):
+    """But names and numbers of others, identifiers, and what is written in English in the data itself."""
+    folder = build(city(site_name=lambda n: f"第{n}厂", file_name="结果.csv"))
+    allowed = (
+        r"Drugs in wastewater|English|Permille|EUDA / SCORE|District [A-C]\d?|Northern laboratory|simulated-north"
+        r"|CC BY 4\.0|Weekly monitoring|negative_value|mg/day(/1000)?|UTF-8|CSV|JavaScript|factor_status"
+        r"|is_provisional|is_simulated|\w+\.csv|s0\d\d|a0\d|UTC|P|permille|euda"
     )
-    assert not re.findall(r"https?://|//[a-z]+\.|url\(|@import|fetch\(|XMLHttpRequest", own)
+    for address in ("index.html", "places.html", "drugs/cocaine.html", "sites/s001.html", "areas/a01.html",
+                    "quality.html", "restatements.html", "downloads.html", "about.html"):  # fmt: skip
+        text = re.sub(r"<script.*?</script>", "", page(folder, address, "zh"), flags=re.S)
+        words = re.sub(r"结果\.csv, row.*?Correct it\.", "", Outline(text).text)
+        words = re.sub(allowed, "", words)
+        assert not re.findall(r"[A-Za-z]{3,}", words), (address, re.findall(r".{20}[A-Za-z]{3,}.{20}", words))
 
 
-def test_large_network_stays_small(build):
-    """As large as the European network: 215 sites, 30 areas, 6 drugs, 13 years."""
+def test_pages_ask_nothing_of_any_network(build):
+    folder = build(city())
+    assert "unsafe" not in CONTENT_POLICY
+    for address, text in every_page(folder).items():
+        assert f'content="{CONTENT_POLICY}"'.replace("'", "&#39;") in text, address
+        assert not re.findall(r"https?://|//[a-z]+\.|url\(|@import", text), address
+    for file in (folder / "static").iterdir():
+        if file.name != "plotly.min.js":
+            own = file.read_text(encoding="utf-8")
+            assert not re.findall(r"https?://|//[a-z]+\.|url\(|@import|fetch\(|XMLHttpRequest", own), file.name
+
+
+def test_pages_of_a_large_network_stay_small(build):
+    """As large as the European network: 215 sites, 30 areas, 6 drugs, 13 years. The budget: 250 kB compressed."""
     tables = city(
         n_sites=215,
         n_areas=30,
@@ -394,7 +546,9 @@ def test_large_network_stays_small(build):
         has_quarters=False,
         is_simulated=False,
     )
-    assert len(page(build(tables)).encode()) < 500_000
+    folder = build(tables)
+    sizes = {address: len(gzip.compress(text.encode(), mtime=0)) for address, text in every_page(folder).items()}
+    assert max(sizes.values()) < 60_000, max(sizes, key=lambda address: sizes[address])
 
 
 def test_csv_holds_every_row_in_full_precision(build, tmp_path):
@@ -453,7 +607,6 @@ def test_an_approved_factor_beside_an_unverified_marker_is_not_called_provisiona
     text = page(build(tables))
     assert "provisional population marker" in tile(text, "Methamphetamine")
     assert "factor" not in tile(text, "Methamphetamine")
-    heading = dict(re.findall(r'<th scope="col" class="number"><bdi>(.*?)</bdi>(.*?)</th>', text))
-    assert ">M</a>" in heading["Methamphetamine"]
-    assert "M: rests on a provisional population marker." in text
-    assert "consumption, quarterly means, provisional population marker" in text
+    heading = dict(re.findall(r'<th scope="col" class="number"><a [^>]*><bdi>(.*?)</bdi></a>(.*?)</th>', text))
+    assert ">M</abbr>" in heading["Methamphetamine"]
+    assert "<b>M</b> provisional population marker" in text

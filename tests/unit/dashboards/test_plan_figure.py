@@ -7,8 +7,8 @@ import pytest
 
 from dashboards.figures.plan import PlanData, plan
 from dashboards.labels import PlanLabels
-from dashboards.pages import figure_page, json_island
-from tests.browser import BROWSER, WHY_NOT, open_page
+from dashboards.rendering import figure_page, json_island
+from tests.browser import BROWSER, WHY_NOT, opened, visiting
 
 
 def data(**changed) -> PlanData:
@@ -97,6 +97,8 @@ def test_delivered_text_does_not_become_markup():
 @pytest.mark.skipif(BROWSER is None, reason=WHY_NOT)
 def test_the_figure_is_drawn(tmp_path):
     (tmp_path / "plan.html").write_text(page(data()), encoding="utf-8")
-    seen = open_page(tmp_path / "plan.html")
-    assert seen.console == []
-    assert "Days it takes: 5" in seen.dom
+    with opened() as browser, visiting(browser) as visit:
+        page_of_plan = visit.open(tmp_path / "plan.html")
+        assert page_of_plan.get_by_text("Days it takes: 5").first.is_visible()
+        assert visit.complaints == []
+        assert visit.asked_elsewhere == []

@@ -1,0 +1,128 @@
+"""A change as several pages show it: in a cell, in a tile, as facts. No page is made here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboards import credibility, labels
+from dashboards.edition import Comparison, Edition, Row
+from dashboards.languages import N_, words
+from dashboards.sentences import change_sentence
+
+SIGNS = {"fall": "▼", "rise": "▲", "no change detected": "=", "not estimable": "–"}
+"""What stands beside a verdict, so that it is told without colour as well."""
+VERDICTS = {
+    "fall": N_("fall"),
+    "rise": N_("rise"),
+    "no change detected": N_("no change detected"),
+    "not estimable": N_("not estimable"),
+    None: N_("no verdict by this protocol"),
+}
+CREDIBILITY = {
+    "stands": N_("stands"),
+    "stands with reservations": N_("stands with reservations"),
+    "not supported": N_("not supported"),
+    None: N_("not tested"),
+}
+_PUBLISHED_CLASSES = {"increase": N_("increase"), "decrease": N_("decrease"), "stable": N_("stable")}
+BASES = {"consumption": N_("consumption"), "residue load": N_("residue load")}
+
+
+def in_words(edition: Edition, row: Row, language: str) -> Row:
+    """What all places that show a change say of it."""
+    _ = words(language)
+    verdict = row["verdict"]
+    mark = labels.factor_mark(is_provisional=row["is_provisional"], factor_status=row["factor_status"])
+    return {
+        **row,
+        "drug_name": edition.name_of(row["drug"], language),
+        "name": edition.title_of(row["drug"], language),
+        "sign": SIGNS.get(verdict, ""),
+        "kind": {"fall": "fall", "rise": "rise", "no change detected": "same"}.get(verdict, "untold"),
+        "verdict_in_words": labels.said(VERDICTS, verdict, language),
+        "credibility_in_words": labels.said(CREDIBILITY, row["credibility"], language),
+        "basis_in_words": labels.said(BASES, row["basis"], language),
+        "factor_mark": mark,
+        "because": labels.because(row["reason"], row["n_sites"] + row["n_sites_left_out"], language),
+        "by_limits": labels.interval(row["by_limits_low_percent"], row["by_limits_high_percent"], language)
+        if row["by_limits_low_percent"] is not None
+        else None,
+        "doubts": list(labels.flags([row["flags"]], language).values()),
+    }
+
+
+def sentence(edition: Edition, row: Row, compared: Comparison, language: str) -> str:
+    """A change in one sentence, with what other protocols say and what else could have made it."""
+    key = (row["level"], row["unit_id"], row["drug"])
+    counted = [
+        way
+        for way in edition.ways.get(key, [])
+        if compared == edition.main
+        and way["choice"] == "population_method"
+        and way["state"] == "estimated"
+        and way["is_same_panel"]
+        and not way["is_headline"]
+    ]
+    where = {**row, "unit_name": row["place_name"]}
+    return change_sentence(
+        where, edition.others.get((*key, compared), []), edition.tests.get((*key, compared), []), language,
+        by_population=counted,
+    )  # fmt: skip
+
+
+def tests_in_words(tests: Sequence[Row], change: Row, language: str) -> list[Row]:
+    """The rows of a table of other explanations, in their order."""
+    _ = words(language)
+    order = list(credibility.NAMES)
+    return [
+        {
+            "name": labels.said(credibility.NAMES, test["explanation"], language),
+            "outcome": labels.said(credibility.OUTCOMES, test["outcome"], language),
+            "is_doubt": test["outcome"] in ("part of it", "all of it"),
+            "evidence": credibility.evidence(test, change, language),
+        }
+        for test in sorted(tests, key=lambda test: order.index(test["explanation"]))
+    ]
+
+
+def others_in_words(others: Sequence[Row], language: str) -> list[Row]:
+    """The rows of a table of other protocols."""
+    _ = words(language)
+    return [
+        {
+            **other,
+            "basis_in_words": labels.said(BASES, other["basis"], language),
+            "verdict_in_words": labels.said(VERDICTS, other["verdict"], language),
+            "class_in_words": labels.said(_PUBLISHED_CLASSES, other["published_class"], language)
+            if other["published_class"]
+            else None,
+            "because": labels.because(other["reason"], other["n_sites"] + other["n_sites_left_out"], language),
+        }
+        for other in others
+    ]
+
+
+def newest(edition: Edition, key: tuple[str, str, str], language: str) -> str:
+    """The day of the newest sample behind the figures of a drug at a place, or its year where the day is not known."""
+    found = edition.newest.get(key)
+    return "–" if found is None else newest_of(found, language)
+
+
+def newest_of(found: dict[str, Any], language: str) -> str:
+    """The same of a row with `newest_sample` and `newest_year`."""
+    _ = words(language)
+    day, year = found["newest_sample"], found["newest_year"]
+    if year is None:
+        return _("none in a figure")
+    if day is not None and day.year >= year:
+        return labels.day(day, language)
+    return _("{year} (day not known)").format(year=year)
+
+
+def subtitle(row: Row, language: str) -> str:
+    """What a figure of a change shows: what is counted, and between which periods."""
+    _ = words(language)
+    return _("{basis}, {baseline} and {current}").format(
+        basis=labels.said(BASES, row["basis"], language),
+        baseline=labels.period(row["baseline_period"], language),
+        current=labels.period(row["current_period"], language),
+    )

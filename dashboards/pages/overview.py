@@ -1,0 +1,231 @@
+"""The overview: what has fallen, how far, how sure, and what stands against it, in one look. One page a comparison."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from dashboards import addresses, labels
+from dashboards.edition import Comparison, Edition, Place, Row
+from dashboards.languages import words
+from dashboards.pages import changes as told
+from dashboards.pages.page import Page
+from dashboards.spark import Spark, spark
+from dashboards.targets import target_sentence
+
+_MOST_MOVERS = 10
+_MOST_AREAS = 60
+_MOST_EXPECTED_SITES = 25
+"""Of a network without areas the heat table holds the sites, where they are not more than these."""
+
+
+def pages(edition: Edition, language: str) -> Iterator[Page]:
+    """One page for each comparison, that of the settings as the first page."""
+    compared: list[Comparison | None] = [*edition.comparisons] or [None]
+    for comparison in compared:
+        is_main = comparison == edition.main
+        address = addresses.of_comparison(*comparison, is_main=is_main) if comparison else "index.html"
+        yield Page(address, "overview.html.j2", edition.title, (), _content(edition, comparison, language))
+
+
+def _content(edition: Edition, comparison: Comparison | None, language: str) -> dict[str, Any]:
+    changes = [told.in_words(edition, row, language) for row in edition.headline(comparison)]
+    rows = _places_shown(edition)
+    drugs = [
+        {"drug": row["drug"], "name": row["name"], "factor_mark": row["factor_mark"],
+         "address": addresses.of_drug(row["drug"])}
+        for row in changes
+    ]  # fmt: skip
+    return {
+        "comparison": comparison,
+        "switch": _switch(edition, comparison),
+        "nothing": None if changes else nothing(edition, comparison, language),
+        "lead": _lead(changes, comparison, language),
+        "tiles": [_tile(edition, row, comparison, language) for row in changes] if comparison else [],
+        "is_population_weighted": any(row["area_weights"] == "population" for row in changes),
+        "has_verdicts": any(row["verdict"] not in (None, "not estimable") for row in changes),
+        "drugs": drugs,
+        "heat": heat(edition, rows, drugs, comparison, language) if comparison else [],
+        "movers": _movers(edition, comparison, language) if comparison else [],
+        "targets": _targets(edition, language) if comparison == edition.main else [],
+    }
+
+
+def _switch(edition: Edition, comparison: Comparison | None) -> list[Row]:
+    """The comparisons there are, if more than one."""
+    if len(edition.comparisons) < 2:
+        return []
+    return [
+        {
+            "baseline": other.baseline,
+            "current": other.current,
+            "address": addresses.of_comparison(*other, is_main=other == edition.main),
+            "is_here": other == comparison,
+        }
+        for other in edition.comparisons
+    ]
+
+
+def _tile(edition: Edition, row: Row, comparison: Comparison, language: str) -> Row:
+    key = (row["level"], row["unit_id"], row["drug"])
+    periods = edition.series.get(key)
+    others = told.others_in_words(edition.others.get((*key, comparison), []), language)
+    return {
+        **row,
+        "address": addresses.of_drug(row["drug"]),
+        "newest": told.newest(edition, key, language),
+        "sentence": told.sentence(edition, row, comparison, language),
+        "spark": _spark(periods, comparison) if periods is not None else None,
+        "others": [other for other in others if other["state"] == "estimated"],
+    }
+
+
+def _spark(periods: pl.DataFrame, comparison: Comparison) -> Spark | None:
+    return spark(periods.select("period", "mean_mg_per_day_per_1000").rows(), comparison)
+
+
+def _places_shown(edition: Edition) -> list[Place]:
+    areas = [place for place in edition.places if place.level == "area"]
+    sites = [place for place in edition.places if place.level == "site"]
+    network = [place for place in edition.places if place.level == "network"]
+    few_sites = sites if not areas and len(sites) <= _MOST_EXPECTED_SITES else []
+    return network + (areas[:_MOST_AREAS] or few_sites)
+
+
+def heat(
+    edition: Edition, places: list[Place], drugs: list[Row], comparison: Comparison, language: str
+) -> list[dict[str, Any]]:
+    """The rows of a table of places by drugs; a cell is None where a drug was never measured there."""
+    _ = words(language)
+    found = []
+    for place in places:
+        at_place = {row["drug"]: row for row in edition.headline(comparison, place.key)}
+        cells = [_cell(edition, at_place.get(drug["drug"]), language) for drug in drugs]
+        name = _("All sites") if place.level == "network" else place.name or place.unit_id
+        found.append({"level": place.level, "name": name, "address": place.address, "cells": cells})
+    return found
+
+
+def _cell(edition: Edition, row: Row | None, language: str) -> Row | None:
+    return row and told.in_words(edition, row, language) | {"short": labels.shortly(row["reason"], language)}
+
+
+def _movers(edition: Edition, comparison: Comparison, language: str) -> list[Row]:
+    """The largest changes that are told at single sites."""
+    rows = [
+        row
+        for row in edition.changes.values()
+        if row["level"] == "site"
+        and row["verdict"] in ("fall", "rise")
+        and Comparison(row["baseline_period"], row["current_period"]) == comparison
+    ]
+    rows.sort(key=lambda row: (-abs(_log_ratio(row)), row["unit_id"], row["drug"]))
+    return [
+        told.in_words(edition, row, language)
+        | {"address": addresses.of_place("site", row["unit_id"]), "place": row["place_name"]}
+        for row in rows[:_MOST_MOVERS]
+    ]
+
+
+def _log_ratio(row: Row) -> float:
+    ratio = 1 + row["change_percent"] / 100
+    return math.log(ratio) if ratio > 0 else -math.inf
+
+
+def _targets(edition: Edition, language: str) -> list[str]:
+    return [
+        target_sentence({**row, "drug_name": edition.name_of(row["drug"], language)}, language)
+        for row in edition.rows("targets")
+    ]
+
+
+def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> str:
+    """The overview in a sentence or two: by the verdicts, where the protocol has an interval."""
+    if comparison is None or not changes:
+        return ""
+    _ = words(language)
+    known = [row for row in changes if row["change_percent"] is not None]
+    is_judged = any(row["verdict"] in ("fall", "rise", "no change detected") for row in known)
+    if is_judged:
+        falls = [row for row in known if row["verdict"] == "fall"]
+        rises = [row for row in known if row["verdict"] == "rise"]
+        same = _("{n} without a detected change")
+    else:
+        falls = [row for row in known if row["change_percent"] < 0]
+        rises = [row for row in known if row["change_percent"] > 0]
+        same = _("{n} unchanged")
+    groups = (
+        (len(falls), _("{n} down")),
+        (len(rises), _("{n} up")),
+        (len(known) - len(falls) - len(rises), same),
+        (len(changes) - len(known), _("{n} not estimable")),
+    )
+    said = _("{drugs} from {baseline} to {current}: {counts}.").format(
+        drugs=labels.things(len(changes), "drug", "drugs", language),
+        baseline=labels.period(comparison.baseline, language),
+        current=labels.period(comparison.current, language),
+        counts=_(", ").join(text.format(n=number) for number, text in groups if number),
+    )
+    # An experimental factor is not for headlines.
+    named = [row for row in falls if row["factor_mark"] != "experimental"]
+    if named:
+        largest = min(named, key=lambda row: row["change_percent"])
+        resting = labels.resting_on(largest["factor_mark"], language) if largest["factor_mark"] else ""
+        interval = labels.interval(largest["ci_low_percent"], largest["ci_high_percent"], language)
+        details = _("; ").join(part for part in ((interval if is_judged else ""), resting) if part)
+        text = _(" Largest fall: {drug}, {change} ({details}).") if details else _(" Largest fall: {drug}, {change}.")
+        said += text.format(
+            drug=largest["name"], change=labels.change_in_words(largest["change_percent"], language), details=details
+        )
+    return said
+
+
+def nothing(edition: Edition, comparison: Comparison | None, language: str) -> Row:
+    """Why no change stands here: the first step of the way from file to figure at which nothing was left."""
+    _ = words(language)
+    coverage = edition.coverage
+    details = [
+        _("{results}: {reason}").format(
+            results=labels.things(row["n_results"], "result", "results", language),
+            reason=labels.because(row["reason"], language=language),
+        )
+        for row in edition.rows("load_reasons")
+    ]
+    if coverage["n_deliveries"] == 0:
+        return {"sentence": _("No file has been delivered yet: lay one into the inbox and run again."), "details": []}
+    if coverage["n_results"] + coverage["n_reported_loads"] == 0:
+        return {
+            "sentence": _("None of the delivered files holds an accepted result: see the page on the data's quality."),
+            "details": [],
+        }
+    if coverage["n_consumption"] == 0:
+        return {
+            "sentence": _(
+                "{results} accepted, but none could be turned into an amount per 1000 inhabitants. {flows} and"
+                " {populations} were delivered. Deliver what is missing and run again."
+            ).format(
+                results=labels.things(coverage["n_results"], "result", "results", language),
+                flows=labels.things(coverage["n_flows"], "flow", "flows", language),
+                populations=labels.things(coverage["n_populations"], "population", "populations", language),
+            ),
+            "details": details,
+        }
+    available = _(", ").join(
+        f"{labels.period(period, language)} ({labels.things(n, 'site', 'sites', language)})"
+        for period, n in edition.data["available_periods"].rows()
+    )
+    if comparison is None:
+        sentence = _("A change needs two years. So far sites have a mean in: {periods}.")
+        return {"sentence": sentence.format(periods=available or _("none")), "details": details}
+    asked = {
+        "baseline": labels.period(comparison.baseline, language),
+        "current": labels.period(comparison.current, language),
+        "periods": available,
+    }
+    sentence = _("There is no comparison of {baseline} with {current} by this protocol.").format(**asked)
+    if available:
+        sentence += _(" Sites have a mean in: {periods}.").format(**asked)
+    else:
+        sentence += _(" No site has a mean in any period of that kind.")
+    return {"sentence": sentence, "details": details}

@@ -1,0 +1,161 @@
+"""A trend's figure with its caption and table, of any place. No page is made here."""
+
+from typing import Any
+
+import polars as pl
+
+from dashboards import labels
+from dashboards.addresses import slug
+from dashboards.edition import Comparison, Edition, Row
+from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
+from dashboards.languages import N_, words
+from dashboards.pages import changes as told
+
+_KINDS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
+
+
+def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: str) -> Row | None:
+    """What stands in a trend's figure, caption and table; None where there is no mean to draw.
+
+    Parameters
+    ----------
+    key
+        Level, place and drug.
+    name
+        The drug's name in the language, as a line begins with it.
+    """
+    bold = edition.series.get(key)
+    if bold is None or bold["mean_mg_per_day_per_1000"].drop_nulls().is_empty():
+        return None
+    _ = words(language)
+    level, _unit, drug = key
+    areas = [part for (at, _, of), part in edition.series.items() if at == "area" and of == drug]
+    periods = pl.concat([bold, *areas]) if level == "network" and areas else bold
+    change = edition.changes.get((*key, edition.main)) if edition.main else None
+    statuses = bold["factor_status"].drop_nulls().to_list()
+    mark = labels.factor_mark(
+        is_provisional=bool(bold["is_provisional"].any()), factor_status=statuses[0] if statuses else None
+    )
+    shown = _(", ").join(
+        part
+        for part in (
+            labels.said(told.BASES, bold["basis"][0], language),
+            labels.said(_KINDS, bold["period_kind"][0], language),
+            labels.resting_on(mark, language) if mark else "",
+        )
+        if part
+    )
+    is_compared = change is not None and change["change_percent"] is not None
+    data = TrendData(
+        drug=drug,
+        title=_("{drug}: {change}").format(drug=name, change=labels.change_in_words(change["change_percent"], language))
+        if change
+        else name,
+        subtitle=shown,
+        name=_("All sites") if level == "network" else name,
+        periods=periods,
+        baseline_period=edition.main.baseline if edition.main else None,
+        current_period=edition.main.current if edition.main else None,
+        baseline=change["baseline_mg_per_day_per_1000"] if change and is_compared else None,
+        current=change["current_mg_per_day_per_1000"] if change and is_compared else None,
+        events=_events(edition, key),
+        is_simulated=edition.is_simulated,
+    )
+    return {
+        "id": f"trend-{slug(drug)}",
+        "drug": drug,
+        "name": name,
+        "factor_mark": mark,
+        "finding": _finding(name, change, edition.main, level, language),
+        "key": _key(data, level, language),
+        "caption": _("{drug} [mg/day/1000]: {shown}.").format(drug=name, shown=shown),
+        "figure": trend(data, labels.translated(labels.TrendLabels(), language)),
+        **_table(bold, areas if level == "network" else [], language),
+    }
+
+
+def _events(edition: Edition, key: tuple[str, str, str]) -> tuple[Any, ...]:
+    """What happened at a place to a drug."""
+    level, unit, drug = key
+    if level == "network":
+        here: set[str | None] | None = None
+    elif level == "area":
+        here = {unit, None}
+    else:
+        here = {area for area, sites in edition.sites_in.items() if unit in sites} | {None}
+    found = {
+        (row["starts_on"], row["ends_on"], row["event_name"])
+        for row in edition.rows("events")
+        if row["drug"] in (None, drug) and (here is None or row["area_id"] in here)
+    }
+    return tuple(sorted(found, key=lambda event: (event[0], event[2])))
+
+
+def _finding(name: str, change: Row | None, compared: Comparison | None, level: str, language: str) -> str:
+    """What a trend says, in a sentence computed from its numbers."""
+    _ = words(language)
+    if compared is None:
+        return _("{drug}: there is one year so far, and nothing to compare it with.").format(drug=name)
+    asked = {
+        "drug": name,
+        "baseline": labels.period(compared.baseline, language),
+        "current": labels.period(compared.current, language),
+    }
+    if change is None:
+        return _("{drug}: {baseline} and {current} were not compared.").format(**asked)
+    if change["change_percent"] is None:
+        because = labels.because(change["reason"], change["n_sites"] + change["n_sites_left_out"], language)
+        return _("{drug}: the change from {baseline} to {current} is not estimable. {because}").format(
+            **asked, because=because
+        )
+    asked |= {
+        "change": labels.change_in_words(change["change_percent"], language),
+        "before": labels.amount(change["baseline_mg_per_day_per_1000"]),
+        "now": labels.amount(change["current_mg_per_day_per_1000"]),
+        "sites": labels.things(change["n_sites"], "site", "sites", language),
+    }
+    if level == "site":
+        return _("{drug}: {change}, from {before} mg/day/1000 in {baseline} to {now} in {current}.").format(**asked)
+    return _(
+        "{drug}: {change}, from {before} mg/day/1000 in {baseline} to {now} in {current}, over the same {sites}."
+    ).format(**asked)
+
+
+def _key(data: TrendData, level: str, language: str) -> str:
+    """How to read a trend's figure."""
+    _ = words(language)
+    said = []
+    n_areas = data.periods.filter(pl.col("level") == "area")["unit_id"].n_unique() if level == "network" else 0
+    if level != "site":
+        said.append(_("The bold line shows all sites available in each period."))
+    if n_areas:
+        said.append(_("Thin lines: {areas}.").format(areas=labels.things(n_areas, "area", "areas", language)))
+    if data.baseline_period is not None:
+        said.append(_("Bands mark the periods compared."))
+    if data.baseline is not None or data.current is not None:
+        said.append(_("The dashed lines in them are the means of the same sites."))
+    if level == "network" and (cut := areas_cut(data)):
+        said.append(_("Above the figure reach: {areas}.").format(areas=labels.things(cut, "area", "areas", language)))
+    return ("" if language == "zh" else " ").join(said)
+
+
+def _table(bold: pl.DataFrame, areas: list[pl.DataFrame], language: str) -> Row:
+    """The numbers of a trend: its own, and those of areas where there are not too many to read."""
+    shown = areas if len(areas) <= MOST_NAMED_AREAS else []
+    means = [dict(area.select("period", "mean_mg_per_day_per_1000").iter_rows()) for area in shown]
+    rows = [
+        {
+            "period": labels.period(row["period"], language),
+            "mean": row["mean_mg_per_day_per_1000"],
+            "low": row["ci_low_mg_per_day_per_1000"],
+            "high": row["ci_high_mg_per_day_per_1000"],
+            "short": labels.shortly(row["reason"], language),
+            "n_sites": row["n_sites"],
+            "n_known_sites": row["n_known_sites"],
+            "n_days": row["n_days"],
+            "n_censored": row["n_censored"],
+            "areas": [mean.get(row["period"]) for mean in means],
+        }
+        for row in bold.iter_rows(named=True)
+    ]
+    return {"rows": rows, "areas": [area["unit_name"][0] or area["unit_id"][0] for area in shown]}

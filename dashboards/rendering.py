@@ -1,0 +1,127 @@
+"""How a page becomes a file: templates, the words and signs in them, figures as data inside a page. No content here."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.utils import PlotlyJSONEncoder
+
+from dashboards import labels
+from dashboards.languages import words
+
+HERE = Path(__file__).parent
+STATIC = ("permille.css", "permille.js")
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+)
+"""What a page may load: its own files and nothing else. No inline script, no inline style, no connection."""
+
+_POLICY_OF_ONE_FILE = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+    " form-action 'none'"
+)
+"""What a page that is one file may load: what stands in it. No connection."""
+
+
+@cache
+def environment(language: str) -> Environment:
+    """The templates in a language: `_` translates a text, filters say numbers as the language does.
+
+    Every value is escaped unless it is `Markup`; what a page does not give is an error.
+    """
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    in_language = {
+        name: partial(getattr(labels, name), language=language)
+        for name in (
+            "because", "change_in_words", "day", "magnitude", "percent", "period", "resting_on", "shortly", "things",
+        )
+    }  # fmt: skip
+    made.filters.update(
+        in_language,
+        amount=labels.amount,
+        count=labels.count,
+        delivered=labels.delivered,
+        reference=labels.reference,
+        sign_of=labels.sign_of,
+    )
+    made.globals.update(_=words(language), interval=partial(labels.interval, language=language), **in_language)
+    return made
+
+
+def figure_page(
+    figure: go.Figure,
+    *,
+    title: str,
+    key: str,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    is_simulated: bool,
+) -> str:
+    """A figure as a page of one file, plotly.js in it: it opens without a network. The same input gives the same text.
+
+    Parameters
+    ----------
+    figure
+        What is drawn.
+    title, key
+        The finding, and how to read the figure.
+    headers, rows
+        The numbers in it, in words.
+    is_simulated
+        Whether any of them is.
+    """
+    return environment("en").get_template("figure.html.j2").render(
+        language="en", content_policy=_POLICY_OF_ONE_FILE, title=labels.printable(title),
+        key=labels.printable(key), headers=headers, rows=rows, is_simulated=is_simulated, simulated=labels.SIMULATED,
+        island=json_island(figure.to_plotly_json()), plotly=_inline(plotly_script()),
+        style=_inline((HERE / "static" / "permille.css").read_bytes()),
+        script=_inline((HERE / "static" / "permille.js").read_bytes()),
+    )  # fmt: skip
+
+
+def _inline(code: bytes) -> Markup:
+    """Our own files, and plotly's, inside a page. Raises `ValueError` where one would end its element."""
+    text = code.decode("utf-8")
+    if re.search(r"</(script|style)|<!--", text, re.IGNORECASE):
+        raise ValueError("a script or style that is written into a page holds the end of its element")
+    return Markup(text)  # noqa: S704  no delivered text
+
+
+def json_island(data: Mapping[str, Any] | Sequence[Any]) -> Markup:
+    """Data as JSON that may stand inside a script element, or be a script: nothing in it can end the element.
+
+    >>> json_island({"title": "</script>"})
+    Markup('{"title":"\\\\u003c/script\\\\u003e"}')
+    """
+    text = json.dumps(data, cls=PlotlyJSONEncoder, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704  just escaped, for the place it stands in
+
+
+@cache
+def plotly_script() -> bytes:
+    """The drawing library, as the plotly package ships it."""
+    return resources.files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+
+
+@cache
+def map_style_id() -> str | None:
+    """The identifier plotly.js looks for before it writes the styles of its maps, of no use here, into a page."""
+    found = re.search(rb'getElementById\("([0-9a-f]{64})"\)', plotly_script())
+    return found.group(1).decode() if found else None

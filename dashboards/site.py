@@ -1,0 +1,174 @@
+"""The static site: its pages in every language, their style and script, the index of the search, and the data files.
+
+No statistics and no content of pages here; putting the folder in place of the last is the caller's.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from dashboards import addresses, datasets, labels, rendering, theme
+from dashboards.downloads import write_csv
+from dashboards.edition import Comparison, Edition
+from dashboards.languages import LANGUAGES, N_, words
+from dashboards.pages import Page, all_pages
+from dashboards.pages.changes import newest_of
+
+NAVIGATION = (
+    ("index.html", N_("Overview")),
+    ("places.html", N_("Areas and sites")),
+    ("quality.html", N_("Quality of the data")),
+    ("methods.html", N_("Methods")),
+    ("restatements.html", N_("Restatements")),
+    ("downloads.html", N_("Downloads")),
+    ("about.html", N_("About")),
+)
+"""The pages that every page leads to."""
+
+
+def publish_site(
+    database: Path, folder: Path, *, headline_protocol: str, baseline: str | None, current: str | None, title: str
+) -> None:
+    """Writes the site into a folder: the same input gives the same bytes.
+
+    Parameters
+    ----------
+    database
+        The published copy of the warehouse; it is opened read-only.
+    folder
+        An empty folder that exists. It is filled, not replaced.
+    headline_protocol
+        The protocol of the headline, the trends and the tables of places.
+    baseline, current
+        The periods compared first, as in the table `changes`: 2023, 2023-Q1 or 2023-03; None where there are no two
+        yet.
+    title
+        The name of the pages.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no database or no folder.
+    FileExistsError
+        Where the folder is not empty.
+    ValueError
+        Where the warehouse has protocols, but not this one.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder: make it first.")
+    if any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty: name an empty folder, so that no old page stays beside the new.")
+    main = Comparison(baseline, current) if baseline is not None and current is not None else None
+    with datasets.published(database) as connection:
+        edition = Edition(connection, protocol=headline_protocol, title=title, main=main)
+        known = edition.data["protocols"]["protocol"].to_list()
+        if known and headline_protocol not in known:
+            raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
+        (folder / "data").mkdir()
+        for name in datasets.names("downloads"):
+            parts = datasets.read_in_parts(connection, f"downloads/{name}", edition.asked)
+            write_csv(parts, folder / "data" / f"{name}.csv")
+    _write_static(folder / "static")
+    for language in LANGUAGES:
+        _write_language(edition, folder, language)
+    first = rendering.environment("en").get_template("index.html.j2")
+    content = {"languages": LANGUAGES, "title": labels.printable(title), "content_policy": rendering.CONTENT_POLICY}
+    _write(folder / "index.html", first.render(content))
+
+
+def _write_static(folder: Path) -> None:
+    folder.mkdir()
+    for file in rendering.STATIC:
+        (folder / file).write_bytes((rendering.HERE / "static" / file).read_bytes())
+    (folder / "plotly.min.js").write_bytes(rendering.plotly_script())
+
+
+def _write_language(edition: Edition, folder: Path, language: str) -> None:
+    environment = rendering.environment(language)
+    for page in all_pages(edition, language):
+        file = folder / language / page.address
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write(file, render(environment, edition, page, language))
+    # As a script: a page opened from the disk may read no other file.
+    found = rendering.json_island(_searched(edition, language))
+    _write(folder / "static" / f"search-{language}.js", f"window.permilleSearch={found};\n")
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_bytes(text.encode("utf-8"))
+
+
+def render(environment: Environment, edition: Edition, page: Page, language: str) -> str:
+    """A page as text."""
+    _ = words(language)
+    depth = page.address.count("/")
+    islands: list[tuple[str, Markup]] = []
+
+    def drawn(figure: Mapping[str, Any]) -> str:
+        """Keeps a figure for the end of the page, under the identifier that is given back."""
+        islands.append((f"figure-{figure['id']}", rendering.json_island(figure["figure"])))
+        return islands[-1][0]
+
+    frame = {
+        "language": language,
+        "languages": [
+            (code, name, f"{'../' * (depth + 1)}{code}/{page.address}") for code, name in LANGUAGES.items()
+        ],
+        "static": f"{'../' * (depth + 1)}static/",
+        "data": f"{'../' * (depth + 1)}data/",
+        "to": lambda address: addresses.between(page.address, address),
+        "page": page._replace(title=labels.printable(page.title)),
+        "site_title": labels.printable(edition.title),
+        "navigation": [(address, _(name)) for address, name in NAVIGATION],
+        "content_policy": rendering.CONTENT_POLICY,
+        "map_style_id": rendering.map_style_id(),
+        "is_simulated": edition.is_simulated,
+        "is_mixed": edition.is_mixed,
+        "coverage": edition.coverage,
+        "newest_of_all": newest_of(edition.coverage, language),
+        "protocol": edition.protocol,
+        "protocol_title": _title_of(edition),
+        "drawn": drawn,
+        "islands": islands,
+        "template_of_figures": rendering.json_island(theme.template()),
+        "words_of_script": rendering.json_island({
+            "nothing": _("Nothing found."),
+            "found": _("{n} found."),
+        }),
+    }  # fmt: skip
+    return environment.get_template(page.template).render({**frame, **page.content})
+
+
+def _title_of(edition: Edition) -> str:
+    titles = dict(edition.data["protocols"].select("protocol", "title").rows())
+    return titles.get(edition.protocol) or edition.protocol
+
+
+def _searched(edition: Edition, language: str) -> list[list[str]]:
+    """What the search finds: name, kind and address of each drug, area and site."""
+    _ = words(language)
+    kinds = {"area": _("area"), "site": _("site")}
+    drugs = [
+        # Found by both names, whatever the page's language.
+        [
+            edition.title_of(drug, language),
+            _("drug"),
+            addresses.of_drug(drug),
+            f"{drug} {edition.name_of(drug, 'en')}",
+        ]
+        for drug in edition.drugs
+    ]
+    places = [
+        [
+            labels.printable(place.name or place.unit_id),
+            kinds[place.level],
+            place.address,
+            labels.printable(place.unit_id),
+        ]
+        for place in edition.places
+        if place.level in kinds
+    ]
+    return drugs + places
