@@ -49,10 +49,11 @@ CODE_VERSION = sql_version("changes", *STATEMENTS, "credibility", limits=_LIMITS
 def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
     """How far each drug has fallen or risen, over the same sites, and whether anything else explains it."""
     with workspace.warehouse() as warehouse:
-        chosen = estimates.compute_changes(warehouse, workspace.get().settings)
-        baseline, current = chosen or ("none", "none")
+        pairs = estimates.compute_changes(warehouse, workspace.get().settings)
+        baseline, current = pairs[0] if pairs else ("none", "none")
+        further = ", ".join(f"{of} against {to}" for to, of in pairs[1:]) or "none"
         for table in ("changes", "credibility"):
-            yield materialized(warehouse, table, baseline=baseline, current=current)
+            yield materialized(warehouse, table, baseline=baseline, current=current, further=further)
 
 
 @dg.asset(

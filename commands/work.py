@@ -245,12 +245,16 @@ def _print_headline(here: "Workspace") -> None:
     import polars as pl
 
     from dashboards import labels
+    from pipeline import estimates
     from pipeline.factors import with_factor_status
     from pipeline.warehouse import Warehouse
 
     with Warehouse.open(here.published, read_only=True) as warehouse:
-        rows = warehouse.read("changes").filter(
-            (pl.col("level") == "network") & (pl.col("protocol") == here.settings.protocol)
+        rows = estimates.of_comparison(
+            warehouse.read("changes").filter(
+                (pl.col("level") == "network") & (pl.col("protocol") == here.settings.protocol)
+            ),
+            estimates.chosen_periods(warehouse, here.settings),
         )
         rows = with_factor_status(warehouse, rows)
         compared = rows["baseline_period"].to_list() + rows["current_period"].to_list()

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline import changes, credibility, events, robustness, spans, targets, trends
 from pipeline import periods as means
 from pipeline.nearest import instead
-from pipeline.settings import Settings, Workspace, all_protocols, replaced_protocols
+from pipeline.settings import BASELINES, Settings, Workspace, all_protocols, further_baselines, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
 from schemas.plausibility import LIMITS
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, protocol_files
@@ -191,6 +191,29 @@ def chosen_periods(warehouse: Warehouse, settings: Settings) -> tuple[str, str] 
     return baseline, current
 
 
+def comparisons(warehouse: Warehouse, settings: Settings) -> list[tuple[str, str]]:
+    """The periods of the settings, and after them those with the further baselines, each pair once.
+
+    Nothing where there are no data, or one period only. A word that means a period without data is passed over.
+    Raises `PeriodError` as `chosen_periods` does, also for a further baseline that is named by itself.
+    """
+    chosen = chosen_periods(warehouse, settings)
+    if chosen is None:
+        return []
+    found, years = [chosen], _years(warehouse)
+    for name in further_baselines(settings.also_against):
+        try:
+            pair = _resolved(warehouse, years, name, settings.current)
+            _require_apart(warehouse, {f"setting 'also_against', {name}": pair[0], "setting 'current'": pair[1]})
+        except PeriodError:
+            if name not in BASELINES:
+                raise
+            continue
+        if pair not in found:
+            found.append(pair)
+    return found
+
+
 def compared_periods(warehouse: Warehouse, baseline: str, current: str) -> tuple[str, str]:
     """Two periods that can be compared, where words name them: see `BASELINES` and `CURRENTS`.
 
@@ -313,22 +336,30 @@ def require_period(warehouse: Warehouse, period: str) -> str:
     return period
 
 
-def compute_changes(warehouse: Warehouse, settings: Settings) -> tuple[str, str] | None:
-    """Computes the changes between the periods of the settings, and how credible they are.
+def compute_changes(warehouse: Warehouse, settings: Settings) -> list[tuple[str, str]]:
+    """Computes the changes between the periods of the settings and with further baselines, and how credible they are.
 
-    Returns the periods, None where there are no data.
+    Returns the pairs of periods, that of the settings first; nothing where there are no data.
     """
-    chosen = chosen_periods(warehouse, settings)
-    judged = credibility.judged(warehouse, changes.between(warehouse, *chosen)) if chosen else None
+    pairs = comparisons(warehouse, settings)
+    judged = [credibility.judged(warehouse, changes.between(warehouse, *pair)) for pair in pairs]
     with warehouse.transaction():
-        warehouse.replace("changes", judged.changes if judged else pl.DataFrame())
-        warehouse.replace("credibility", judged.credibility if judged else pl.DataFrame())
-    return chosen
+        for table in ("changes", "credibility"):
+            parts = [getattr(found, table) for found in judged]
+            warehouse.replace(table, pl.concat(parts) if parts else pl.DataFrame())
+    return pairs
 
 
 def compute_robustness(warehouse: Warehouse, settings: Settings) -> None:
-    """Computes the changes just computed under all ways of computing them."""
-    _store(warehouse, "robustness", robustness.robustness(warehouse, settings.protocol, warehouse.read("changes")))
+    """Computes the changes just computed between the periods of the settings under all ways of computing them."""
+    found = of_comparison(warehouse.read("changes"), chosen_periods(warehouse, settings))
+    _store(warehouse, "robustness", robustness.robustness(warehouse, settings.protocol, found))
+
+
+def of_comparison(rows: pl.DataFrame, periods: tuple[str, str] | None) -> pl.DataFrame:
+    """Rows of the tables `changes` or `credibility` between two periods; none where there are no two."""
+    baseline, current = periods or (None, None)
+    return rows.filter(pl.col("baseline_period") == baseline, pl.col("current_period") == current)
 
 
 def of_targets(warehouse: Warehouse, settings: Settings) -> pl.DataFrame:

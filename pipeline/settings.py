@@ -40,6 +40,15 @@ def wrong_period(period: str, words: Collection[str]) -> str | None:
     return f"{period!r} is no period: write {spans.EXAMPLES}, {spans.AROUND}, or {' or '.join(words)}"
 
 
+def further_baselines(text: str) -> list[str]:
+    """The baselines that the setting `also_against` names, each once.
+
+    >>> further_baselines("previous, 2019,previous"), further_baselines("")
+    (['previous', '2019'], [])
+    """
+    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names the file, the setting and what to mend."""
 
@@ -115,6 +124,8 @@ class Settings(BaseSettings):
     """Period compared against, or one of `BASELINES`."""
     current: str = "last"
     """Period compared, or `last` for the last year with data."""
+    also_against: str = "previous"
+    """Further baselines, separated by commas."""
     inbox: Path = Path("inbox")
     warehouse: Path = Path("warehouse.duckdb")
     published: Path = Path("published.duckdb")
@@ -144,6 +155,14 @@ class Settings(BaseSettings):
         if said := wrong_period(period, words):
             raise ValueError(said)
         return period
+
+    @field_validator("also_against")
+    @classmethod
+    def _are_periods(cls, periods: str) -> str:
+        for period in further_baselines(periods):
+            if said := wrong_period(period, BASELINES):
+                raise ValueError(said)
+        return periods
 
     @classmethod
     def settings_customise_sources(

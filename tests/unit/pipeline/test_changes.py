@@ -6,8 +6,11 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
+from pipeline import estimates
 from pipeline.changes import between
+from pipeline.settings import Settings
 from pipeline.statistics.intervals import half_width, log_interval, p_value
 from pipeline.statistics.verdicts import adjusted_p_values, detectable_fall
 from tests.unit.pipeline.test_estimates import LATER, MONDAY, city, flows, people, results, week
@@ -226,3 +229,54 @@ def test_days_from_one_to_another_are_a_period(city):
         row = change(warehouse, periods=("2023-03-06..2023-03-12", "2023-03-13..2023-03-19"))
     assert row["change_percent"] == pytest.approx(-50)
     assert (row["n_days_baseline"], row["n_days_current"]) == (7, 7)
+
+
+# --- further baselines -----------------------------------------------------------------------------------------------
+
+
+def compared(warehouse, **settings) -> list[tuple[str, str]]:
+    return estimates.comparisons(warehouse, Settings(**settings))
+
+
+def test_the_year_before_is_compared_beside_the_first(city):
+    years = (2022, 2023, 2024)
+    weeks = results(*(week(MONDAY.replace(year=year), WEEK) for year in years))
+    with city(results=weeks, flows=flows("S1", years=years)) as warehouse:
+        assert compared(warehouse) == [("2022", "2024"), ("2023", "2024")]
+        assert compared(warehouse, also_against="") == [("2022", "2024")]
+        assert compared(warehouse, also_against=" 2023 ,previous,2022") == [("2022", "2024"), ("2023", "2024")]
+        pairs = estimates.compute_changes(warehouse, Settings())
+        stored = {name: warehouse.read(name) for name in ("changes", "credibility")}
+        for pair in pairs:
+            alone = between(warehouse, *pair).changes
+            assert (
+                estimates.of_comparison(stored["changes"], pair).drop("credibility").equals(alone.drop("credibility"))
+            )
+            assert not estimates.of_comparison(stored["credibility"], pair).is_empty()
+        assert stored["changes"].height == sum(
+            estimates.of_comparison(stored["changes"], pair).height for pair in pairs
+        )
+        estimates.compute_robustness(warehouse, Settings())
+        assert set(warehouse.read("robustness")["baseline_period"]) == {"2022"}
+
+
+def test_a_word_without_data_is_passed_over_and_a_period_without_data_is_an_error(city):
+    years = results(week(MONDAY, WEEK), week(MONDAY.replace(year=2025), WEEK))
+    with city(results=years, flows=flows("S1", years=(2023, 2025))) as warehouse:
+        assert compared(warehouse) == [("2023", "2025")], "there are no data in 2024"
+        with pytest.raises(
+            estimates.PeriodError, match=r"setting 'also_against', 2024: there are no data in the period"
+        ):
+            compared(warehouse, also_against="2024")
+
+
+def test_one_year_is_compared_with_nothing(city):
+    with city(results=results(week(MONDAY, WEEK))) as warehouse:
+        assert compared(warehouse) == []
+        assert estimates.compute_changes(warehouse, Settings()) == []
+        assert warehouse.read("changes").is_empty()
+
+
+def test_a_further_baseline_that_is_no_period_is_named():
+    with pytest.raises(ValidationError, match="'lastyear' is no period: write"):
+        Settings(also_against="previous, lastyear")
