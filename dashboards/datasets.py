@@ -13,7 +13,7 @@ _QUERIES = Path(__file__).parent / "queries"
 _ROWS_AT_ONCE = 200_000
 
 Connection = duckdb.DuckDBPyConnection
-Parameter = str | int | float | None
+Parameter = str | int | float | list[int] | None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from dashboards import addresses, datasets, labels, rendering, theme
 from dashboards.downloads import write_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
+from dashboards.origins import write_origins
 from dashboards.pages import Page, all_pages
 from dashboards.pages.changes import newest_of
 
@@ -27,6 +28,30 @@ NAVIGATION = (
     ("about.html", N_("About")),
 )
 """The pages that every page leads to."""
+_WORDS_OF_SCRIPT = {
+    "nothing": N_("Nothing found."),
+    "found": N_("{n} found."),
+    "amount": N_("Amount [mg/day/1000]"),
+    "asWritten": N_("As written, and where"),
+    "below": N_("below its limit"),
+    "concentration": N_("Concentration [ng/L]"),
+    "day": N_("Day"),
+    "days": N_("Days"),
+    "factor": N_("Factor"),
+    "flow": N_("Flow [m³/day]"),
+    "inhabitants": N_("Inhabitants"),
+    "load": N_("Load [mg/day/1000]"),
+    "mean": N_("Mean [mg/day/1000]"),
+    "ofDays": N_("Days that make this mean: {n}. Each number is as the warehouse holds it, from left to right."),
+    "ofSites": N_("Sites that make this mean: {n}. Each leads to its days."),
+    "notKept": N_("The days of this period are not kept beside the pages. Ask for them with: {command}"),
+    "again": N_("To have the cells read again, and every step evaluated: {command}"),
+    "origin": N_("{drug}, {period}: where it comes from"),
+    "show": N_("Where {period} comes from"),
+    "site": N_("Site"),
+    "share": N_("Share of the weight"),
+}
+"""What the script says, by the names it knows."""
 
 
 def publish_site(
@@ -71,6 +96,8 @@ def publish_site(
         for name in datasets.names("downloads"):
             parts = datasets.read_in_parts(connection, f"downloads/{name}", edition.asked)
             write_csv(parts, folder / "data" / f"{name}.csv")
+        (folder / "data" / "origins").mkdir()
+        write_origins(connection, edition, folder / "data" / "origins")
     _write_static(folder / "static")
     for language in LANGUAGES:
         _write_language(edition, folder, language)
@@ -134,10 +161,7 @@ def render(environment: Environment, edition: Edition, page: Page, language: str
         "drawn": drawn,
         "islands": islands,
         "template_of_figures": rendering.json_island(theme.template()),
-        "words_of_script": rendering.json_island({
-            "nothing": _("Nothing found."),
-            "found": _("{n} found."),
-        }),
+        "words_of_script": rendering.json_island({name: _(text) for name, text in _WORDS_OF_SCRIPT.items()}),
     }  # fmt: skip
     return environment.get_template(page.template).render({**frame, **page.content})
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from dashboards import theme
+from dashboards.addresses import of_place
 from dashboards.labels import TrendLabels, amount, in_figure
 from pipeline.spans import middle, span, without_gaps
 
@@ -109,7 +110,8 @@ def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[Trace]:
                 **look,
                 "opacity": 0.7,
                 "name": labels.areas,
-                "meta": [in_figure(area["unit_name"][0] or area["unit_id"][0])],
+                # Its name, and the page a click on its points leads to.
+                "meta": [in_figure(area["unit_name"][0] or area["unit_id"][0]), of_place("area", area["unit_id"][0])],
                 "legendgroup": "areas",
                 "legendrank": 4,
                 "showlegend": number == 0,
@@ -175,6 +177,7 @@ def _bold(data: TrendData, bold: pl.DataFrame, labels: TrendLabels) -> list[Trac
             "symbol": ["circle-open" if is_hollow else "circle" for is_hollow in hollow] if any(hollow) else "circle",
         },
         "name": in_figure(data.name),
+        "meta": "origin",  # a click on its points leads to where they come from
         "legendrank": 1,
         "hovertemplate": labels.hover + f"<extra>{in_figure(data.name)}</extra>",
     }

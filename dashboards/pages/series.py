@@ -9,6 +9,7 @@ from dashboards.addresses import slug
 from dashboards.edition import Comparison, Edition, Row
 from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
 from dashboards.languages import N_, words
+from dashboards.origins import file_of
 from dashboards.pages import changes as told
 
 _KINDS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
@@ -63,6 +64,8 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
     )
     return {
         "id": f"trend-{slug(drug)}",
+        "origins": file_of(level, key[1]),
+        "unit_id": labels.printable(key[1]),
         "drug": drug,
         "name": name,
         "factor_mark": mark,
@@ -145,6 +148,7 @@ def _table(bold: pl.DataFrame, areas: list[pl.DataFrame], language: str) -> Row:
     means = [dict(area.select("period", "mean_mg_per_day_per_1000").iter_rows()) for area in shown]
     rows = [
         {
+            "id": row["period"],
             "period": labels.period(row["period"], language),
             "mean": row["mean_mg_per_day_per_1000"],
             "low": row["ci_low_mg_per_day_per_1000"],

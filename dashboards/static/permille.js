@@ -44,7 +44,7 @@
       layout.font = { ...layout.font, color: ink() };
       plot.replaceChildren();
       plot.classList.add("drawn");
-      drawn.set(plot, Plotly.newPlot(plot, data, layout, config));
+      drawn.set(plot, Plotly.newPlot(plot, data, layout, config).then(() => plot.dispatchEvent(new Event("drawn"))));
     }
     return drawn.get(plot);
   };
@@ -90,13 +90,164 @@
     link.hash = location.hash;
   }));
 
+  // --- origins: the days, sites and cells behind a point -----------------------------------------------------------------
+  const said = parsed("words");
+  const dialog = document.getElementById("origin");
+  const fetchedOrigins = new Map();
+  const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+  const formatted = (value) => (value === null || value === undefined ? "–" : number.format(value));
+  // Marks that cannot be seen but change what is, as the pages have them.
+  const visible = (text) => String(text).replace(/[\t\n\r]/g, " ").replace(/\p{C}/gu, "\ufffd");
+  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  const element = (tag, ...children) => {
+    const made = document.createElement(tag);
+    made.append(...children);
+    return made;
+  };
+  const delivered = (text) => element("bdi", visible(text));
+
+  const originsOf = (file) => {
+    if (!fetchedOrigins.has(file)) {
+      fetchedOrigins.set(file, script(`${body.dataset.static}../data/origins/${file}`).then(() => window.permilleOrigins));
+    }
+    return fetchedOrigins.get(file);
+  };
+
+  // Of days whose date is not known only the year is.
+  const periodsOf = ([date, year]) => date
+    ? [String(year), `${year}-Q${Math.ceil(Number(date.slice(5, 7)) / 3)}`, date.slice(0, 7)] : [String(year)];
+  const isIn = (day, period) => periodsOf(day).includes(period);
+
+  const weekday = (day) => {
+    const monday = new Date(Date.UTC(2024, 0, day[2])); // 1 January 2024 was a Monday
+    return monday.toLocaleDateString(document.documentElement.lang, { weekday: "short", timeZone: "UTC" });
+  };
+
+  const place = (files, [file, sheet, cell]) => [files[file], sheet, cell].filter(Boolean).map(visible).join(" › ");
+  const withPlace = (files, value, cell) => {
+    const found = element("td", formatted(value));
+    if (cell) { found.append(element("br"), element("small", delivered(place(files, cell)))); }
+    return found;
+  };
+
+  const dayRow = (files, isMeasured) => (day) => {
+    const [date, year, , isBelow, amount, amountLimit, concentration, limit, flow, , people, , , load, loadLimit,
+      factor, loss, , cells, flowCell, peopleCell] = day;
+    const head = element("th", date || `${year}, ${weekday(day)}`);
+    head.scope = "row";
+    const written = element("td");
+    written.className = "text";
+    cells.forEach((cell, n) => {
+      if (n) { written.append(element("br")); }
+      written.append(element("b", delivered(`${cell[3]} ${cell[4]}`.trim())), " ", element("small", delivered(place(files, cell))));
+    });
+    const below = (value, bound) => element("td", isBelow && bound !== null ? `< ${formatted(bound)}` : formatted(value));
+    const made = below(amount, amount === null ? amountLimit : null);
+    if (isBelow) { made.append(element("br"), element("small", said.below)); }
+    const by = element("td", loss ? `${formatted(factor)} / (1 − ${formatted(loss)})` : formatted(factor));
+    const measured = isMeasured
+      ? [below(concentration, limit), withPlace(files, flow, flowCell), withPlace(files, people, peopleCell)] : [];
+    return element("tr", head, written, ...measured, below(load, loadLimit), by, made);
+  };
+
+  const table = (caption, headers, rows) => {
+    const cells = headers.map((text, n) => {
+      const cell = element("th", text);
+      cell.scope = "col";
+      if (n > 1) { cell.className = "number"; }
+      return cell;
+    });
+    const title = element("caption", caption);
+    title.className = "hidden"; // the dialog's heading says it
+    return element("table", title, element("thead", element("tr", ...cells)),
+      element("tbody", ...rows));
+  };
+
+  const daysTable = (found, drug, period, caption) => {
+    const days = (found.days[drug] || []).filter((day) => isIn(day, period));
+    const isMeasured = days.some((day) => day[6] !== null || day[8] !== null);
+    const measured = isMeasured ? [said.concentration, said.flow, said.inhabitants] : [];
+    const headers = [said.day, said.asWritten, ...measured, said.load, said.factor, said.amount];
+    return [days.length, table(caption, headers, days.map(dayRow(found.files, isMeasured)))];
+  };
+
+  const sitesTable = (found, drug, period, caption) => {
+    const sites = (found.periods[drug] || {})[period] || [];
+    const rows = sites.map(([site, mean, share, nDays]) => {
+      const [name, slug] = found.sites[site];
+      const link = element("a", delivered(name));
+      link.href = `${body.dataset.root}sites/${slug}.html#origin=${encodeURIComponent(drug)}/${period}`;
+      const head = element("th", link);
+      head.scope = "row";
+      const part = share === null ? "–" : `${(100 * share).toFixed(1)} %`;
+      return element("tr", head, element("td", formatted(mean)), element("td", part), element("td", formatted(nDays)));
+    });
+    return [sites.filter(([, , share]) => share !== null).length, table(caption, [said.site, said.mean, said.share, said.days], rows)];
+  };
+
+  const showOrigin = (figure, period) => originsOf(figure.dataset.origins).then((found) => {
+    const { drug, name, unit } = figure.dataset;
+    const title = filled(said.origin, { drug: name, period });
+    const isSite = Boolean(found.days);
+    const [n, rows] = (isSite ? daysTable : sitesTable)(found, drug, period, title);
+    const command = `permille explain "${unit}" ${drug} --period ${period}`;
+    document.getElementById("origin-title").textContent = title;
+    document.getElementById("origin-text").textContent = n
+      ? filled(isSite ? said.ofDays : said.ofSites, { n }) : filled(said.notKept, { command });
+    document.getElementById("origin-table").replaceChildren(...(n ? [rows] : []));
+    document.getElementById("origin-more").textContent = n ? filled(said.again, { command }) : "";
+    if (!dialog.open) { dialog.showModal(); }
+  });
+
+  // The address holds what is open: it can be sent, and the way back closes it.
+  const followAddress = () => {
+    const [, drug, period] = decodeURIComponent(location.hash).match(/^#origin=([^/]+)\/([-\dQ]+)$/) || [];
+    const figure = [...document.querySelectorAll("figure[data-origins]")].find((one) => one.dataset.drug === drug);
+    if (figure) {
+      figure.scrollIntoView();
+      showOrigin(figure, period);
+    } else if (dialog.open) {
+      dialog.close();
+    }
+  };
+  const askFor = (figure, period) => { location.hash = `origin=${encodeURIComponent(figure.dataset.drug)}/${period}`; };
+
+  document.querySelectorAll("figure[data-origins]").forEach((figure) => {
+    figure.querySelectorAll("th[data-period]").forEach((cell) => {
+      const button = element("button", ...cell.childNodes);
+      button.type = "button";
+      button.className = "origin";
+      button.title = filled(said.show, { period: button.textContent });
+      button.addEventListener("click", () => askFor(figure, cell.dataset.period));
+      cell.append(button);
+    });
+    const plot = figure.querySelector(".plot");
+    plot.addEventListener("drawn", () => plot.on("plotly_click", ({ points: [point] }) => {
+      const { meta } = point.data;
+      const [period] = point.customdata || [];
+      if (period && meta === "origin") {
+        askFor(figure, period);
+      } else if (period && Array.isArray(meta)) {
+        location.href = `${body.dataset.root}${meta[1]}#origin=${encodeURIComponent(figure.dataset.drug)}/${period}`;
+      }
+    }));
+  });
+  if (dialog) {
+    dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => {
+      if (location.hash.startsWith("#origin=")) { history.replaceState(null, "", location.pathname); }
+    });
+    window.addEventListener("hashchange", followAddress);
+    followAddress();
+  }
+
   // --- search ----------------------------------------------------------------------------------------------------------
   const search = document.querySelector("form.search");
   if (!search) { return; }
   const input = search.querySelector("input");
   const list = search.querySelector("ul");
   const count = search.querySelector("[role=status]");
-  const said = parsed("words");
   const most = 12;
   let index = null;
 
@@ -118,7 +269,7 @@
       return item;
     }));
     list.hidden = !found.length;
-    count.textContent = wanted ? (found.length ? said.found.replace("{n}", found.length) : said.nothing) : "";
+    count.textContent = wanted ? (found.length ? filled(said.found, { n: found.length }) : said.nothing) : "";
   };
 
   const fetched = () => {

@@ -94,6 +94,8 @@ def test_site_is_complete(build):
             *(f"{language}/{address}" for language in LANGUAGES for address in drugs + places + others),
             *(f"static/{name}" for name in ("permille.css", "permille.js", "plotly.min.js")),
             *(f"static/search-{language}.js" for language in LANGUAGES),
+            *(f"data/origins/site-s00{n}.js" for n in range(3)),
+            *(f"data/origins/{name}.js" for name in ("area-a00", "area-a01", "network-network")),
         ]
     )
 
