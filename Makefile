@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons fuzz calibration calibration-changes calibration-events calibration-credibility lock translations golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz calibration calibration-changes calibration-events calibration-credibility lock translations golden clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-trends: $(STAMP) ## trends of many series beside pymannkendall, equal resu
 
 bench-seasons: $(STAMP) ## how often seasonal tests call a trend what is none (some minutes)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/seasons.py
+
+bench-pages: $(STAMP) ## how long the pages of a network take, how large they are, how soon they are drawn (some minutes)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/pages.py
 
 fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
 	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py

@@ -136,10 +136,9 @@ class Edition:
         return {_of(row): row for row in self.rows("newest")}
 
     @cached_property
-    def series(self) -> dict[tuple[str, str, str], pl.DataFrame]:
+    def series(self) -> dict[tuple[str, str, str], list[Row]]:
         """The means of periods by level, place and drug."""
-        parts = self.data["series"].partition_by("level", "unit_id", "drug", as_dict=True, maintain_order=True)
-        return {(str(level), str(unit), str(drug)): part for (level, unit, drug), part in parts.items()}
+        return _grouped((_of(row), row) for row in self.rows("series"))
 
     def name_of(self, drug: str, language: str) -> str:
         """The name of a drug in a language, its English one where it has none in it, its number where it has none."""

@@ -1,9 +1,12 @@
 """The way back from a point of a figure, kept beside the pages: its days, their cells, the numbers of each step.
 
 As `permille explain` says it, from the same tables. Scripts, as a page opened from the disk may read nothing else; each
-is fetched when somebody asks. What is said of them stands in the pages' script and templates.
+is fetched when somebody asks, and holds JSON, packed to a fifth. What is said of it stands in the pages' script.
 """
 
+import base64
+import gzip
+import json
 from pathlib import Path
 
 import polars as pl
@@ -12,12 +15,11 @@ from dashboards import datasets
 from dashboards.addresses import slug
 from dashboards.edition import Edition
 from dashboards.labels import printable
-from dashboards.rendering import json_island
 from pipeline import spans
 
 MOST_DAYS = 300_000
 """Of networks with more days by the protocol of the headline those of the years compared are kept, and the newest years
-as far as they fit; the rest is told by `permille explain`. A day takes about 150 bytes."""
+as far as they fit; the rest is told by `permille explain`. A day takes about 30 bytes."""
 _DIGITS = 7
 OF_DAY = (
     "sampled_on", "sampling_year", "weekday", "is_censored", "amount_mg_per_day_per_1000",
@@ -59,8 +61,9 @@ def file_of(level: str, unit_id: str) -> str:
 
 
 def _write(folder: Path, level: str, unit_id: str, found: dict[str, object]) -> None:
-    text = f"window.permilleOrigins={json_island(found)};\n"
-    (folder / file_of(level, unit_id)).write_bytes(text.encode("utf-8"))
+    text = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    packed = base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
+    (folder / file_of(level, unit_id)).write_bytes(f'window.permilleOrigins="{packed}";\n'.encode())
 
 
 def _years(connection: datasets.Connection, edition: Edition) -> list[int]:
@@ -90,7 +93,7 @@ def _of_site(days: pl.DataFrame, files: dict[str, str], years: list[int]) -> dic
 
 
 def _of_area(rows: pl.DataFrame, edition: Edition) -> dict[str, object]:
-    kinds = {drug: part["period_kind"][0] for (_, _, drug), part in edition.series.items()}
+    kinds = {drug: part[0]["period_kind"] for (_, _, drug), part in edition.series.items()}
     drawn = rows.filter(pl.col("period_kind") == pl.col("drug").replace_strict(kinds, default=None))
     sites = drawn["site_id"].unique().sort().to_list()
     names = {site: facts["site_name"] for site, facts in edition.site_facts.items()}

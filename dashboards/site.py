@@ -11,12 +11,13 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from dashboards import addresses, datasets, labels, rendering, theme
-from dashboards.downloads import write_csv
+from dashboards.downloads import write_csv, write_zipped_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.origins import write_origins
 from dashboards.pages import Page, all_pages
 from dashboards.pages.changes import newest_of
+from dashboards.pages.downloads import DOWNLOADS
 
 NAVIGATION = (
     ("index.html", N_("Overview")),
@@ -93,9 +94,10 @@ def publish_site(
         if known and headline_protocol not in known:
             raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
         (folder / "data").mkdir()
-        for name in datasets.names("downloads"):
-            parts = datasets.read_in_parts(connection, f"downloads/{name}", edition.asked)
-            write_csv(parts, folder / "data" / f"{name}.csv")
+        for name in DOWNLOADS:
+            parts = datasets.read_in_parts(connection, f"downloads/{name.split('.')[0]}", edition.asked)
+            write = write_zipped_csv if name.endswith(".zip") else write_csv
+            write(parts, folder / "data" / name)
         (folder / "data" / "origins").mkdir()
         write_origins(connection, edition, folder / "data" / "origins")
     _write_static(folder / "static")

@@ -80,6 +80,8 @@ class Warehouse:
         try:
             warehouse = cls(connection)
             warehouse._limit_memory()
+            # By itself DuckDB draws one into whatever is printed, as soon as a statement takes two seconds.
+            warehouse._do("set enable_progress_bar = false")
             if not read_only:
                 warehouse._create()
             warehouse._check(path)

@@ -3,10 +3,9 @@
 Of the network, areas as thin lines behind it.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
-
-import polars as pl
 
 from dashboards import theme
 from dashboards.addresses import of_place
@@ -14,6 +13,7 @@ from dashboards.labels import TrendLabels, amount, in_figure
 from pipeline.spans import middle, span, without_gaps
 
 Trace = dict[str, Any]
+Row = dict[str, Any]
 
 MOST_NAMED_AREAS = 12
 """Up to here each area is a line that tells its name; more of them become one quiet texture."""
@@ -27,9 +27,9 @@ class TrendData(NamedTuple):
         title: the finding, short.
         subtitle: what is shown, short.
         name: that of the bold line.
-        periods: `level`, `unit_id`, `unit_name`, `period`, `n_sites`, `n_days`, `n_censored`,
-            `mean_mg_per_day_per_1000` [mg/day/1000] with its interval, sorted by unit and period, one kind of period;
-            areas are drawn thin, anything else bold.
+        periods: a row a period, with `level`, `unit_id`, `unit_name`, `period`, `n_sites`, `n_days`, `n_censored`,
+            `mean_mg_per_day_per_1000` [mg/day/1000] with its interval, sorted, of one kind; drawn bold.
+        areas: the same of each area that is drawn thin behind it.
         baseline_period, current_period: the periods compared, None where there is nothing to compare yet.
         baseline, current: the means of the panel [mg/day/1000], None where there are none.
         events: first day, day after the last (None: it lasts) and name of what happened.
@@ -40,7 +40,8 @@ class TrendData(NamedTuple):
     title: str
     subtitle: str
     name: str
-    periods: pl.DataFrame
+    periods: Sequence[Row]
+    areas: Sequence[Sequence[Row]]
     baseline_period: str | None
     current_period: str | None
     baseline: float | None
@@ -54,8 +55,6 @@ def trend(data: TrendData, labels: TrendLabels) -> theme.Figure:
 
     A gap in the data is a gap in the line. With more areas than `MOST_NAMED_AREAS` their lines cannot be told apart.
     """
-    areas = data.periods.filter(pl.col("level") == "area").partition_by("unit_id", maintain_order=True)
-    bold = data.periods.filter(pl.col("level") != "area")
     both = ((data.baseline_period, labels.baseline), (data.current_period, labels.current))
     marked = [(period, word) for period, word in both if period is not None]
     layout = {
@@ -76,13 +75,13 @@ def trend(data: TrendData, labels: TrendLabels) -> theme.Figure:
         },
         "yaxis": {"title": {"text": labels.axis, "standoff": 8}, "range": [0, _top(data)]},
     }
-    traces = [*_areas(areas, labels), *_interval(data, bold, labels), *_bold(data, bold, labels), *_panel(data, labels)]
+    traces = [*_areas(data.areas, labels), *_interval(data, labels), *_bold(data, labels), *_panel(data, labels)]
     return {"data": traces, "layout": layout}
 
 
-def _series(unit: pl.DataFrame) -> Trace:
+def _series(unit: Sequence[Row]) -> Trace:
     """Days and means of one unit, with an empty place for each period that is missing."""
-    rows = {row["period"]: row for row in unit.iter_rows(named=True)}
+    rows = {row["period"]: row for row in unit}
     periods = without_gaps(list(rows))
     means = [rows[period]["mean_mg_per_day_per_1000"] if period in rows else None for period in periods]
     told = [
@@ -101,7 +100,7 @@ def _rounded(mean: float | None) -> float | None:
     return None if mean is None else float(f"{mean:.5g}")
 
 
-def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[Trace]:
+def _areas(areas: Sequence[Sequence[Row]], labels: TrendLabels) -> list[Trace]:
     look = {"mode": "lines+markers", "line": {"color": theme.QUIET, "width": 1}, "marker": {"size": 3}}
     if len(areas) <= MOST_NAMED_AREAS:
         return [
@@ -111,7 +110,7 @@ def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[Trace]:
                 "opacity": 0.7,
                 "name": labels.areas,
                 # Its name, and the page a click on its points leads to.
-                "meta": [in_figure(area["unit_name"][0] or area["unit_id"][0]), of_place("area", area["unit_id"][0])],
+                "meta": [in_figure(area[0]["unit_name"] or area[0]["unit_id"]), of_place("area", area[0]["unit_id"])],
                 "legendgroup": "areas",
                 "legendrank": 4,
                 "showlegend": number == 0,
@@ -129,9 +128,9 @@ def _areas(areas: list[pl.DataFrame], labels: TrendLabels) -> list[Trace]:
     return [{"type": "scatter", "x": x, "y": y, "name": labels.areas, "legendrank": 4, **quiet}]
 
 
-def _interval(data: TrendData, bold: pl.DataFrame, labels: TrendLabels) -> list[Trace]:
+def _interval(data: TrendData, labels: TrendLabels) -> list[Trace]:
     """The interval of the bold line as a band, one piece for each run of periods that have one."""
-    rows = {row["period"]: row for row in bold.iter_rows(named=True)}
+    rows = {row["period"]: row for row in data.periods}
     pieces: list[list[tuple[str, float, float]]] = [[]]
     for period in without_gaps(list(rows)):
         low, high = (rows.get(period, {}).get(f"ci_{end}_mg_per_day_per_1000") for end in ("low", "high"))
@@ -153,12 +152,12 @@ def _interval(data: TrendData, bold: pl.DataFrame, labels: TrendLabels) -> list[
     return [{"type": "scatter", "x": x[:-1], "y": y[:-1], **look, **fill, "name": labels.interval, "legendrank": 2}]
 
 
-def _bold(data: TrendData, bold: pl.DataFrame, labels: TrendLabels) -> list[Trace]:
-    if bold.is_empty():
+def _bold(data: TrendData, labels: TrendLabels) -> list[Trace]:
+    if not data.periods:
         return []
     colour = theme.colour_of(data.drug)
-    series = _series(bold)
-    rows = {row["period"]: row for row in bold.iter_rows(named=True)}
+    series = _series(data.periods)
+    rows = {row["period"]: row for row in data.periods}
     told, hollow = [], []
     for (period, mean, n_sites), value in zip(series["customdata"], series["y"], strict=True):
         row = rows.get(period, {})
@@ -277,7 +276,8 @@ def _name_of_event(event: tuple[date, date | None, str]) -> dict[str, Any]:
 def _range(data: TrendData) -> list[str]:
     """The years that hold all of the periods, drawn or compared."""
     compared = [period for period in (data.baseline_period, data.current_period) if period is not None]
-    days = [day for period in [*data.periods["period"], *compared] for day in span(period)]
+    drawn = {row["period"] for of in (data.periods, *data.areas) for row in of}
+    days = [day for period in drawn.union(compared) for day in span(period)]
     first, last = min(days), max(days)
     after = last.year if (last.month, last.day) == (1, 1) else last.year + 1
     return [f"{first.year}-01-01", f"{after}-01-01"]
@@ -292,17 +292,18 @@ def _step(data: TrendData) -> str:
 def areas_cut(data: TrendData) -> int:
     """How many areas reach above the figure. The caption says so."""
     top = _top(data)
-    above = data.periods.filter((pl.col("level") == "area") & (pl.col("mean_mg_per_day_per_1000") > top))
-    return above["unit_id"].n_unique()
+    return sum(any(mean > top for mean in _means(area)) for area in data.areas)
 
 
 def _top(data: TrendData) -> float:
     """The upper end of the axis: areas far above the network may not squeeze its line flat."""
-    means = data.periods.select("level", "mean_mg_per_day_per_1000").drop_nulls()
-    bold = means.filter(pl.col("level") != "area")["mean_mg_per_day_per_1000"].to_list()
-    areas = means.filter(pl.col("level") == "area")["mean_mg_per_day_per_1000"].to_list()
-    highest = max([*bold, data.baseline or 0.0, data.current or 0.0])
+    areas = [mean for area in data.areas for mean in _means(area)]
+    highest = max([*_means(data.periods), data.baseline or 0.0, data.current or 0.0])
     # An interval may reach far above as well.
-    intervals = data.periods.filter(pl.col("level") != "area")["ci_high_mg_per_day_per_1000"].drop_nulls().to_list()
+    intervals = [end for row in data.periods if (end := row["ci_high_mg_per_day_per_1000"]) is not None]
     above = max(max(areas, default=0.0), max(intervals, default=0.0))
     return 1.1 * max(highest, min(above, 3 * highest)) or 1.0
+
+
+def _means(rows: Sequence[Row]) -> list[float]:
+    return [row["mean_mg_per_day_per_1000"] for row in rows if row["mean_mg_per_day_per_1000"] is not None]

@@ -7,13 +7,13 @@ from dashboards.languages import N_, words
 from dashboards.pages.page import Page
 
 DOWNLOADS: dict[str, str] = {
-    "changes": N_("each change at a site, in an area and in the network, with the sites compared."),
-    "area_periods": N_(
+    "changes.csv": N_("each change at a site, in an area and in the network, with the sites compared."),
+    "area_periods.csv.zip": N_(
         "the means of areas and of the network in each year, quarter and month, over all available sites."
     ),
-    "site_periods": N_("the means of sites in each year, quarter and month, with the mean of each weekday."),
+    "site_periods.csv.zip": N_("the means of sites in each year, quarter and month, with the mean of each weekday."),
 }
-"""The data files beside the pages."""
+"""The data files beside the pages, by their names: what grows with sites and periods is packed."""
 
 
 def pages(edition: Edition, language: str) -> Iterator[Page]:  # noqa: ARG001  all pages are asked alike

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import polars as pl
-
 from dashboards import addresses, labels
 from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import words
@@ -81,8 +79,8 @@ def _tile(edition: Edition, row: Row, comparison: Comparison, language: str) -> 
     }
 
 
-def _spark(periods: pl.DataFrame, comparison: Comparison) -> Spark | None:
-    return spark(periods.select("period", "mean_mg_per_day_per_1000").rows(), comparison)
+def _spark(periods: list[Row], comparison: Comparison) -> Spark | None:
+    return spark([(row["period"], row["mean_mg_per_day_per_1000"]) for row in periods], comparison)
 
 
 def _places_shown(edition: Edition) -> list[Place]:

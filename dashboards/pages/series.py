@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import polars as pl
-
 from dashboards import labels
 from dashboards.addresses import slug
 from dashboards.edition import Comparison, Edition, Row
@@ -26,22 +24,22 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         The drug's name in the language, as a line begins with it.
     """
     bold = edition.series.get(key)
-    if bold is None or bold["mean_mg_per_day_per_1000"].drop_nulls().is_empty():
+    if bold is None or all(row["mean_mg_per_day_per_1000"] is None for row in bold):
         return None
     _ = words(language)
     level, _unit, drug = key
     areas = [part for (at, _, of), part in edition.series.items() if at == "area" and of == drug]
-    periods = pl.concat([bold, *areas]) if level == "network" and areas else bold
+    areas = areas if level == "network" else []
     change = edition.changes.get((*key, edition.main)) if edition.main else None
-    statuses = bold["factor_status"].drop_nulls().to_list()
+    statuses = [row["factor_status"] for row in bold if row["factor_status"] is not None]
     mark = labels.factor_mark(
-        is_provisional=bool(bold["is_provisional"].any()), factor_status=statuses[0] if statuses else None
+        is_provisional=any(row["is_provisional"] for row in bold), factor_status=statuses[0] if statuses else None
     )
     shown = _(", ").join(
         part
         for part in (
-            labels.said(told.BASES, bold["basis"][0], language),
-            labels.said(_KINDS, bold["period_kind"][0], language),
+            labels.said(told.BASES, bold[0]["basis"], language),
+            labels.said(_KINDS, bold[0]["period_kind"], language),
             labels.resting_on(mark, language) if mark else "",
         )
         if part
@@ -54,7 +52,8 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         else name,
         subtitle=shown,
         name=_("All sites") if level == "network" else name,
-        periods=periods,
+        periods=bold,
+        areas=areas,
         baseline_period=edition.main.baseline if edition.main else None,
         current_period=edition.main.current if edition.main else None,
         baseline=change["baseline_mg_per_day_per_1000"] if change and is_compared else None,
@@ -73,7 +72,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         "key": _key(data, level, language),
         "caption": _("{drug} [mg/day/1000]: {shown}.").format(drug=name, shown=shown),
         "figure": trend(data, labels.translated(labels.TrendLabels(), language)),
-        **_table(bold, areas if level == "network" else [], language),
+        **_table(bold, areas, language),
     }
 
 
@@ -128,7 +127,7 @@ def _key(data: TrendData, level: str, language: str) -> str:
     """How to read a trend's figure."""
     _ = words(language)
     said = []
-    n_areas = data.periods.filter(pl.col("level") == "area")["unit_id"].n_unique() if level == "network" else 0
+    n_areas = len(data.areas)
     if level != "site":
         said.append(_("The bold line shows all sites available in each period."))
     if n_areas:
@@ -137,15 +136,15 @@ def _key(data: TrendData, level: str, language: str) -> str:
         said.append(_("Bands mark the periods compared."))
     if data.baseline is not None or data.current is not None:
         said.append(_("The dashed lines in them are the means of the same sites."))
-    if level == "network" and (cut := areas_cut(data)):
+    if cut := areas_cut(data):
         said.append(_("Above the figure reach: {areas}.").format(areas=labels.things(cut, "area", "areas", language)))
     return ("" if language == "zh" else " ").join(said)
 
 
-def _table(bold: pl.DataFrame, areas: list[pl.DataFrame], language: str) -> Row:
+def _table(bold: list[Row], areas: list[list[Row]], language: str) -> Row:
     """The numbers of a trend: its own, and those of areas where there are not too many to read."""
     shown = areas if len(areas) <= MOST_NAMED_AREAS else []
-    means = [dict(area.select("period", "mean_mg_per_day_per_1000").iter_rows()) for area in shown]
+    means = [{row["period"]: row["mean_mg_per_day_per_1000"] for row in area} for area in shown]
     rows = [
         {
             "id": row["period"],
@@ -160,6 +159,6 @@ def _table(bold: pl.DataFrame, areas: list[pl.DataFrame], language: str) -> Row:
             "n_censored": row["n_censored"],
             "areas": [mean.get(row["period"]) for mean in means],
         }
-        for row in bold.iter_rows(named=True)
+        for row in bold
     ]
-    return {"rows": rows, "areas": [area["unit_name"][0] or area["unit_id"][0] for area in shown]}
+    return {"rows": rows, "areas": [area[0]["unit_name"] or area[0]["unit_id"] for area in shown]}

@@ -107,9 +107,14 @@
   };
   const delivered = (text) => element("bdi", visible(text));
 
+  const unpacked = (text) => {
+    const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  };
+
   const originsOf = (file) => {
     if (!fetchedOrigins.has(file)) {
-      fetchedOrigins.set(file, script(`${body.dataset.static}../data/origins/${file}`).then(() => window.permilleOrigins));
+      fetchedOrigins.set(file, script(`${body.dataset.static}../data/origins/${file}`).then(() => unpacked(window.permilleOrigins)));
     }
     return fetchedOrigins.get(file);
   };

@@ -1,6 +1,9 @@
 """Where a point comes from, kept beside the pages: the chain that `permille explain` tells, for every point drawn."""
 
+import base64
+import gzip
 import json
+import re
 
 import polars as pl
 import pytest
@@ -17,9 +20,8 @@ from tests.unit.dashboards.test_pages import HOSTILE, hostile_city
 def read(file) -> dict:
     """What a script gives."""
     text = file.read_text(encoding="utf-8")
-    assert text.startswith("window.permilleOrigins={")
-    assert text.endswith("};\n")
-    return json.loads(text.removeprefix("window.permilleOrigins=").removesuffix(";\n"))
+    (packed,) = re.fullmatch(r'window\.permilleOrigins="([A-Za-z0-9+/=]*)";\n', text).groups()
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
 def edition_of(connection, main=("2023", "2025")) -> Edition:
@@ -103,7 +105,7 @@ def test_every_point_that_is_drawn_has_its_origin(kept):
         edition = edition_of(connection)
     for (level, unit, drug), periods in edition.series.items():
         found = read(folder / file_of(level, unit))
-        for period in periods.drop_nulls("mean_mg_per_day_per_1000")["period"]:
+        for period in [row["period"] for row in periods if row["mean_mg_per_day_per_1000"] is not None]:
             if level == "site":
                 quarters = {f"{day[1]}-Q{(int(day[0][5:7]) + 2) // 3}" for day in found["days"][drug]}
                 assert period in quarters | {str(day[1]) for day in found["days"][drug]}
@@ -139,9 +141,6 @@ def test_delivered_texts_cannot_end_the_script(tmp_path):
     with datasets.published(write_warehouse(tmp_path / "w.duckdb", hostile_city())) as connection:
         write_origins(connection, edition_of(connection), tmp_path / "out")
     for file in (tmp_path / "out").iterdir():
-        text = file.read_text(encoding="utf-8")
-        assert "<" not in text
-        assert "\u2028" not in text
-        read(file)
+        read(file)  # letters and digits only
     (name,) = read(tmp_path / "out" / file_of("site", "s000"))["files"].values()
     assert name.startswith(HOSTILE.split("\u202e")[0])

@@ -2,9 +2,11 @@
 
 import csv
 import gzip
+import io
 import itertools
 import json
 import re
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -74,8 +76,17 @@ def figures(text: str) -> list[dict]:
 
 def rows_in(folder: Path, name: str) -> list[dict[str, str]]:
     """The rows of a data file, as a spreadsheet reads them."""
-    with (folder / "data" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
+    return list(csv.DictReader(io.StringIO(csv_in(folder, name), newline="")))
+
+
+def csv_in(folder: Path, name: str) -> str:
+    """A data file as text, unpacked where it is packed."""
+    file = folder / "data" / f"{name}.csv"
+    if not file.exists():
+        with zipfile.ZipFile(file.with_suffix(".csv.zip")) as archive:
+            assert archive.namelist() == [file.name]
+            return archive.read(file.name).decode("utf-8-sig")
+    return file.read_bytes().decode("utf-8-sig")
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -90,7 +101,7 @@ def test_site_is_complete(build):
     assert sorted(bytes_of(folder)) == sorted(
         [
             "index.html",
-            *(f"data/{name}.csv" for name in ("area_periods", "changes", "site_periods")),
+            *(f"data/{name}" for name in ("area_periods.csv.zip", "changes.csv", "site_periods.csv.zip")),
             *(f"{language}/{address}" for language in LANGUAGES for address in drugs + places + others),
             *(f"static/{name}" for name in ("permille.css", "permille.js", "plotly.min.js")),
             *(f"static/search-{language}.js" for language in LANGUAGES),
@@ -158,7 +169,7 @@ def test_a_trend_says_of_how_many_sites_it_is(build):
         n_sites_without_days=pl.when(is_first).then(3).otherwise("n_sites_without_days")
     )
     text = page(build(tables), "drugs/cocaine.html")
-    rows = dict(re.findall(r'<tr><th scope="row">(2023-Q[12])</th>(.*?)</tr>', text))
+    rows = dict(re.findall(r'<tr><th scope="row" data-period="(2023-Q[12])">[^<]*</th>(.*?)</tr>', text))
     assert "<td>8 <small>of 11</small></td>" in rows["2023-Q1"]
     assert "<td>8</td>" in rows["2023-Q2"]
 
@@ -166,7 +177,7 @@ def test_a_trend_says_of_how_many_sites_it_is(build):
 def test_downloads_tell_the_status_of_the_factor(build):
     folder = build(city())
     for name in ("changes", "area_periods", "site_periods"):
-        rows = pl.read_csv(folder / "data" / f"{name}.csv").select("protocol", "drug", "factor_status").unique()
+        rows = pl.read_csv(io.StringIO(csv_in(folder, name))).select("protocol", "drug", "factor_status").unique()
         found = {(protocol, drug): status for protocol, drug, status in rows.iter_rows()}
         assert found["permille", "methamphetamine"] == "provisional"
         assert found["permille", "cocaine"] == "approved"
@@ -318,6 +329,16 @@ def test_page_of_a_site_tells_its_areas_and_that_of_an_area_its_sites(build):
     assert '<a href="../areas/a01.html"><bdi>District B</bdi></a>' in page(folder, "sites/s001.html")
     of_area = page(folder, "areas/a01.html")
     assert re.findall(r'<a href="\.\./sites/([^"]*)\.html">', of_area) == ["s001", "s004", "s007"]
+
+
+def test_a_place_draws_its_own_line_bold_and_no_other(build):
+    folder = build(city())
+    for address in ("areas/a01.html", "sites/s001.html"):
+        for figure in figures(page(folder, address)):
+            assert [trace["name"] for trace in figure["data"] if trace.get("meta") == "origin"]
+            assert "Areas" not in [trace.get("name") for trace in figure["data"]]
+    of_network, _ = figures(page(folder, "drugs/cocaine.html"))
+    assert [trace["name"] for trace in of_network["data"]].count("Areas") == 3
 
 
 def test_sources_factors_protocols_and_quarantine_are_told(build):
@@ -516,7 +537,7 @@ def test_nothing_english_is_left_on_chinese_pages(build):
     allowed = (
         r"Drugs in wastewater|English|Permille|EUDA / SCORE|District [A-C]\d?|Northern laboratory|simulated-north"
         r"|CC BY 4\.0|Weekly monitoring|negative_value|mg/day(/1000)?|UTF-8|CSV|JavaScript|factor_status"
-        r"|is_provisional|is_simulated|\w+\.csv|s0\d\d|a0\d|UTC|P|permille|euda"
+        r"|is_provisional|is_simulated|\w+\.csv(\.zip)?|s0\d\d|a0\d|UTC|P|permille|euda"
     )
     for address in ("index.html", "places.html", "drugs/cocaine.html", "sites/s001.html", "areas/a01.html",
                     "quality.html", "restatements.html", "downloads.html", "about.html"):  # fmt: skip
