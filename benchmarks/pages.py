@@ -122,6 +122,7 @@ _BACK = (
 
 def fill(database: Path, n_sites: int) -> None:
     """A published warehouse of so many sites."""
+    of_days = f"range({LAST_YEAR - N_YEARS + 1}, {LAST_YEAR + 1}) a(y), range(1, 5) b(q), range(7) c(d)"
     asked = {"sites": n_sites, "first": LAST_YEAR - N_YEARS + 1, "last": LAST_YEAR}
     with Warehouse.open(database) as warehouse:
         connection = warehouse.connection
@@ -129,11 +130,7 @@ def fill(database: Path, n_sites: int) -> None:
             ("of_sites", f"select n as site, 'site-' || n as site_id from range({n_sites}) t(n)"),
             ("of_drugs", f"select n as number, 'drug-' || n as drug from range({N_DRUGS}) t(n)"),
             ("of_protocols", "select * from (values ('permille', true), ('other', false)) t(protocol, is_first)"),
-            (
-                "of_days",
-                "select make_date(y, 3 * q - 1, 5 + d) as day"
-                 f" from range({asked['first']}, {LAST_YEAR + 1}) a(y), range(1, 5) b(q), range(7) c(d)",
-            ),
+            ("of_days", f"select make_date(y, 3 * q - 1, 5 + d) as day from {of_days}"),
         ):
             connection.execute(f"create temp table {name} as {statement}")
         for table, statement in _TABLES.items():
