@@ -20,9 +20,11 @@ HERE = Path(__file__).parent
 STATIC = ("permille.css", "permille.js")
 
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none';"
+    " form-action 'none'"
 )
-"""What a page may load: its own files and nothing else. No inline script, no inline style, no connection."""
+"""What a page may load: its own files and nothing else. No inline script, no inline style, no connection. Images that
+it draws itself are allowed, for figures are saved as such."""
 
 _POLICY_OF_ONE_FILE = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"

@@ -49,6 +49,8 @@ _WORDS_OF_SCRIPT = {
     "again": N_("To have the cells read again, and every step evaluated: {command}"),
     "origin": N_("{drug}, {period}: where it comes from"),
     "show": N_("Where {period} comes from"),
+    "saveNumbers": N_("Save the numbers (CSV)"),
+    "savePicture": N_("Save the figure (PNG)"),
     "site": N_("Site"),
     "share": N_("Share of the weight"),
 }

@@ -238,6 +238,46 @@
       }
     }));
   });
+  // --- what is taken along: the numbers and the picture of a figure ------------------------------------------------------
+  const save = (name, address) => {
+    const link = element("a");
+    link.href = address;
+    link.download = name;
+    link.click();
+  };
+
+  // A spreadsheet runs a text that begins like a formula: an apostrophe before it keeps it a text. Numbers stay numbers.
+  const safe = (text) => (/^[=+\-@\t\r\n＝＋－＠]/u.test(text) && !/^[+-]?[\d.,]+ ?%?$/.test(text) ? `'${text}` : text);
+  const quoted = (text) => `"${safe(text.replace(/\s+/g, " ").trim()).replace(/"/g, '""')}"`;
+  const asCsv = (shown) => [...shown.querySelectorAll("caption, tr")].map((row) => (row.matches("caption")
+    ? quoted(row.textContent) : [...row.cells].map((cell) => quoted(cell.textContent)).join(","))).join("\r\n");
+
+  const nameOf = (figure) => `${location.pathname.split("/").pop().replace(".html", "")}-${figure.id}`;
+  // A page of a single figure says nothing by script.
+  document.querySelectorAll(said ? "figure:has(table)" : "no-figure").forEach((figure) => {
+    const button = (text, work) => {
+      const made = element("button", text);
+      made.type = "button";
+      made.className = "save";
+      made.addEventListener("click", work);
+      return made;
+    };
+    const plot = figure.querySelector(".plot");
+    figure.querySelector("details").before(element("p",
+      button(said.saveNumbers, () => {
+        const file = new Blob(["\ufeff", asCsv(figure.querySelector("table"))], { type: "text/csv" });
+        const address = URL.createObjectURL(file);
+        save(`${nameOf(figure)}.csv`, address);
+        URL.revokeObjectURL(address);
+      }), " ",
+      button(said.savePicture, () => {
+        const { data, layout } = parsed(plot.dataset.figure);
+        const paper = { ...layout, template, paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" } };
+        Plotly.toImage({ data, layout: paper }, { format: "png", width: 1200, height: layout.height || 675, scale: 2 })
+          .then((address) => save(`${nameOf(figure)}.png`, address));
+      })));
+  });
+
   if (dialog) {
     dialog.querySelector(".close").addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {

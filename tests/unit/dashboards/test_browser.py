@@ -1,5 +1,6 @@
 """The pages in a real browser, from the disk and without a network: drawn, reachable, quiet, and usable by all."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,6 +214,41 @@ def test_the_keyboard_leads_to_an_origin_and_a_period_without_days_kept_says_how
     page.keyboard.press("Enter")  # the way out has the focus
     expect(dialog).to_be_hidden()
     assert is_quiet(visit)
+
+
+def test_numbers_and_picture_of_a_figure_are_saved(folder, visit, tmp_path):
+    page = visit.open(folder / "en" / "drugs" / "cocaine.html")
+    figure = page.locator("#trend-cocaine")
+    with page.expect_download() as download:
+        figure.get_by_role("button", name="Save the numbers").click()
+    assert download.value.suggested_filename == "cocaine-trend-cocaine.csv"
+    download.value.save_as(tmp_path / "numbers.csv")
+    rows = list(csv.reader((tmp_path / "numbers.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[0][0].startswith("SIMULATED DATA Cocaine [mg/day/1000]")
+    assert rows[1][:4] == ["Period", "Mean", "95 % interval", "Sites"]
+    shown = figure.locator("tbody tr").first.locator("th, td").all_text_contents()
+    assert rows[2] == [text.strip() for text in shown]
+    assert float(rows[2][1]) > 0
+    assert len(rows) == 2 + 16
+    with page.expect_download() as download:
+        figure.get_by_role("button", name="Save the figure").click()
+    assert download.value.suggested_filename == "cocaine-trend-cocaine.png"
+    download.value.save_as(tmp_path / "figure.png")
+    picture = (tmp_path / "figure.png").read_bytes()
+    assert picture[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(picture[16:20]) == 2400
+    assert is_quiet(visit)
+
+
+def test_a_saved_table_runs_no_formula(build, visit, tmp_path):
+    folder = build(city(site_name=lambda n: f"=HYPERLINK({n})"))
+    page = visit.open(folder / "en" / "drugs" / "cocaine.html")
+    with page.expect_download() as download:
+        page.locator("#places").get_by_role("button", name="Save the numbers").click()
+    download.value.save_as(tmp_path / "numbers.csv")
+    rows = list(csv.reader((tmp_path / "numbers.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert [row[0] for row in rows[-8:]] == [f"'=HYPERLINK({n})" for n in range(8)]
+    assert all(row[3].startswith(("−", "+")) for row in rows[-8:])
 
 
 def test_an_open_origin_has_no_obstacle_that_axe_finds(folder, visit):
