@@ -358,7 +358,9 @@ def compute_robustness(warehouse: Warehouse, settings: Settings) -> None:
 
 def of_comparison(rows: pl.DataFrame, periods: tuple[str, str] | None) -> pl.DataFrame:
     """Rows of the tables `changes` or `credibility` between two periods; none where there are no two."""
-    baseline, current = periods or (None, None)
+    if periods is None:
+        return rows.clear()
+    baseline, current = periods
     return rows.filter(pl.col("baseline_period") == baseline, pl.col("current_period") == current)
 
 
