@@ -304,6 +304,17 @@ def test_no_page_has_an_obstacle_that_axe_finds(folder, window, language, is_dar
             assert found.violations_count == 0, (address, found.generate_report())
 
 
+def test_text_looks_like_text_and_a_link_like_a_link(folder, visit):
+    """A rule that slips into another's list of names turns whole pages into links, and no other test sees it."""
+    page = visit.open(folder / "en" / "drugs" / "cocaine.html")
+    expect(page.locator("h1")).to_have_css("color", "rgb(27, 37, 48)")
+    expect(page.locator("main")).to_have_css("max-width", "1312px")
+    expect(page.locator("main")).to_have_css("padding-left", "16px")
+    for plain in ("main", "figcaption", "td", "footer"):
+        expect(page.locator(plain).first).to_have_css("text-decoration-line", "none")
+    expect(page.locator("nav.crumbs a").first).to_have_css("color", "rgb(10, 94, 168)")
+
+
 def test_figures_are_printed_in_ink_whether_they_were_looked_at_or_not(folder, window):
     with browser.visiting(window, height=300, is_dark=True) as visit:
         page = visit.open(folder / "en" / "sites" / "s001.html")
