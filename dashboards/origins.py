@@ -4,9 +4,6 @@ As `permille explain` says it, from the same tables. Scripts, as a page opened f
 is fetched when somebody asks, and holds JSON, packed to a fifth. What is said of it stands in the pages' script.
 """
 
-import base64
-import gzip
-import json
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +12,7 @@ from dashboards import datasets
 from dashboards.addresses import slug
 from dashboards.edition import Edition
 from dashboards.labels import printable
+from dashboards.rendering import packed
 from pipeline import spans
 
 MOST_DAYS = 300_000
@@ -61,9 +59,7 @@ def file_of(level: str, unit_id: str) -> str:
 
 
 def _write(folder: Path, level: str, unit_id: str, found: dict[str, object]) -> None:
-    text = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    packed = base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
-    (folder / file_of(level, unit_id)).write_bytes(f'window.permilleOrigins="{packed}";\n'.encode())
+    (folder / file_of(level, unit_id)).write_bytes(f'window.permilleOrigins="{packed(found)}";\n'.encode())
 
 
 def _years(connection: datasets.Connection, edition: Edition) -> list[int]:

@@ -140,7 +140,7 @@ def render(environment: Environment, edition: Edition, page: Page, language: str
 
     def drawn(figure: Mapping[str, Any]) -> str:
         """Keeps a figure for the end of the page, under the identifier that is given back."""
-        islands.append((f"figure-{figure['id']}", rendering.json_island(figure["figure"])))
+        islands.append((f"figure-{figure['id']}", rendering.packed(figure["figure"])))
         return islands[-1][0]
 
     frame = {

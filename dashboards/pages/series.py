@@ -65,6 +65,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         "id": f"trend-{slug(drug)}",
         "origins": file_of(level, key[1]),
         "unit_id": labels.printable(key[1]),
+        "is_of_site": level == "site",
         "drug": drug,
         "name": name,
         "factor_mark": mark,

@@ -37,22 +37,38 @@
   const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
   const drawn = new Map();
 
+  const unpacked = (text) => {
+    const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  };
+
+  // A page has many figures, and they are long: packed, or as they are where there is one.
+  const figureOf = async (plot) => {
+    const island = document.getElementById(plot.dataset.figure);
+    return island.type === "application/json" ? JSON.parse(island.textContent) : unpacked(island.textContent);
+  };
+
+  const known = new Map();
+  const drawAnew = async (plot) => {
+    // What is known is drawn at once: a page that is about to be printed waits for nothing.
+    const { data, layout } = known.get(plot) || await figureOf(plot);
+    layout.template = layout.template || template;
+    layout.font = { ...layout.font, color: ink() };
+    plot.replaceChildren();
+    await Plotly.newPlot(plot, data, layout, config);
+    plot.classList.add("drawn");
+    plot.dispatchEvent(new Event("drawn"));
+  };
+
   const draw = (plot) => {
-    if (!drawn.has(plot)) {
-      const { data, layout } = parsed(plot.dataset.figure);
-      layout.template = layout.template || template;
-      layout.font = { ...layout.font, color: ink() };
-      plot.replaceChildren();
-      plot.classList.add("drawn");
-      drawn.set(plot, Plotly.newPlot(plot, data, layout, config).then(() => plot.dispatchEvent(new Event("drawn"))));
-    }
+    if (!drawn.has(plot)) { drawn.set(plot, drawAnew(plot)); }
     return drawn.get(plot);
   };
 
-  const restyle = (colour) => [...drawn.keys()].forEach((plot) => {
+  const restyle = (colour) => [...drawn].forEach(([plot, done]) => done.then(() => {
     Plotly.relayout(plot, { "font.color": colour });
     Plotly.Plots.resize(plot);
-  });
+  }));
 
   const start = () => {
     const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
@@ -61,6 +77,7 @@
         draw(entry.target);
       }
     }), { rootMargin: "600px" });
+    plots.forEach((plot) => figureOf(plot).then((figure) => known.set(plot, figure)));
     const high = window.innerHeight + 600;
     const first = plots.filter((plot) => plot.getBoundingClientRect().top < high);
     Promise.all(first.map(draw)).then(() => document.documentElement.classList.add("figures-drawn"));
@@ -106,11 +123,6 @@
     return made;
   };
   const delivered = (text) => element("bdi", visible(text));
-
-  const unpacked = (text) => {
-    const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
-  };
 
   const originsOf = (file) => {
     if (!fetchedOrigins.has(file)) {
@@ -219,12 +231,13 @@
   const askFor = (figure, period) => { location.hash = `origin=${encodeURIComponent(figure.dataset.drug)}/${period}`; };
 
   document.querySelectorAll("figure[data-origins]").forEach((figure) => {
-    figure.querySelectorAll("th[data-period]").forEach((cell) => {
+    figure.querySelectorAll(".periods tbody th").forEach((cell) => {
+      const period = cell.dataset.period || cell.textContent;
       const button = element("button", ...cell.childNodes);
       button.type = "button";
       button.className = "origin";
       button.title = filled(said.show, { period: button.textContent });
-      button.addEventListener("click", () => askFor(figure, cell.dataset.period));
+      button.addEventListener("click", () => askFor(figure, period));
       cell.append(button);
     });
     const plot = figure.querySelector(".plot");
@@ -270,8 +283,8 @@
         save(`${nameOf(figure)}.csv`, address);
         URL.revokeObjectURL(address);
       }), " ",
-      button(said.savePicture, () => {
-        const { data, layout } = parsed(plot.dataset.figure);
+      button(said.savePicture, async () => {
+        const { data, layout } = await figureOf(plot);
         const paper = { ...layout, template, paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" } };
         Plotly.toImage({ data, layout: paper }, { format: "png", width: 1200, height: layout.height || 675, scale: 2 })
           .then((address) => save(`${nameOf(figure)}.png`, address));
