@@ -183,6 +183,11 @@ class Edition:
         return sorted(places, key=lambda place: (_LEVELS.index(place.level), place.name or "", place.unit_id))
 
     @cached_property
+    def sites_with_page(self) -> set[str]:
+        """The sites that have a page: of one whose drugs have no mean anywhere there is nothing to show."""
+        return {place.unit_id for place in self.places if place.level == "site"}
+
+    @cached_property
     def sites_in(self) -> dict[str, list[str]]:
         """The sites within each area, at any depth."""
         return _grouped((row["unit_id"], row["site_id"]) for row in self.rows("areas"))

@@ -102,6 +102,8 @@ def _of_area(rows: pl.DataFrame, edition: Edition) -> dict[str, object]:
             "site_id", "mean_mg_per_day_per_1000", "weight_share", "n_days"
         ).rows()
     return {
-        "sites": {site: [printable(names.get(site) or site), slug(site)] for site in sites if site in names},
+        "sites": {
+            site: [printable(names.get(site) or site), slug(site)] for site in sites if site in edition.sites_with_page
+        },
         "periods": found,
     }

@@ -63,7 +63,6 @@ def _all(edition: Edition, language: str) -> dict[str, Any]:
         "places": [
             {"name": place.name or place.unit_id, "level": place.level, "address": place.address} for place in shown
         ],
-        "factor_marks": sorted({drug["factor_mark"] for drug in drugs} - {None}),
     }
 
 
@@ -112,8 +111,8 @@ def _change(edition: Edition, place: Place, row: Row, language: str) -> Row:
 def _linked(edition: Edition, site: str) -> Row:
     facts = edition.site_facts.get(site)
     name = facts["site_name"] if facts else site
-    # A site without figures has no page.
-    return {"name": name, "address": addresses.of_place("site", site) if facts else None}
+    has_page = site in edition.sites_with_page
+    return {"name": name, "address": addresses.of_place("site", site) if has_page else None}
 
 
 def _areas_of(edition: Edition, place: Place) -> list[Row]:

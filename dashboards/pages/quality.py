@@ -83,7 +83,7 @@ def _findings(edition: Edition, language: str) -> list[dict[str, Any]]:
                 "n": rows.height,
                 "sites": [
                     {"name": names.get(site, site),
-                     "address": addresses.of_place("site", site) if site in names else None}
+                     "address": addresses.of_place("site", site) if site in edition.sites_with_page else None}
                     for site in sites
                 ],
             }

@@ -192,9 +192,9 @@
   const sitesTable = (found, drug, period, caption) => {
     const sites = (found.periods[drug] || {})[period] || [];
     const rows = sites.map(([site, mean, share, nDays]) => {
-      const [name, slug] = found.sites[site];
-      const link = element("a", delivered(name));
-      link.href = `${body.dataset.root}sites/${slug}.html#origin=${encodeURIComponent(drug)}/${period}`;
+      const [name, slug] = found.sites[site] || [site];
+      const link = element(slug ? "a" : "span", delivered(name));
+      if (slug) { link.href = `${body.dataset.root}sites/${slug}.html#origin=${encodeURIComponent(drug)}/${period}`; }
       const head = element("th", link);
       head.scope = "row";
       const part = share === null ? "–" : `${(100 * share).toFixed(1)} %`;

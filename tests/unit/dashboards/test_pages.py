@@ -522,6 +522,21 @@ def test_every_link_leads_to_a_page_that_exists_and_to_a_place_on_it(build):
     assert set(pages) - reached == {folder / "index.html"}, "every page can be reached"
 
 
+def test_a_site_without_a_mean_of_any_drug_has_no_page_and_nothing_leads_to_one(build):
+    """Its days are there, so it is named; but there is nothing to draw and nothing to compare."""
+    tables = city(n_sites=4, n_areas=2)
+    is_it = pl.col("site_id") == "s003"
+    of_mdma = ~is_it | (pl.col("drug") == "mdma")
+    tables["site_periods"] = tables["site_periods"].filter(of_mdma)
+    tables["consumption"] = tables["consumption"].filter(of_mdma)
+    tables["changes"] = tables["changes"].filter(pl.col("unit_id") != "s003")
+    folder = build(tables)
+    assert not (folder / "en" / "sites" / "s003.html").exists()
+    assert "Plant 4" in page(folder, "areas/a01.html")
+    for file in sorted(folder.rglob("*.html")):
+        assert "s003.html" not in file.read_text(encoding="utf-8"), file
+
+
 def test_each_language_has_the_same_pages_and_leads_to_the_other_at_the_same_page(build):
     folder = build(city())
     of = {
