@@ -61,7 +61,7 @@ def test_targets_are_told_without_a_run(city):
 def test_targets_are_told_in_chinese(city):
     asked(city)
     said = call("targets", "-w", city.folder, "--language", "zh")
-    assert "target 2：目标是到2024-03-01（Inner）每千人可卡因用量较2023年下降90%；2024年" in said
+    assert "target 2：目标是到2024年3月1日（Inner）每千人可卡因用量较2023年下降90%；2024年" in said
     assert "目标未达成：达成的概率低于1%。期限已过。" in said
 
 
