@@ -84,7 +84,7 @@ calibration-credibility: $(STAMP) ## do the tests of other explanations find wha
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/credibility.py
 
 translations: $(STAMP) ## write into dashboards/translations what the code says and no translation has yet
-	@PYTHONPATH="$(CURDIR)" $(BIN)/python -m dashboards.languages
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python -m dashboards.catalogues
 
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

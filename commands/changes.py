@@ -77,6 +77,7 @@ def _asked(
     from pipeline import changes, estimates, resampling
     from pipeline import credibility as tests
     from pipeline.factors import with_factor_status
+    from pipeline.robustness import other_counts
     from pipeline.settings import SettingsError
     from pipeline.warehouse import Warehouse, WarehouseError
     from schemas.protocol import ProtocolError
@@ -105,20 +106,10 @@ def _asked(
             return _Asked(
                 rows, every, judged.credibility.filter(is_level), markers_of(warehouse, rows, chosen),
                 estimates.protocols_without_figures(warehouse, chosen[1]), asked, dict(names.iter_rows()),
-                _other_counts(warehouse.read("robustness"), chosen).filter(is_level),
+                estimates.of_comparison(other_counts(warehouse.read("robustness")), chosen).filter(is_level),
             )  # fmt: skip
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:
         fail(str(error))
-
-
-def _other_counts(stored: "pl.DataFrame", chosen: tuple[str, str]) -> "pl.DataFrame":
-    """Of the rows of the table `robustness`, if they are of these periods, those by other ways of counting people."""
-    import polars as pl
-
-    return stored.filter(
-        pl.col("choice") == "population_method", pl.col("state") == "estimated", pl.col("is_same_panel"),
-        pl.col("baseline_period") == chosen[0], pl.col("current_period") == chosen[1],
-    )  # fmt: skip
 
 
 def change(

@@ -12,6 +12,7 @@ import polars as pl
 
 from dashboards import addresses, datasets
 from dashboards.labels import capital
+from pipeline.robustness import other_counts
 
 Row = dict[str, Any]
 Key = tuple[str, str]
@@ -40,6 +41,11 @@ class Place(NamedTuple):
     def key(self) -> Key:
         """By which its rows are found."""
         return self.level, self.unit_id
+
+    @property
+    def called(self) -> str:
+        """Its name, or its number where it has none."""
+        return self.name or self.unit_id
 
     @property
     def address(self) -> str:
@@ -99,6 +105,12 @@ class Edition:
         return self.is_simulated and bool(self.data["simulated"]["any_real"][0])
 
     @cached_property
+    def protocol_title(self) -> str:
+        """What the protocol of the headline is called."""
+        titles = dict(self.data["protocols"].select("protocol", "title").rows())
+        return titles.get(self.protocol) or self.protocol
+
+    @cached_property
     def comparisons(self) -> list[Comparison]:
         """All that were stored, that of the settings first, then by how far back they reach."""
         found = {Comparison(*pair) for pair in self.data["changes"].select("baseline_period", "current_period").rows()}
@@ -124,6 +136,12 @@ class Edition:
     def ways(self) -> dict[tuple[str, str, str], list[Row]]:
         """Each change of the settings' comparison under all ways of computing it."""
         return _grouped((_of(row), row) for row in self.rows("robustness"))
+
+    @cached_property
+    def other_counts(self) -> dict[tuple[str, str, str, Comparison], list[Row]]:
+        """Of these ways those that count people otherwise, over the same sites, by the comparison as well."""
+        rows = other_counts(self.data["robustness"]).to_dicts()
+        return _grouped(((*_of(row), _compared(row)), row) for row in rows)
 
     @cached_property
     def trends(self) -> dict[tuple[str, str, str], list[Row]]:

@@ -17,7 +17,7 @@ from pipeline import spans
 
 MOST_DAYS = 300_000
 """Of networks with more days by the protocol of the headline those of the years compared are kept, and the newest years
-as far as they fit; the rest is told by `permille explain`. A day takes about 30 bytes."""
+as far as they fit; the rest is told by `permille explain`. A day takes about 15 bytes."""
 _DIGITS = 7
 OF_DAY = (
     "sampled_on", "sampling_year", "weekday", "is_censored", "amount_mg_per_day_per_1000",

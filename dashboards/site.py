@@ -118,11 +118,11 @@ def _write_static(folder: Path) -> None:
 
 
 def _write_language(edition: Edition, folder: Path, language: str) -> None:
-    environment = rendering.environment(language)
+    environment, frame = rendering.environment(language), _frame(edition, language)
     for page in all_pages(edition, language):
         file = folder / language / page.address
         file.parent.mkdir(parents=True, exist_ok=True)
-        _write(file, render(environment, edition, page, language))
+        _write(file, _rendered(environment, frame, page))
     # As a script: a page opened from the disk may read no other file.
     found = rendering.json_island(_searched(edition, language))
     _write(folder / "static" / f"search-{language}.js", f"window.permilleSearch={found};\n")
@@ -132,26 +132,11 @@ def _write(file: Path, text: str) -> None:
     file.write_bytes(text.encode("utf-8"))
 
 
-def render(environment: Environment, edition: Edition, page: Page, language: str) -> str:
-    """A page as text."""
+def _frame(edition: Edition, language: str) -> dict[str, Any]:
+    """What all pages of a language say."""
     _ = words(language)
-    depth = page.address.count("/")
-    islands: list[tuple[str, Markup]] = []
-
-    def drawn(figure: Mapping[str, Any]) -> str:
-        """Keeps a figure for the end of the page, under the identifier that is given back."""
-        islands.append((f"figure-{figure['id']}", rendering.packed(figure["figure"])))
-        return islands[-1][0]
-
-    frame = {
+    return {
         "language": language,
-        "languages": [
-            (code, name, f"{'../' * (depth + 1)}{code}/{page.address}") for code, name in LANGUAGES.items()
-        ],
-        "static": f"{'../' * (depth + 1)}static/",
-        "data": f"{'../' * (depth + 1)}data/",
-        "to": lambda address: addresses.between(page.address, address),
-        "page": page._replace(title=labels.printable(page.title)),
         "site_title": labels.printable(edition.title),
         "navigation": [(address, _(name)) for address, name in NAVIGATION],
         "content_policy": rendering.CONTENT_POLICY,
@@ -160,19 +145,32 @@ def render(environment: Environment, edition: Edition, page: Page, language: str
         "is_mixed": edition.is_mixed,
         "coverage": edition.coverage,
         "newest_of_all": newest_of(edition.coverage, language),
-        "protocol": edition.protocol,
-        "protocol_title": _title_of(edition),
-        "drawn": drawn,
-        "islands": islands,
+        "protocol_title": edition.protocol_title,
         "template_of_figures": rendering.json_island(theme.template()),
         "words_of_script": rendering.json_island({name: _(text) for name, text in _WORDS_OF_SCRIPT.items()}),
-    }  # fmt: skip
-    return environment.get_template(page.template).render({**frame, **page.content})
+    }
 
 
-def _title_of(edition: Edition) -> str:
-    titles = dict(edition.data["protocols"].select("protocol", "title").rows())
-    return titles.get(edition.protocol) or edition.protocol
+def _rendered(environment: Environment, frame: Mapping[str, Any], page: Page) -> str:
+    """A page as text."""
+    top = addresses.between(page.address, "../")
+    islands: list[tuple[str, Markup]] = []
+
+    def drawn(figure: Mapping[str, Any]) -> str:
+        """Keeps a figure for the end of the page, under the identifier that is given back."""
+        islands.append((f"figure-{figure['id']}", rendering.packed(figure["figure"])))
+        return islands[-1][0]
+
+    of_page = {
+        "page": page._replace(title=labels.printable(page.title)),
+        "languages": [(code, name, f"{top}{code}/{page.address}") for code, name in LANGUAGES.items()],
+        "static": f"{top}static/",
+        "data": f"{top}data/",
+        "to": lambda address: addresses.between(page.address, address),
+        "drawn": drawn,
+        "islands": islands,
+    }
+    return environment.get_template(page.template).render({**frame, **of_page, **page.content})
 
 
 def _searched(edition: Edition, language: str) -> list[list[str]]:
@@ -191,7 +189,7 @@ def _searched(edition: Edition, language: str) -> list[list[str]]:
     ]
     places = [
         [
-            labels.printable(place.name or place.unit_id),
+            labels.printable(place.called),
             kinds[place.level],
             place.address,
             labels.printable(place.unit_id),

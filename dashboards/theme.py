@@ -5,6 +5,8 @@ from typing import Any
 import plotly.graph_objects as go
 import plotly.io as pio
 
+from dashboards.labels import in_figure
+
 Figure = dict[str, Any]
 """A figure as plotly.js reads it: `data` and `layout`. Plain, for an edition has thousands, and plotly checks each
 while it is made; a test has it check one of each kind instead. The template stands once a page."""
@@ -97,6 +99,21 @@ def faint(colour: str, share: float) -> str:
     """
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{share})"
+
+
+def head(title: str, subtitle: str, simulated: str, *, is_simulated: bool) -> dict[str, Any]:
+    """Title and subtitle of a figure, both delivered texts until here; of simulated data the subtitle says so."""
+    shown = f"{simulated} · {subtitle}" if is_simulated else subtitle
+    return {"text": in_figure(title), "subtitle": {"text": in_figure(shown)}}
+
+
+def rounded(value: float) -> float:
+    """A figure with as many digits as a screen can show: the page stays small.
+
+    >>> rounded(123.456789)
+    123.46
+    """
+    return float(f"{value:.5g}")
 
 
 def watermark(text: str, *, is_simulated: bool, is_above: bool = False) -> list[dict[str, Any]]:

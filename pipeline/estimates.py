@@ -357,7 +357,7 @@ def compute_robustness(warehouse: Warehouse, settings: Settings) -> None:
 
 
 def of_comparison(rows: pl.DataFrame, periods: tuple[str, str] | None) -> pl.DataFrame:
-    """Rows of the tables `changes` or `credibility` between two periods; none where there are no two."""
+    """Rows of the tables `changes`, `credibility` or `robustness` between two periods; none where there are no two."""
     if periods is None:
         return rows.clear()
     baseline, current = periods

@@ -91,6 +91,11 @@ def headlines(warehouse: Warehouse, rows: pl.DataFrame) -> pl.DataFrame:
         return warehouse.query(sql("robust_headlines"))
 
 
+def other_counts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of rows of the table those by other ways of counting people, over the same sites as the headline."""
+    return rows.filter(pl.col("choice") == "population_method", pl.col("state") == "estimated", pl.col("is_same_panel"))
+
+
 def variants(warehouse: Warehouse, protocol: str, first_year: int, last_year: int) -> list[Variant]:
     """The protocol with each of its choices varied alone, as far as choices go together and data leave them open.
 

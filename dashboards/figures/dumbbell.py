@@ -47,24 +47,23 @@ def dumbbell(data: DumbbellData, labels: DumbbellLabels) -> theme.Figure:
     places = list(range(len(pairs)))
     ways: dict[str, list[Any]] = {"x": [], "y": []}
     for place, pair in zip(places, pairs, strict=True):
-        ways["x"] += [_rounded(pair.baseline), _rounded(pair.current), None]
+        ways["x"] += [theme.rounded(pair.baseline), theme.rounded(pair.current), None]
         ways["y"] += [place, place, None]
     told = [[in_figure(pair.name), amount(pair.baseline), amount(pair.current), in_figure(pair.said)] for pair in pairs]
     hover = {"customdata": told, "hovertemplate": labels.hover + "<extra></extra>"}
     symbols = ["circle" if pair.is_told else "circle-open" for pair in pairs]
-    subtitle = f"{labels.simulated} · {data.subtitle}" if data.is_simulated else data.subtitle
     return {
         "data": [
             {"type": "scatter", **ways, "mode": "lines", "line": {"color": theme.QUIET, "width": 2},
              "hoverinfo": "skip", "showlegend": False},
-            {"type": "scatter", "x": [_rounded(pair.baseline) for pair in pairs], "y": places, "mode": "markers",
+            {"type": "scatter", "x": [theme.rounded(pair.baseline) for pair in pairs], "y": places, "mode": "markers",
              "marker": {"size": 8, "color": theme.QUIET}, "name": in_figure(labels.baseline), **hover},
-            {"type": "scatter", "x": [_rounded(pair.current) for pair in pairs], "y": places, "mode": "markers",
+            {"type": "scatter", "x": [theme.rounded(pair.current) for pair in pairs], "y": places, "mode": "markers",
              "marker": {"size": 11, "color": colour, "symbol": symbols, "line": {"width": 2, "color": colour}},
              "name": in_figure(labels.current), **hover},
         ],
         "layout": {
-            "title": {"text": in_figure(data.title), "subtitle": {"text": in_figure(subtitle)}},
+            "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": _HEIGHT_OF_REST + _HEIGHT_OF_ROW * len(pairs),
             "showlegend": True,
             "legend": {"y": 1, "yanchor": "bottom", "traceorder": "normal"},
@@ -74,10 +73,6 @@ def dumbbell(data: DumbbellData, labels: DumbbellLabels) -> theme.Figure:
                       "range": [-0.7, len(pairs) - 0.3], "showgrid": False, "zeroline": False},
         },
     }  # fmt: skip
-
-
-def _rounded(mean: float) -> float:
-    return float(f"{mean:.5g}")
 
 
 def _short(name: str) -> str:

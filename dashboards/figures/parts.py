@@ -31,7 +31,6 @@ def parts(data: PartsData, labels: PartsLabels) -> theme.Figure:
     ends = [start + size for start, size in zip(starts, sizes, strict=True)]
     low, high = min(0.0, *starts, *ends), max(0.0, *starts, *ends)
     room = 0.12 * (high - low) or 1.0
-    subtitle = f"{labels.simulated} · {data.subtitle}" if data.is_simulated else data.subtitle
     return {
         "data": [
             {
@@ -42,7 +41,7 @@ def parts(data: PartsData, labels: PartsLabels) -> theme.Figure:
             },
         ],
         "layout": {
-            "title": {"text": in_figure(data.title), "subtitle": {"text": in_figure(subtitle)}},
+            "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": 190 + 30 * len(names),
             "showlegend": False,
             "annotations": [

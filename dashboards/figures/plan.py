@@ -53,10 +53,9 @@ def plan(data: PlanData, labels: PlanLabels) -> go.Figure:
     if data.days_needed is not None:
         figure.add_trace(_needed(data, labels))
     top = 1.1 * max(data.fall_percent, *data.rows["smallest_fall_percent"].to_list())
-    subtitle = f"{labels.simulated} · {data.subtitle}" if data.is_simulated else data.subtitle
     figure.update_layout(
         template=theme.TEMPLATE,
-        title={"text": in_figure(data.title), "subtitle": {"text": in_figure(subtitle)}},
+        title=theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
         showlegend=True,
         shapes=_floor(data),
         annotations=_name(data, labels) + _watermark(data, labels),
@@ -76,7 +75,7 @@ def _smallest(data: PlanData, labels: PlanLabels) -> go.Scatter:
     falls = data.rows["smallest_fall_percent"].to_list()
     return go.Scatter(
         x=data.rows["n_days"].to_list(),
-        y=[float(f"{fall:.5g}") for fall in falls],
+        y=[theme.rounded(fall) for fall in falls],
         customdata=[[magnitude(fall)] for fall in falls],
         mode="lines+markers",
         line={"color": colour, "width": 3},
@@ -109,7 +108,7 @@ def _floor(data: PlanData) -> list[dict[str, Any]]:
             "x0": 0,
             "x1": 1,
             "y0": 0,
-            "y1": float(f"{data.out_of_reach_percent:.5g}"),
+            "y1": theme.rounded(data.out_of_reach_percent),
             "fillcolor": theme.BAND,
             "line": {"width": 0},
         }

@@ -58,7 +58,7 @@ def trend(data: TrendData, labels: TrendLabels) -> theme.Figure:
     both = ((data.baseline_period, labels.baseline), (data.current_period, labels.current))
     marked = [(period, word) for period, word in both if period is not None]
     layout = {
-        "title": {"text": in_figure(data.title), "subtitle": {"text": _subtitle(data, labels)}},
+        "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
         "showlegend": True,
         "shapes": [_band(period) for period, _ in marked] + [_event(*event[:2]) for event in data.events],
         "annotations": [
@@ -90,14 +90,9 @@ def _series(unit: Sequence[Row]) -> Trace:
     return {
         "type": "scatter",
         "x": [middle(period).isoformat() for period in periods],
-        "y": [_rounded(mean) for mean in means],
+        "y": [None if mean is None else theme.rounded(mean) for mean in means],
         "customdata": told,
     }
-
-
-def _rounded(mean: float | None) -> float | None:
-    """The mean with as many digits as a screen can show: the page stays small."""
-    return None if mean is None else float(f"{mean:.5g}")
 
 
 def _areas(areas: Sequence[Sequence[Row]], labels: TrendLabels) -> list[Trace]:
@@ -143,7 +138,11 @@ def _interval(data: TrendData, labels: TrendLabels) -> list[Trace]:
     for piece in filter(None, pieces):
         # There and back again; a single period is a line from end to end.
         x += [day for day, _, _ in piece] + [day for day, _, _ in reversed(piece)] + [None]
-        y += [_rounded(high) for _, _, high in piece] + [_rounded(low) for _, low, _ in reversed(piece)] + [None]
+        y += (
+            [theme.rounded(high) for _, _, high in piece]
+            + [theme.rounded(low) for _, low, _ in reversed(piece)]
+            + [None]
+        )
     if not x:
         return []
     colour = theme.colour_of(data.drug)
@@ -199,7 +198,7 @@ def _panel(data: TrendData, labels: TrendLabels) -> list[Trace]:
         {
             "type": "scatter",
             "x": [day.isoformat() for day in span(period)],
-            "y": [_rounded(mean)] * 2,
+            "y": [theme.rounded(mean)] * 2,
             "mode": "lines",
             "line": {"color": theme.colour_of(data.drug), "width": 3, "dash": "5px,3px"},
             "name": labels.panel,
@@ -210,10 +209,6 @@ def _panel(data: TrendData, labels: TrendLabels) -> list[Trace]:
         }
         for number, (period, mean) in enumerate(found)
     ]
-
-
-def _subtitle(data: TrendData, labels: TrendLabels) -> str:
-    return in_figure(f"{labels.simulated} · {data.subtitle}" if data.is_simulated else data.subtitle)
 
 
 def _band(period: str) -> dict[str, Any]:

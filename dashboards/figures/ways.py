@@ -42,7 +42,6 @@ def ways(data: WaysData, labels: WaysLabels) -> theme.Figure:
     changes = [round(way.change, 4) for way in found]
     above = [None if way.high is None else round(way.high - way.change, 4) for way in found]
     below = [None if way.low is None else round(way.change - way.low, 4) for way in found]
-    subtitle = f"{labels.simulated} · {data.subtitle}" if data.is_simulated else data.subtitle
     headline = next((change for way, change in zip(found, changes, strict=True) if way.is_headline), None)
     return {
         "data": [
@@ -59,7 +58,7 @@ def ways(data: WaysData, labels: WaysLabels) -> theme.Figure:
             },
         ],
         "layout": {
-            "title": {"text": in_figure(data.title), "subtitle": {"text": in_figure(subtitle)}},
+            "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": 190 + 26 * len(found),
             "showlegend": False,
             "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),

@@ -10,7 +10,6 @@ from dashboards.pages.page import Page
 def pages(edition: Edition, language: str) -> Iterator[Page]:
     """Both pages."""
     _ = words(language)
-    content = {"licences": edition.rows("licences"), "protocols": edition.rows("protocols")}
-    yield Page("about.html", "about.html.j2", _("About"), (), content)
-    content = {"corrections": edition.rows("corrections")}
-    yield Page("restatements.html", "restatements.html.j2", _("Restatements"), (), content)
+    yield Page("about.html", "about.html.j2", _("About"), (), {"licences": edition.rows("licences")})
+    corrections = {"corrections": edition.rows("corrections")}
+    yield Page("restatements.html", "restatements.html.j2", _("Restatements"), (), corrections)

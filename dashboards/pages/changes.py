@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards import credibility, labels
-from dashboards.edition import Comparison, Edition, Row
+from dashboards import addresses, credibility, labels
+from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import N_, words
 from dashboards.sentences import change_sentence
 
@@ -29,7 +29,6 @@ BASES = {"consumption": N_("consumption"), "residue load": N_("residue load")}
 
 def in_words(edition: Edition, row: Row, language: str) -> Row:
     """What all places that show a change say of it."""
-    _ = words(language)
     verdict = row["verdict"]
     mark = labels.factor_mark(is_provisional=row["is_provisional"], factor_status=row["factor_status"])
     return {
@@ -50,28 +49,31 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
     }
 
 
+def columns(changes: Sequence[Row]) -> list[Row]:
+    """The drugs of some changes as columns of a table of places."""
+    return [
+        {**{name: row[name] for name in ("drug", "name", "factor_mark")}, "address": addresses.of_drug(row["drug"])}
+        for row in changes
+    ]
+
+
+def called(place: Place, language: str) -> str:
+    """A place as tables and figures name it."""
+    _ = words(language)
+    return _("All sites") if place.level == "network" else place.called
+
+
 def sentence(edition: Edition, row: Row, compared: Comparison, language: str) -> str:
     """A change in one sentence, with what other protocols say and what else could have made it."""
-    key = (row["level"], row["unit_id"], row["drug"])
-    counted = [
-        way
-        for way in edition.ways.get(key, [])
-        if compared == edition.main
-        and way["choice"] == "population_method"
-        and way["state"] == "estimated"
-        and way["is_same_panel"]
-        and not way["is_headline"]
-    ]
-    where = {**row, "unit_name": row["place_name"]}
+    key = (row["level"], row["unit_id"], row["drug"], compared)
     return change_sentence(
-        where, edition.others.get((*key, compared), []), edition.tests.get((*key, compared), []), language,
-        by_population=counted,
+        {**row, "unit_name": row["place_name"]}, edition.others.get(key, []), edition.tests.get(key, []), language,
+        by_population=edition.other_counts.get(key, []),
     )  # fmt: skip
 
 
 def tests_in_words(tests: Sequence[Row], change: Row, language: str) -> list[Row]:
     """The rows of a table of other explanations, in their order."""
-    _ = words(language)
     order = list(credibility.NAMES)
     return [
         {
@@ -86,7 +88,6 @@ def tests_in_words(tests: Sequence[Row], change: Row, language: str) -> list[Row
 
 def others_in_words(others: Sequence[Row], language: str) -> list[Row]:
     """The rows of a table of other protocols."""
-    _ = words(language)
     return [
         {
             **other,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dashboards import addresses, labels
-from dashboards.edition import NETWORK, Comparison, Edition, Place, Row
+from dashboards.edition import NETWORK, Comparison, Edition, Row
 from dashboards.figures.dumbbell import MOST_PLACES, DumbbellData, Pair, dumbbell
 from dashboards.figures.parts import PartsData, parts
 from dashboards.figures.ways import Way, WaysData, ways
@@ -80,7 +80,6 @@ def _content(edition: Edition, drug: str, name: str, language: str) -> dict[str,
         "split": None,
         "tests": [],
         "ways": None,
-        "others": [],
         "effects": _effects(edition, drug, language),
     }
     if change and compared:
@@ -89,7 +88,6 @@ def _content(edition: Edition, drug: str, name: str, language: str) -> dict[str,
             "split": _split(edition, change, language),
             "tests": told.tests_in_words(edition.tests.get((*key, compared), []), change, language),
             "ways": _ways(edition, change, key, language),
-            "others": told.others_in_words(edition.others.get((*key, compared), []), language),
         }
     return found
 
@@ -105,7 +103,7 @@ def _places(edition: Edition, drug: str, name: str, compared: Comparison, langua
     for place in edition.places:
         row = edition.changes.get((*place.key, drug, compared))
         if row is not None:
-            called = {"place": _called(place, language), "address": place.address}
+            called = {"place": told.called(place, language), "address": place.address}
             rows.append(told.in_words(edition, row, language) | called)
     drawn: list[Row] = []
     level = "site"
@@ -153,11 +151,6 @@ def _dumbbell(edition: Edition, rows: list[Row], level: str, name: str, language
     data = DumbbellData(rows[0]["drug"], finding, told.subtitle(rows[0], language), pairs, edition.is_simulated)
     in_figure = labels.translated(labels.DumbbellLabels(baseline, current), language)
     return {"id": "places", "finding": finding, "key": key, "figure": dumbbell(data, in_figure)}
-
-
-def _called(place: Place, language: str) -> str:
-    _ = words(language)
-    return _("All sites") if place.level == "network" else place.name or place.unit_id
 
 
 def _split(edition: Edition, change: Row, language: str) -> Row | None:
@@ -232,7 +225,6 @@ def _ways(edition: Edition, change: Row, key: tuple[str, str, str], language: st
 
 def trends_in_words(rows: list[Row], language: str) -> list[Row]:
     """The rows of a table of trends."""
-    _ = words(language)
     return [
         {
             **row,
@@ -246,7 +238,6 @@ def trends_in_words(rows: list[Row], language: str) -> list[Row]:
 
 
 def _effects(edition: Edition, drug: str, language: str) -> list[Row]:
-    _ = words(language)
     return [
         {
             **row,

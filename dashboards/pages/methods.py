@@ -20,7 +20,6 @@ def pages(edition: Edition, language: str) -> Iterator[Page]:
 
 
 def _content(edition: Edition, language: str) -> dict[str, Any]:
-    _ = words(language)
     is_zh = language == "zh"
     return {
         "formula": labels.FORMULA,

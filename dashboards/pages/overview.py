@@ -30,11 +30,7 @@ def pages(edition: Edition, language: str) -> Iterator[Page]:
 def _content(edition: Edition, comparison: Comparison | None, language: str) -> dict[str, Any]:
     changes = [told.in_words(edition, row, language) for row in edition.headline(comparison)]
     rows = _places_shown(edition)
-    drugs = [
-        {"drug": row["drug"], "name": row["name"], "factor_mark": row["factor_mark"],
-         "address": addresses.of_drug(row["drug"])}
-        for row in changes
-    ]  # fmt: skip
+    drugs = told.columns(changes)
     return {
         "comparison": comparison,
         "switch": _switch(edition, comparison),
@@ -95,12 +91,11 @@ def heat(
     edition: Edition, places: list[Place], drugs: list[Row], comparison: Comparison, language: str
 ) -> list[dict[str, Any]]:
     """The rows of a table of places by drugs; a cell is None where a drug was never measured there."""
-    _ = words(language)
     found = []
     for place in places:
         at_place = {row["drug"]: row for row in edition.headline(comparison, place.key)}
         cells = [_cell(edition, at_place.get(drug["drug"]), language) for drug in drugs]
-        name = _("All sites") if place.level == "network" else place.name or place.unit_id
+        name = told.called(place, language)
         found.append({"level": place.level, "name": name, "address": place.address, "cells": cells})
     return found
 

@@ -35,18 +35,14 @@ def pages(edition: Edition, language: str) -> Iterator[Page]:
     yield Page("places.html", "places.html.j2", title, (), _all(edition, language))
     for place in edition.places:
         if place.level != "network":
-            name = labels.printable(place.name or place.unit_id)
+            name = labels.printable(place.called)
             yield Page(
                 place.address, "place.html.j2", name, ((title, "places.html"),), _content(edition, place, language)
             )
 
 
 def _all(edition: Edition, language: str) -> dict[str, Any]:
-    drugs = [
-        {"drug": row["drug"], "name": edition.title_of(row["drug"], language),
-         "factor_mark": row["factor_mark"], "address": addresses.of_drug(row["drug"])}
-        for row in (told.in_words(edition, row, language) for row in edition.headline(edition.main))
-    ]  # fmt: skip
+    drugs = told.columns([told.in_words(edition, row, language) for row in edition.headline(edition.main)])
     tables = [
         (
             level,
@@ -60,14 +56,11 @@ def _all(edition: Edition, language: str) -> dict[str, Any]:
         "comparison": edition.main,
         "drugs": drugs,
         "tables": [(level, rows) for level, rows in tables if any(any(row["cells"]) for row in rows)],
-        "places": [
-            {"name": place.name or place.unit_id, "level": place.level, "address": place.address} for place in shown
-        ],
+        "places": [{"name": place.called, "level": place.level, "address": place.address} for place in shown],
     }
 
 
 def _content(edition: Edition, place: Place, language: str) -> dict[str, Any]:
-    _ = words(language)
     changes = [told.in_words(edition, row, language) for row in edition.headline(edition.main, place.key)]
     known = [row["drug"] for row in changes]
     drugs = known + [drug for drug in edition.drugs if (*place.key, drug) in edition.series and drug not in known]
@@ -77,7 +70,7 @@ def _content(edition: Edition, place: Place, language: str) -> dict[str, Any]:
     counted_by = facts["population_method"] if facts else None
     return {
         "place": place,
-        "name": place.name or place.unit_id,
+        "name": place.called,
         "comparison": edition.main,
         "changes": [_change(edition, place, row, language) for row in changes],
         "trends": [trend for trend in trends if trend],
@@ -120,7 +113,7 @@ def _areas_of(edition: Edition, place: Place) -> list[Row]:
     if place.level != "site":
         return []
     return [
-        {"name": area.name or area.unit_id, "address": area.address}
+        {"name": area.called, "address": area.address}
         for area in edition.places
         if area.level == "area" and place.unit_id in edition.sites_in.get(area.unit_id, [])
     ]

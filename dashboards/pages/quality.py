@@ -25,7 +25,6 @@ def pages(edition: Edition, language: str) -> Iterator[Page]:
 
 
 def _content(edition: Edition, language: str) -> dict[str, Any]:
-    _ = words(language)
     deliveries = edition.data["deliveries"]
     return {
         "deliveries": [

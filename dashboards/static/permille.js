@@ -219,8 +219,10 @@
 
   // The address holds what is open: it can be sent, and the way back closes it.
   const followAddress = () => {
-    const [, drug, period] = decodeURIComponent(location.hash).match(/^#origin=([^/]+)\/([-\dQ]+)$/) || [];
-    const figure = [...document.querySelectorAll("figure[data-origins]")].find((one) => one.dataset.drug === drug);
+    const [, drug, period] = location.hash.match(/^#origin=([^/]+)\/([-\dQ]+)$/) || [];
+    const figures = [...document.querySelectorAll("figure[data-origins]")];
+    // As it stands in the address: one that somebody cut off cannot be taken apart.
+    const figure = figures.find((one) => encodeURIComponent(one.dataset.drug) === drug);
     if (figure) {
       figure.scrollIntoView();
       showOrigin(figure, period);

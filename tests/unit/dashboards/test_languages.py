@@ -5,8 +5,9 @@ import string
 import pytest
 from babel.messages.pofile import read_po
 
-from dashboards import credibility, languages
-from dashboards.languages import FOLDER, LANGUAGES, texts, update_catalogues, words
+from dashboards import catalogues, credibility
+from dashboards.catalogues import texts, update_catalogues
+from dashboards.languages import FOLDER, LANGUAGES, words
 
 
 def fields(text: str) -> set[str]:
@@ -27,7 +28,7 @@ def test_updating_a_catalogue_keeps_what_is_translated_and_tells_what_is_not(tmp
     whole = (FOLDER / "zh.po").read_text(encoding="utf-8")
     kept, _, _ = whole.partition('\nmsgid "a single day"')
     (tmp_path / "zh.po").write_text(kept + '\nmsgid "said no more"\nmsgstr "不再说"\n', encoding="utf-8")
-    monkeypatch.setattr(languages, "FOLDER", tmp_path)
+    monkeypatch.setattr(catalogues, "FOLDER", tmp_path)
     missing = update_catalogues()
     written = (tmp_path / "zh.po").read_text(encoding="utf-8")
     assert missing["zh"] == len(texts()) - kept.count("\nmsgid ") + 1  # the first is the catalogue's head
@@ -40,7 +41,7 @@ def test_updating_a_catalogue_keeps_what_is_translated_and_tells_what_is_not(tmp
 
 def test_the_catalogue_stands_as_the_tool_writes_it(tmp_path, monkeypatch):
     (tmp_path / "zh.po").write_bytes((FOLDER / "zh.po").read_bytes())
-    monkeypatch.setattr(languages, "FOLDER", tmp_path)
+    monkeypatch.setattr(catalogues, "FOLDER", tmp_path)
     assert update_catalogues() == {"zh": 0}
     assert (tmp_path / "zh.po").read_bytes() == (FOLDER / "zh.po").read_bytes()
 

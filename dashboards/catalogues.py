@@ -1,0 +1,56 @@
+"""What wants translation, and catalogues written anew with it: `make translations`. Nothing here is said to anybody."""
+
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from dashboards.languages import FOLDER, LANGUAGES
+from schemas.flags import FLAGS
+from schemas.plausibility import RULES
+
+_KEYWORDS = {"_": None, "N_": None, "Reason": (2, 3), "things": (3,)}
+"""In which call which argument is translated; all of it where that is None."""
+
+
+def texts() -> list[str]:
+    """Every text that is translated, each once: those of the code, of the templates, of flags and of findings."""
+    found = extract_from_dir(
+        Path(__file__).parent,
+        method_map=[("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")],
+        keywords=_KEYWORDS,
+    )
+    said = [text for _, _, message, _, _ in found for text in ([message] if isinstance(message, str) else message)]
+    said += [*FLAGS.values(), *(text for rule in RULES.values() for text in (rule.sentence, rule.remedy))]
+    return list(dict.fromkeys(text for text in said if text))
+
+
+def update_catalogues() -> dict[str, int]:
+    """Writes each catalogue anew: what is said now, in the order it is said, with the translations there are.
+
+    Returns how many texts of each language still want one.
+    """
+    missing = {}
+    for language in LANGUAGES:
+        if language == "en":
+            continue
+        file = FOLDER / f"{language}.po"
+        with file.open("rb") as old:
+            known = read_po(old, locale=language)
+        new = Catalog(locale=language)
+        for text in texts():
+            there = known.get(text)
+            new.add(text, there.string if there else "")
+        # Babel's own header holds the time, and names of nobody.
+        head = file.read_text(encoding="utf-8").split("\n\n")[0]
+        with file.open("wb") as out:
+            out.write(f"{head}\n\n".encode())
+            write_po(out, new, width=120, no_location=True, omit_header=True)
+        missing[language] = sum(not message.string for message in new if message.id)
+    return missing
+
+
+if __name__ == "__main__":
+    for code, number_missing in update_catalogues().items():
+        print(f"{LANGUAGES[code]}: {number_missing} texts without a translation in {FOLDER / f'{code}.po'}")  # noqa: T201
