@@ -361,6 +361,7 @@ def _plan_page(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) 
     """The figure of a plan as a page, with its numbers."""
     from dashboards import labels
     from dashboards.figures import plan as drawn
+    from dashboards.figures.words import PlanLabels
     from dashboards.rendering import figure_page
     from pipeline import planning
 
@@ -380,7 +381,7 @@ def _plan_page(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) 
     )
     numbers = rows.select("n_days", "smallest_fall_percent").iter_rows()
     return figure_page(
-        drawn.plan(data, labels.PlanLabels()), title=title, key=key, headers=["Days", "Smallest fall"],
+        drawn.plan(data, PlanLabels()), title=title, key=key, headers=["Days", "Smallest fall"],
         rows=[(str(n), labels.magnitude(seen_from)) for n, seen_from in numbers],
         is_simulated=basis.is_simulated,
     )  # fmt: skip

@@ -4,7 +4,7 @@ No words and no pages here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from dashboards import addresses, datasets
 from dashboards.labels import capital
+from dashboards.outlines import Line
 from pipeline.robustness import other_counts
 
 Row = dict[str, Any]
@@ -64,9 +65,20 @@ class Edition:
         The protocol of the headline and the title of the pages.
     main
         The comparison of the settings; None where there are no two periods yet.
+    outlines
+        Lines to be drawn behind sites on maps, each of longitudes and latitudes [°].
     """
 
-    def __init__(self, connection: datasets.Connection, *, protocol: str, title: str, main: Comparison | None) -> None:
+    def __init__(
+        self,
+        connection: datasets.Connection,
+        *,
+        protocol: str,
+        title: str,
+        main: Comparison | None,
+        outlines: Sequence[Line] = (),
+    ) -> None:
+        self.outlines = outlines
         self.protocol = protocol
         self.title = title
         self.main = main
@@ -214,6 +226,16 @@ class Edition:
     def findings(self) -> dict[str, list[Row]]:
         """What wants looking at, by site."""
         return _grouped((row["site_id"], row) for row in self.rows("plausibility"))
+
+    @cached_property
+    def laboratory_changes(self) -> dict[str, list[Row]]:
+        """The days from which on another laboratory measured, by drug."""
+        return _grouped((row["drug"], row) for row in self.rows("laboratory_changes"))
+
+    @cached_property
+    def rhythms(self) -> dict[str, list[Row]]:
+        """The days of the week, by drug."""
+        return _grouped((row["drug"], row) for row in self.rows("rhythm"))
 
     @cached_property
     def site_facts(self) -> dict[str, Row]:

@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from typing import Any, NamedTuple, TypeVar
+from functools import cache
+from typing import Any, NamedTuple
 
 from babel.dates import format_date, format_skeleton
 from markupsafe import Markup, escape
@@ -210,70 +211,6 @@ FORMULA: tuple[tuple[str, str], ...] = (
     ("change_percent", "100 * (current_value / baseline - 1)"),
 )
 """The formula for readers. A test holds each line against the SQL that computes it."""
-
-
-class TrendLabels(NamedTuple):
-    """The words in a figure of a trend."""
-
-    axis: str = N_("mg/day per 1000 inhabitants")
-    unit: str = UNIT
-    areas: str = N_("Areas")
-    interval: str = N_("95 % interval")
-    hollow: str = N_("More than half of the days below limits")
-    panel: str = N_("Same sites, mean of the period")
-    baseline: str = N_("baseline")
-    current: str = N_("current")
-    hover: str = N_(
-        "%{customdata[0]}: %{customdata[1]} mg/day/1000<br>95 % interval: %{customdata[2]} to %{customdata[3]}"
-        "<br>sites: %{customdata[4]}<br>site-days: %{customdata[5]}, below limits: %{customdata[6]}"
-    )
-    simulated: str = SIMULATED
-
-
-class DumbbellLabels(NamedTuple):
-    """The words in a figure of places from the baseline to now."""
-
-    baseline: str
-    current: str
-    axis: str = N_("mg/day per 1000 inhabitants")
-    hover: str = N_("%{customdata[0]}<br>from %{customdata[1]} to %{customdata[2]} mg/day/1000<br>%{customdata[3]}")
-    simulated: str = SIMULATED
-
-
-class PartsLabels(NamedTuple):
-    """The words in a figure of the parts of a change."""
-
-    axis: str = N_("points of percent of the baseline")
-    simulated: str = SIMULATED
-
-
-class WaysLabels(NamedTuple):
-    """The words in a figure of a change by several ways."""
-
-    axis: str = N_("change, with its 95 % interval")
-    simulated: str = SIMULATED
-
-
-class PlanLabels(NamedTuple):
-    """The words in a figure of a plan."""
-
-    x_axis: str = "days sampled at each site, in each of the two periods"
-    y_axis: str = "smallest fall that is seen [%]"
-    smallest: str = "Smallest fall that is seen"
-    asked: str = "Fall that is asked for"
-    needed: str = "Days it takes"
-    floor: str = "Seen by no number of days"
-    days: str = "days"
-    simulated: str = SIMULATED
-
-
-_Labels = TypeVar("_Labels", TrendLabels, DumbbellLabels, PartsLabels, WaysLabels)
-
-
-def translated(of: _Labels, language: str) -> _Labels:
-    """The words of a figure in a language."""
-    _ = words(language)
-    return of._replace(**{name: _(text) for name, text in of._asdict().items()})
 
 
 def said(of: Mapping[Any, str], key: object, language: str = "en") -> str:
@@ -511,6 +448,7 @@ def day(value: date | None, language: str = "en") -> str:
     return value.isoformat() if language == "en" else format_date(value, "long", locale=language)
 
 
+@cache
 def period(name: str, language: str = "en") -> str:
     """A period as a language names it.
 

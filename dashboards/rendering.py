@@ -129,6 +129,18 @@ def packed(data: Mapping[str, Any] | Sequence[Any]) -> Markup:
     return Markup(base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii"))  # noqa: S704
 
 
+_ENDS_OF_CELLS = re.compile(r"</t[dhr]>\s*(?=<t[dhr][ >]|</tr>|</tbody>|</thead>)")
+
+
+def lean(page: str) -> str:
+    """A page without the ends of cells and rows, which HTML does not ask for: a third of what long tables take.
+
+    >>> lean("<tbody><tr><td>1</td><td>2</td></tr></tbody>")
+    '<tbody><tr><td>1<td>2</tbody>'
+    """
+    return _ENDS_OF_CELLS.sub("", page)
+
+
 @cache
 def plotly_script() -> bytes:
     """The drawing library, as the plotly package ships it."""

@@ -15,6 +15,7 @@ from dashboards.downloads import write_csv, write_zipped_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.origins import write_origins
+from dashboards.outlines import read_outlines
 from dashboards.pages import Page, all_pages
 from dashboards.pages.changes import newest_of
 from dashboards.pages.downloads import DOWNLOADS
@@ -58,8 +59,9 @@ _WORDS_OF_SCRIPT = {
 
 
 def publish_site(
-    database: Path, folder: Path, *, headline_protocol: str, baseline: str | None, current: str | None, title: str
-) -> None:
+    database: Path, folder: Path, *, headline_protocol: str, baseline: str | None, current: str | None, title: str,
+    outlines: Path | None = None,
+) -> None:  # fmt: skip
     """Writes the site into a folder: the same input gives the same bytes.
 
     Parameters
@@ -75,6 +77,8 @@ def publish_site(
         yet.
     title
         The name of the pages.
+    outlines
+        A GeoJSON of what is drawn behind the sites on maps, as the borders of districts; None for a plain plane.
 
     Raises
     ------
@@ -83,15 +87,16 @@ def publish_site(
     FileExistsError
         Where the folder is not empty.
     ValueError
-        Where the warehouse has protocols, but not this one.
+        Where the warehouse has protocols, but not this one; where the outlines cannot be drawn.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: make it first.")
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: name an empty folder, so that no old page stays beside the new.")
+    lines = read_outlines(outlines) if outlines else ()
     main = Comparison(baseline, current) if baseline is not None and current is not None else None
     with datasets.published(database) as connection:
-        edition = Edition(connection, protocol=headline_protocol, title=title, main=main)
+        edition = Edition(connection, protocol=headline_protocol, title=title, main=main, outlines=lines)
         known = edition.data["protocols"]["protocol"].to_list()
         if known and headline_protocol not in known:
             raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
@@ -170,7 +175,7 @@ def _rendered(environment: Environment, frame: Mapping[str, Any], page: Page) ->
         "drawn": drawn,
         "islands": islands,
     }
-    return environment.get_template(page.template).render({**frame, **of_page, **page.content})
+    return rendering.lean(environment.get_template(page.template).render({**frame, **of_page, **page.content}))
 
 
 def _searched(edition: Edition, language: str) -> list[list[str]]:

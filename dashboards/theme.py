@@ -33,6 +33,7 @@ QUIET = "#8a919b"
 
 BAND = "rgba(128,134,145,0.16)"
 GRID = "rgba(128,134,145,0.28)"
+_MOST_SIGNS = 26
 _FONT = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'PingFang SC', 'Microsoft YaHei',"
     " 'Noto Sans CJK SC', sans-serif"
@@ -114,6 +115,15 @@ def rounded(value: float) -> float:
     123.46
     """
     return float(f"{value:.5g}")
+
+
+def short(name: str) -> str:
+    """A delivered name, escaped, as narrow screens have room for.
+
+    >>> short("Wastewater treatment plant of the northern districts")
+    'Wastewater treatment plan…'
+    """
+    return in_figure(name if len(name) <= _MOST_SIGNS else f"{name[: _MOST_SIGNS - 1]}…")
 
 
 def watermark(text: str, *, is_simulated: bool, is_above: bool = False) -> list[dict[str, Any]]:

@@ -324,6 +324,7 @@ def _by_kind(
         "smallest_detectable_fall_percent": 100 * float(detectable_effect(effect.standard_error, effect.df)[0]),
         "neighbour_correlation": float(effect.correlation[0]),
         "n_placebos": len(placebos), "n_placebos_as_large": n_as_large,
+        "placebo_effects_percent": np.sort(100 * np.expm1(placebos)).tolist(),
         "placebo_p_value": (1 + n_as_large) / (1 + len(placebos)) if len(placebos) else None,
     }  # fmt: skip
 
@@ -336,7 +337,7 @@ def _refused(kind: str | None, reason: str) -> Row:
     return {
         **dict.fromkeys(_NUMBERS), "state": "not estimable", "reason": reason, "period_kind": kind,
         "n_periods_outside": 0, "n_periods_within": 0, "n_sites": 0, "panel": "", "n_control_sites": 0,
-        "control_drugs": "", "n_placebos": 0, "n_placebos_as_large": 0,
+        "control_drugs": "", "n_placebos": 0, "n_placebos_as_large": 0, "placebo_effects_percent": [],
     }  # fmt: skip
 
 

@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     """Period compared, or `last` for the last year with data."""
     also_against: str = "previous"
     """Further baselines, separated by commas."""
+    outlines: str = ""
+    """A GeoJSON of what is drawn behind the sites on maps, relative to the workspace; empty: nothing."""
     inbox: Path = Path("inbox")
     warehouse: Path = Path("warehouse.duckdb")
     published: Path = Path("published.duckdb")
@@ -220,6 +222,11 @@ class Workspace(NamedTuple):
     def factors(self) -> Path:
         """The office's own factor sets."""
         return self._of(self.settings.factors)
+
+    @property
+    def outlines(self) -> Path | None:
+        """What is drawn behind the sites on maps."""
+        return self._of(Path(self.settings.outlines)) if self.settings.outlines else None
 
     @property
     def archive(self) -> Path:

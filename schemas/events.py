@@ -45,6 +45,7 @@ class EventEffects(_Estimated):
     neighbour_correlation: float = column("neighbour_correlation", nullable=True, ge=0, le=1)
     n_placebos: pl.Int64 = column("n_placebos", ge=0)
     n_placebos_as_large: pl.Int64 = column("n_placebos_as_large", ge=0)
+    placebo_effects_percent: pl.List(pl.Float64) = column("placebo_effects_percent")  # type: ignore[valid-type]
     placebo_p_value: float = column("placebo_p_value", nullable=True, gt=0, le=1)
     is_preferred: bool = column("is_preferred")
     is_provisional: bool = column("is_provisional")

@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 from dashboards import theme
-from dashboards.labels import DumbbellLabels, amount, in_figure
+from dashboards.figures.words import DumbbellLabels
+from dashboards.labels import amount, in_figure
 
 MOST_PLACES = 30
 """Up to here places can be told apart; a figure of more shows the largest changes, and its caption says so."""
-_MOST_SIGNS = 26
 _HEIGHT_OF_ROW = 22
 _HEIGHT_OF_REST = 190
 
@@ -69,16 +69,7 @@ def dumbbell(data: DumbbellData, labels: DumbbellLabels) -> theme.Figure:
             "legend": {"y": 1, "yanchor": "bottom", "traceorder": "normal"},
             "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),
             "xaxis": {"title": {"text": labels.axis}, "rangemode": "tozero", "showgrid": True, "gridcolor": theme.GRID},
-            "yaxis": {"tickvals": places, "ticktext": [in_figure(_short(pair.name)) for pair in pairs],
+            "yaxis": {"tickvals": places, "ticktext": [theme.short(pair.name) for pair in pairs],
                       "range": [-0.7, len(pairs) - 0.3], "showgrid": False, "zeroline": False},
         },
     }  # fmt: skip
-
-
-def _short(name: str) -> str:
-    """A name as narrow screens have room for.
-
-    >>> _short("Wastewater treatment plant of the northern districts")
-    'Wastewater treatment plan…'
-    """
-    return name if len(name) <= _MOST_SIGNS else f"{name[: _MOST_SIGNS - 1]}…"

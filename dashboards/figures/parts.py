@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from dashboards import theme
-from dashboards.labels import PartsLabels, in_figure
+from dashboards.figures.words import PartsLabels
+from dashboards.labels import in_figure
 
 
 class PartsData(NamedTuple):

@@ -6,7 +6,8 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboards import theme
-from dashboards.labels import PlanLabels, in_figure, magnitude
+from dashboards.figures.words import PlanLabels
+from dashboards.labels import in_figure, magnitude
 
 _NARROW = 1.06
 """How far the axis reaches beyond its first and last day, as a factor."""

@@ -3,13 +3,14 @@
 Of the network, areas as thin lines behind it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from dashboards import theme
 from dashboards.addresses import of_place
-from dashboards.labels import TrendLabels, amount, in_figure
+from dashboards.figures.words import TrendLabels
+from dashboards.labels import amount, in_figure
 from pipeline.spans import middle, span, without_gaps
 
 Trace = dict[str, Any]
@@ -33,6 +34,8 @@ class TrendData(NamedTuple):
         baseline_period, current_period: the periods compared, None where there is nothing to compare yet.
         baseline, current: the means of the panel [mg/day/1000], None where there are none.
         events: first day, day after the last (None: it lasts) and name of what happened.
+        laboratories: days from which on another laboratory measured, and what is said of it.
+        said: the periods in words, by their names; a name without any stands for itself.
         is_simulated: whether any of it is simulated.
     """
 
@@ -47,6 +50,8 @@ class TrendData(NamedTuple):
     baseline: float | None
     current: float | None
     events: tuple[tuple[date, date | None, str], ...]
+    laboratories: tuple[tuple[date, str], ...]
+    said: Mapping[str, str]
     is_simulated: bool
 
 
@@ -60,10 +65,15 @@ def trend(data: TrendData, labels: TrendLabels) -> theme.Figure:
     layout = {
         "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
         "showlegend": True,
-        "shapes": [_band(period) for period, _ in marked] + [_event(*event[:2]) for event in data.events],
+        "shapes": [
+            *(_band(period) for period, _ in marked),
+            *(_event(*event[:2]) for event in data.events),
+            *(_other_laboratory(day) for day, _ in data.laboratories),
+        ],
         "annotations": [
-            *(_name(period, word) for period, word in marked),
-            *(_name_of_event(event) for event in data.events),
+            *(_name(data, period, word) for period, word in marked),
+            *(_name_along(first, name) for first, _, name in data.events),
+            *(_name_along(day, text, is_below=True) for day, text in data.laboratories),
             *theme.watermark(labels.simulated, is_simulated=data.is_simulated),
         ],
         "xaxis": {
@@ -75,11 +85,11 @@ def trend(data: TrendData, labels: TrendLabels) -> theme.Figure:
         },
         "yaxis": {"title": {"text": labels.axis, "standoff": 8}, "range": [0, _top(data)]},
     }
-    traces = [*_areas(data.areas, labels), *_interval(data, labels), *_bold(data, labels), *_panel(data, labels)]
+    traces = [*_areas(data, labels), *_interval(data, labels), *_bold(data, labels), *_panel(data, labels)]
     return {"data": traces, "layout": layout}
 
 
-def _series(unit: Sequence[Row]) -> Trace:
+def _series(unit: Sequence[Row], said: Mapping[str, str]) -> Trace:
     """Days and means of one unit, with an empty place for each period that is missing."""
     rows = {row["period"]: row for row in unit}
     periods = without_gaps(list(rows))
@@ -92,15 +102,17 @@ def _series(unit: Sequence[Row]) -> Trace:
         "x": [middle(period).isoformat() for period in periods],
         "y": [None if mean is None else theme.rounded(mean) for mean in means],
         "customdata": told,
+        "text": [said.get(period, period) for period in periods],
     }
 
 
-def _areas(areas: Sequence[Sequence[Row]], labels: TrendLabels) -> list[Trace]:
+def _areas(data: TrendData, labels: TrendLabels) -> list[Trace]:
+    areas = data.areas
     look = {"mode": "lines+markers", "line": {"color": theme.QUIET, "width": 1}, "marker": {"size": 3}}
     if len(areas) <= MOST_NAMED_AREAS:
         return [
             {
-                **_series(area),
+                **_series(area, data.said),
                 **look,
                 "opacity": 0.7,
                 "name": labels.areas,
@@ -109,14 +121,14 @@ def _areas(areas: Sequence[Sequence[Row]], labels: TrendLabels) -> list[Trace]:
                 "legendgroup": "areas",
                 "legendrank": 4,
                 "showlegend": number == 0,
-                "hovertemplate": f"%{{meta[0]}}<br>%{{customdata[0]}}: %{{customdata[1]}} {labels.unit}<extra></extra>",
+                "hovertemplate": f"%{{meta[0]}}<br>%{{text}}: %{{customdata[1]}} {labels.unit}<extra></extra>",
             }
             for number, area in enumerate(areas)
         ]
     x: list[str | None] = []
     y: list[float | None] = []
     for area in areas:
-        series = _series(area)
+        series = _series(area, data.said)
         x += [*series["x"], None]
         y += [*series["y"], None]
     quiet = {"mode": "lines", "line": look["line"], "opacity": 0.35, "hoverinfo": "skip", "connectgaps": False}
@@ -155,7 +167,7 @@ def _bold(data: TrendData, labels: TrendLabels) -> list[Trace]:
     if not data.periods:
         return []
     colour = theme.colour_of(data.drug)
-    series = _series(data.periods)
+    series = _series(data.periods, data.said)
     rows = {row["period"]: row for row in data.periods}
     told, hollow = [], []
     for (period, mean, n_sites), value in zip(series["customdata"], series["y"], strict=True):
@@ -205,7 +217,8 @@ def _panel(data: TrendData, labels: TrendLabels) -> list[Trace]:
             "legendgroup": "panel",
             "legendrank": 3,
             "showlegend": number == 0,
-            "hovertemplate": f"{period}: {amount(mean)} {labels.unit}<extra>{labels.panel}</extra>",
+            "hovertemplate": f"{data.said.get(period, period)}: {amount(mean)} {labels.unit}"
+            f"<extra>{labels.panel}</extra>",
         }
         for number, (period, mean) in enumerate(found)
     ]
@@ -226,9 +239,9 @@ def _band(period: str) -> dict[str, Any]:
     }
 
 
-def _name(period: str, word: str) -> dict[str, Any]:
+def _name(data: TrendData, period: str, word: str) -> dict[str, Any]:
     return {
-        "text": f"{in_figure(word)}<br>{in_figure(period)}",
+        "text": f"{in_figure(word)}<br>{in_figure(data.said.get(period, period))}",
         "x": middle(period).isoformat(),
         "yref": "paper",
         "y": 1,
@@ -253,15 +266,28 @@ def _event(first: date, after: date | None) -> dict[str, Any]:
     }
 
 
-def _name_of_event(event: tuple[date, date | None, str]) -> dict[str, Any]:
-    first, _, name = event
+def _other_laboratory(day: date) -> dict[str, Any]:
     return {
-        "text": in_figure(name),
-        "x": first.isoformat(),
+        "type": "line",
+        "layer": "below",
+        "x0": day.isoformat(),
+        "x1": day.isoformat(),
         "yref": "paper",
-        "y": 0.98,
+        "y0": 0,
+        "y1": 1,
+        "line": {"width": 2, "color": theme.QUIET, "dash": "dot"},
+    }
+
+
+def _name_along(day: date, name: str, *, is_below: bool = False) -> dict[str, Any]:
+    """A name along the line of its day: of events from above, else from below."""
+    return {
+        "text": theme.short(name),
+        "x": day.isoformat(),
+        "yref": "paper",
+        "y": 0.02 if is_below else 0.98,
         "xanchor": "left",
-        "yanchor": "top",
+        "yanchor": "bottom" if is_below else "top",
         "textangle": 90,
         "showarrow": False,
         "font": {"size": 11, "color": theme.QUIET},

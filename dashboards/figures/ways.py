@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from dashboards import theme
-from dashboards.labels import WaysLabels, in_figure
+from dashboards.figures.words import WaysLabels
+from dashboards.labels import in_figure
 
 
 class Way(NamedTuple):

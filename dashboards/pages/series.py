@@ -1,15 +1,21 @@
 """A trend's figure with its caption and table, of any place. No page is made here."""
 
+from datetime import date
 from typing import Any
 
 from dashboards import labels
 from dashboards.addresses import slug
 from dashboards.edition import Comparison, Edition, Row
 from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
+from dashboards.figures.words import TrendLabels, translated
 from dashboards.languages import N_, words
 from dashboards.origins import file_of
 from dashboards.pages import changes as told
+from pipeline.spans import without_gaps
 
+_MOST_LABORATORIES = 6
+_SHARE_OF_SITES = 0.25
+"""Of a place's sites, from which on another laboratory at some of them is marked."""
 _KINDS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
 
 
@@ -59,6 +65,8 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         baseline=change["baseline_mg_per_day_per_1000"] if change and is_compared else None,
         current=change["current_mg_per_day_per_1000"] if change and is_compared else None,
         events=_events(edition, key),
+        laboratories=_other_laboratories(edition, key, language),
+        said={period: labels.period(period, language) for period in _periods(edition, bold, areas)},
         is_simulated=edition.is_simulated,
     )
     return {
@@ -72,7 +80,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         "finding": _finding(name, change, edition.main, level, language),
         "key": _key(data, level, language),
         "caption": _("{drug} [mg/day/1000]: {shown}.").format(drug=name, shown=shown),
-        "figure": trend(data, labels.translated(labels.TrendLabels(), language)),
+        "figure": trend(data, translated(TrendLabels(), language)),
         **_table(bold, areas, language),
     }
 
@@ -92,6 +100,40 @@ def _events(edition: Edition, key: tuple[str, str, str]) -> tuple[Any, ...]:
         if row["drug"] in (None, drug) and (here is None or row["area_id"] in here)
     }
     return tuple(sorted(found, key=lambda event: (event[0], event[2])))
+
+
+def _periods(edition: Edition, bold: list[Row], areas: list[list[Row]]) -> set[str]:
+    """All periods that a figure names."""
+    drawn = {row["period"] for unit in (bold, *areas) for row in unit}
+    return drawn | set(edition.main or ()) | set(without_gaps(sorted(drawn)))
+
+
+def _other_laboratories(edition: Edition, key: tuple[str, str, str], language: str) -> tuple[tuple[date, str], ...]:
+    """The days from which on another laboratory measured a drug at a site, or at several sites of a place."""
+    _ = words(language)
+    level, unit, drug = key
+    if level == "site":
+        found = [
+            (row["changed_on"], _("laboratory: {name}").format(name=labels.printable(row["laboratory"])))
+            for row in edition.laboratory_changes.get(drug, [])
+            if row["site_id"] == unit
+        ]
+        # A site that is measured here and there by turns has no change to mark.
+        return tuple(found) if len(found) <= _MOST_LABORATORIES else ()
+    here = set(edition.sites_in.get(unit, [])) if level == "area" else edition.sites_with_page
+    by_month: dict[tuple[int, int], dict[str, date]] = {}
+    for row in edition.laboratory_changes.get(drug, []):
+        if row["site_id"] in here:
+            day = row["changed_on"]
+            by_month.setdefault((day.year, day.month), {}).setdefault(row["site_id"], day)
+    return tuple(
+        (
+            min(sites.values()),
+            _("another laboratory at {sites}").format(sites=labels.things(len(sites), "site", "sites", language)),
+        )
+        for _month, sites in sorted(by_month.items())
+        if len(sites) >= _SHARE_OF_SITES * len(here)
+    )
 
 
 def _finding(name: str, change: Row | None, compared: Comparison | None, level: str, language: str) -> str:
@@ -137,6 +179,15 @@ def _key(data: TrendData, level: str, language: str) -> str:
         said.append(_("Bands mark the periods compared."))
     if data.baseline is not None or data.current is not None:
         said.append(_("The dashed lines in them are the means of the same sites."))
+    if data.events:
+        named = [
+            _("{name} ({day})").format(name=labels.printable(name), day=labels.day(first, language))
+            for first, _after, name in data.events
+        ]
+        said.append(_("Marked: {events}.").format(events=_(", ").join(named)))
+    if data.laboratories:
+        changed = [f"{text} ({labels.day(day, language)})" for day, text in data.laboratories]
+        said.append(_("Dotted: {laboratories}.").format(laboratories=_(", ").join(changed)))
     if cut := areas_cut(data):
         said.append(_("Above the figure reach: {areas}.").format(areas=labels.things(cut, "area", "areas", language)))
     return ("" if language == "zh" else " ").join(said)

@@ -9,11 +9,26 @@ import polars as pl
 import pytest
 
 from dashboards import theme
+from dashboards.figures.budget import BudgetData, budget
 from dashboards.figures.dumbbell import MOST_PLACES, DumbbellData, Pair, dumbbell
+from dashboards.figures.effects import MOST_EVENTS, Effect, EffectsData, effects
+from dashboards.figures.grid import GridData, grid
 from dashboards.figures.parts import PartsData, parts
+from dashboards.figures.rhythm import Day, RhythmData, rhythm
+from dashboards.figures.site_map import MapData, Spot, site_map
 from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
 from dashboards.figures.ways import Way, WaysData, ways
-from dashboards.labels import DumbbellLabels, PartsLabels, TrendLabels, WaysLabels
+from dashboards.figures.words import (
+    BudgetLabels,
+    DumbbellLabels,
+    EffectsLabels,
+    GridLabels,
+    MapLabels,
+    PartsLabels,
+    RhythmLabels,
+    TrendLabels,
+    WaysLabels,
+)
 from dashboards.rendering import json_island
 
 
@@ -57,6 +72,8 @@ def data(of: pl.DataFrame | None = None, **changed) -> TrendData:
             "baseline": 120.0,
             "current": 68.4,
             "events": (),
+            "laboratories": (),
+            "said": {},
             "is_simulated": False,
             **changed,
         }
@@ -185,7 +202,27 @@ WAYS = WaysData(
     [Way("permille", -40.0, -50.0, -30.0, "−40 %", True), Way("euda", -35.0, None, None, "−35 %", False)],
     is_simulated=True,
 )
+GRID = GridData("t", "s", ["<i>A</i>", "B"], ["2023", "2024"], [[1.0, None], [0.0, 100.0]], is_simulated=True)
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+RHYTHM = RhythmData(
+    "cocaine", "t", "s", [Day(name, -5.0 + n, float(n), 4.0 + n, "+1 %") for n, name in enumerate(WEEKDAYS)],
+    is_simulated=True,
+)  # fmt: skip
+BUDGET = BudgetData("cocaine", "t", "s", [("batches", 80.0, "80 %"), ("days", 20.0, "20 %")], is_simulated=True)
+SPOTS = [Spot("<i>A</i>", 10.0, 60.0, "fall", "−40 %"), Spot("B", 11.0, 60.5, "rise", "+40 %"),
+         Spot("C", 11.5, 60.2, "untold", "–")]  # fmt: skip
+MAP = MapData("cocaine", "t", "s", SPOTS, [((10.0, 60.0), (11.0, 61.0))], is_simulated=True)
+EFFECTS = EffectsData(
+    "cocaine", "t", "s",
+    [Effect(f"<i>Event {n}</i>", -20.0, -30.0, None, "−20 %", [1.0, -2.0] if n == 0 else []) for n in range(25)],
+    is_simulated=True,
+)  # fmt: skip
 FIGURES = {
+    "grid": grid(GRID, GridLabels()),
+    "rhythm": rhythm(RHYTHM, RhythmLabels()),
+    "budget": budget(BUDGET, BudgetLabels()),
+    "map": site_map(MAP, MapLabels()),
+    "effects": effects(EFFECTS, EffectsLabels()),
     "trend": trend(data(is_simulated=True), TrendLabels()),
     "dumbbell": dumbbell(DUMBBELL, DumbbellLabels("2023", "2025")),
     "parts": parts(PARTS, PartsLabels()),
@@ -223,6 +260,67 @@ def test_ways_without_an_interval_have_a_dot_and_the_headline_goes_through_all()
     assert dots["error_x"]["array"] == [None, 10.0]
     assert dots["error_x"]["arrayminus"] == [None, 10.0]
     assert [(line["x0"], line["x1"]) for line in figure["layout"]["shapes"]] == [(-40.0, -40.0)]
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_no_figure_holds_markup_of_a_delivery(kind):
+    assert "<i>" not in json.dumps(FIGURES[kind])
+
+
+def test_another_laboratory_is_a_dotted_line_with_its_name_as_text():
+    layout = trend(data(laboratories=((date(2024, 2, 1), "<b>North</b>"),)), TrendLabels())["layout"]
+    line = layout["shapes"][-1]
+    assert (line["x0"], line["x1"], line["line"]["dash"]) == ("2024-02-01", "2024-02-01", "dot")
+    assert layout["annotations"][-1]["text"] == "&lt;b&gt;North&lt;/b&gt;"
+
+
+def test_periods_are_said_as_the_language_says_them_and_kept_by_their_names():
+    figure = trend(data(said={"2023-Q1": "2023年第1季度", "2023": "2023年"}), TrendLabels())
+    (network,) = named(figure, "All sites")
+    assert network["text"][:2] == ["2023年第1季度", "2023-Q2"]
+    assert network["customdata"][0][0] == "2023-Q1", "a click leads on by it"
+    assert figure["layout"]["annotations"][0]["text"] == "baseline<br>2023年"
+
+
+def test_grid_is_empty_where_nothing_is_known_and_has_the_first_place_on_top():
+    cells, key = FIGURES["grid"]["data"]
+    assert cells["z"] == [[0.0, 2.0], [0.0, None]], "nothing has no logarithm: it has the colour of the least"
+    assert FIGURES["grid"]["layout"]["yaxis"]["ticktext"][-1] == "&lt;i&gt;A&lt;/i&gt;"
+    assert (cells["zmin"], cells["zmax"]) == (key["zmin"], key["zmax"]) == (0.0, 2.0)
+    assert not any(trace["showscale"] for trace in (cells, key)), "the library's own key breaks the pages' policy"
+
+
+def test_grid_of_zeros_is_drawn():
+    nothing = grid(GRID._replace(means=[[0.0, 0.0], [None, 0.0]]), GridLabels())
+    assert go.Figure(nothing)
+    assert nothing["data"][0]["zmin"] < nothing["data"][0]["zmax"]
+
+
+def test_rhythm_bars_reach_from_quarter_to_quarter():
+    bars, line = FIGURES["rhythm"]["data"]
+    assert (bars["base"][0], bars["y"][0]) == (-5.0, 9.0)
+    assert line["y"] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_map_tells_falls_from_rises_by_form_and_keeps_lengths():
+    lines, *spots = FIGURES["map"]["data"]
+    assert lines["x"] == [10.0, 11.0, None]
+    assert [trace["marker"]["symbol"] for trace in spots] == ["triangle-down", "triangle-up", "x-thin-open"]
+    axis = FIGURES["map"]["layout"]["yaxis"]
+    assert axis["scaleanchor"] == "x"
+    # At 60.25 degrees a degree of longitude is about half as long as one of latitude.
+    assert axis["scaleratio"] == pytest.approx(2.015, abs=0.002)
+
+
+def test_effects_stand_before_what_other_dates_give():
+    elsewhere, own = FIGURES["effects"]["data"]
+    assert len(own["x"]) == MOST_EVENTS
+    assert elsewhere["x"] == [1.0, -2.0]
+    assert elsewhere["y"] == [MOST_EVENTS - 1] * 2, "the first event stands on top"
+    assert own["error_x"]["array"][0] is None
+    assert own["error_x"]["arrayminus"][0] == 10.0
+    alone = effects(EFFECTS._replace(effects=EFFECTS.effects[1:3]), EffectsLabels())
+    assert len(alone["data"]) == 1
 
 
 def test_colour_belongs_to_the_drug():

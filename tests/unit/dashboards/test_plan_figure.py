@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from dashboards.figures.plan import PlanData, plan
-from dashboards.labels import PlanLabels
+from dashboards.figures.words import PlanLabels
 from dashboards.rendering import figure_page, json_island
 from tests.browser import BROWSER, WHY_NOT, opened, visiting
 

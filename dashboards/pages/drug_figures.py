@@ -1,0 +1,431 @@
+"""The figures of a drug's page, each with its finding, how to read it and its numbers. No page is made here."""
+
+import math
+
+from dashboards import labels
+from dashboards.edition import Comparison, Edition, Row
+from dashboards.figures.budget import BudgetData, budget
+from dashboards.figures.dumbbell import MOST_PLACES, DumbbellData, Pair, dumbbell
+from dashboards.figures.effects import MOST_EVENTS, Effect, EffectsData, effects
+from dashboards.figures.grid import MOST_PLACES as MOST_ROWS
+from dashboards.figures.grid import GridData, grid
+from dashboards.figures.parts import PartsData, parts
+from dashboards.figures.rhythm import Day, RhythmData, rhythm
+from dashboards.figures.site_map import MapData, Spot, site_map
+from dashboards.figures.ways import Way, WaysData, ways
+from dashboards.figures.words import (
+    BudgetLabels,
+    DumbbellLabels,
+    EffectsLabels,
+    GridLabels,
+    MapLabels,
+    PartsLabels,
+    RhythmLabels,
+    WaysLabels,
+    translated,
+)
+from dashboards.languages import N_, words
+from dashboards.pages import changes as told
+from pipeline.spans import without_gaps
+
+PARTS = {
+    "part_concentration_percent": N_("concentration"),
+    "part_flow_percent": N_("flow of sewage"),
+    "part_population_percent": N_("inhabitants"),
+    "part_factor_percent": N_("factor"),
+    "part_laboratory_percent": N_("at sites whose laboratory changed"),
+    "part_reported_percent": N_("reported as loads"),
+    "part_panel_percent": N_("sites that joined or left"),
+}
+"""The parts of a change over all available sites, by the columns that hold them."""
+CHOICES = {
+    "protocol": N_("all choices, as another protocol"),
+    "population_method": N_("how people are counted"),
+    "below_limit": N_("what counts below limits"),
+    "max_censored_share": N_("how much may lie below limits"),
+    "min_detects": N_("fewest days above limits"),
+    "weekday_rule": N_("mean of a period"),
+    "area_weights": N_("how sites weigh"),
+    "factor_set": N_("factors"),
+    "domestic_share_in_population": N_("domestic sewage only"),
+    "stability": N_("loss in the sewer"),
+    "net_of_other_sources": N_("other sources subtracted"),
+}
+"""What is varied in the table `robustness`."""
+SOURCES_OF_ERROR = {
+    "days_log_variance": N_("the days that were sampled"),
+    "spread_log_variance": N_("the spread of days below limits"),
+    "batch_log_variance": N_("batches of the laboratory"),
+    "laboratory_log_variance": N_("lasting errors of the laboratory"),
+    "flow_log_variance": N_("flow meters"),
+    "population_log_variance": N_("counts of inhabitants"),
+    "factor_log_variance": N_("the correction factor"),
+}
+"""What an interval is made of, by the columns that hold the variances."""
+_REMEDIES = {
+    "days_log_variance": N_("More days would make the interval narrower."),
+    "batch_log_variance": N_(
+        "More days of the same batches would hardly make it narrower; samples in more batches would."
+    ),
+    "laboratory_log_variance": N_("Only the same laboratory in both periods would make it narrower."),
+}
+_FEWEST_SHOWN_PERCENT = 0.05
+
+
+def where(edition: Edition, drug: str, name: str, compared: Comparison, language: str) -> Row:
+    """Each area and site: a figure of those with a change, and a table of all."""
+    rows = []
+    for place in edition.places:
+        row = edition.changes.get((*place.key, drug, compared))
+        if row is not None:
+            called = {"place": told.called(place, language), "address": place.address}
+            rows.append(told.in_words(edition, row, language) | called)
+    drawn: list[Row] = []
+    level = "site"
+    for level in ("area", "site"):
+        drawn = [row for row in rows if row["level"] == level and row["change_percent"] is not None]
+        if len(drawn) > 1:
+            break
+    drawn.sort(key=lambda row: (-abs(row["change_percent"]), row["unit_id"]))
+    return {"rows": rows, "figure": _dumbbell(edition, drawn, level, name, language) if drawn else None}
+
+
+def _dumbbell(edition: Edition, rows: list[Row], level: str, name: str, language: str) -> Row:
+    """The figure of places from the baseline to now, of rows sorted by their change."""
+    _ = words(language)
+    baseline, current = (labels.period(rows[0][f"{when}_period"], language) for when in ("baseline", "current"))
+    n = len(rows)
+    areas, sites = labels.things(n, "area", "areas", language), labels.things(n, "site", "sites", language)
+    asked = {"drug": name, "places": areas if level == "area" else sites}
+    if any(row["verdict"] for row in rows):
+        falls, rises = (sum(row["verdict"] == verdict for row in rows) for verdict in ("fall", "rise"))
+        finding = _("{drug}: of {places} {falls} fell and {rises} rose by more than chance.").format(
+            falls=falls, rises=rises, **asked
+        )
+    else:
+        finding = _("{drug}: {places}, without a verdict by this protocol.").format(**asked)
+    pairs = [
+        Pair(
+            row["place"],
+            row["baseline_mg_per_day_per_1000"],
+            row["current_mg_per_day_per_1000"],
+            _in_a_line(row, language),
+            row["verdict"] in ("fall", "rise"),
+        )
+        for row in rows
+    ]
+    key = _("Grey: {baseline}; coloured: {current}, hollow where it is not told from no change.").format(
+        baseline=baseline, current=current
+    )
+    if n > MOST_PLACES:
+        key += _(" The {n} largest changes of {all}.").format(n=MOST_PLACES, all=n)
+    data = DumbbellData(rows[0]["drug"], finding, told.subtitle(rows[0], language), pairs, edition.is_simulated)
+    in_figure = translated(DumbbellLabels(baseline, current), language)
+    return {"id": "places", "finding": finding, "key": key, "figure": dumbbell(data, in_figure)}
+
+
+def split(edition: Edition, change: Row, language: str) -> Row | None:
+    """The change over all available sites in its parts; None where there is none."""
+    _ = words(language)
+    total = change["naive_change_percent"]
+    found = [(_(name), change[column]) for column, name in PARTS.items() if change[column] is not None]
+    if total is None or not found:
+        return None
+    found = [(name, size) for name, size in found if abs(size) >= 0.05] or found[:1]
+    largest = max(found, key=lambda part: abs(part[1]))
+    said = [(name, size, labels.signed_points(size)) for name, size in found]
+    finding = _(
+        "Over all available sites {drug} changed by {total}; the largest part is {part}: {points} points."
+    ).format(
+        drug=change["name"], total=labels.percent(total, language), part=largest[0],
+        points=labels.signed_points(largest[1]),
+    )  # fmt: skip
+    drawn = [*said, (_("all available sites"), total, labels.signed_points(total))]
+    data = PartsData(change["drug"], finding, told.subtitle(change, language), drawn, edition.is_simulated)
+    return {
+        "id": "split",
+        "finding": finding,
+        "key": _(
+            "Each bar begins where the one above ends, and together they make the last. What would be use is the"
+            " concentration and the flow; the same sites alone changed by {same}."
+        ).format(same=labels.percent(change["change_percent"], language)),
+        "figure": parts(data, translated(PartsLabels(), language)),
+        "rows": drawn,
+    }
+
+
+def all_ways(edition: Edition, change: Row, key: tuple[str, str, str], language: str) -> Row | None:
+    """The change by all protocols and ways of counting people, and with one choice varied at a time."""
+    _ = words(language)
+    found = edition.ways.get(key, [])
+    rows = [
+        {
+            **way,
+            "choice_in_words": labels.said(CHOICES, way["choice"], language),
+            "verdict_in_words": labels.said(told.VERDICTS, way["verdict"], language),
+            "because": labels.because(way["reason"], way["n_sites"], language),
+            "name": f"{labels.said(CHOICES, way['choice'], language)}: {way['option']}",
+        }
+        for way in found
+    ]
+    order = list(CHOICES)
+    rows.sort(key=lambda way: (not way["is_headline"], order.index(way["choice"]), way["option"]))
+    estimated = [way for way in rows if way["state"] == "estimated"]
+    if len(estimated) < 2:
+        return None
+    low, high = (end(way["change_percent"] for way in estimated) for end in (min, max))
+    finding = _("{drug}: {low} to {high} by {n} ways of computing it.").format(
+        drug=change["name"], low=labels.percent(low, language), high=labels.percent(high, language), n=len(estimated)
+    )
+    drawn = [
+        Way(
+            way["option"] if way["choice"] == "protocol" else way["name"], way["change_percent"], way["ci_low_percent"],
+            way["ci_high_percent"], labels.percent(way["change_percent"], language), way["is_headline"],
+        )
+        for way in estimated
+    ]  # fmt: skip
+    data = WaysData(change["drug"], finding, told.subtitle(change, language), drawn, edition.is_simulated)
+    return {
+        "id": "ways",
+        "finding": finding,
+        "key": _("The diamond is the headline; each line an interval, where the way has one."),
+        "figure": ways(data, translated(WaysLabels(), language)),
+        "rows": rows,
+    }
+
+
+def over_time(edition: Edition, drug: str, name: str, language: str) -> Row | None:
+    """Places by periods: areas, or sites where there are no areas; None where there are not several of each."""
+    _ = words(language)
+    level, series = "area", {}
+    for level in ("area", "site"):
+        series = {
+            place: found
+            for place in edition.places
+            if place.level == level and (found := edition.series.get((*place.key, drug)))
+        }
+        if len(series) > 1:
+            break
+    periods = without_gaps(sorted({row["period"] for rows in series.values() for row in rows}))
+    by_period = [{row["period"]: row["mean_mg_per_day_per_1000"] for row in rows} for rows in series.values()]
+    means = [[of.get(period) for period in periods] for of in by_period]
+    known = [(mean, row, column) for row, of in enumerate(means) for column, mean in enumerate(of) if mean is not None]
+    if len(series) < 2 or len(periods) < 2 or not known:
+        return None
+    # The places of most periods first: those of a single year say nothing of how it went.
+    order = sorted(range(len(means)), key=lambda row: (-sum(mean is not None for mean in means[row]), row))
+    shown = sorted(order[:MOST_ROWS])
+    called = [told.called(place, language) for place in series]
+    said = [labels.period(period, language) for period in periods]
+    highest, row, column = max(known)
+    finding = _("{drug}: highest in {place} in {period}, {amount} mg/day/1000.").format(
+        drug=name, place=labels.printable(called[row]), period=said[column], amount=labels.amount(highest)
+    )
+    n = len(series)
+    of_all = (
+        labels.things(n, "area", "areas", language) if level == "area" else labels.things(n, "site", "sites", language)
+    )
+    key = _(
+        "Each row is a place, each column a period: the lighter, the more. Nothing is drawn where there is no mean."
+    )
+    if n > MOST_ROWS:
+        key += _(" The {n} places with most periods of {all}.").format(n=MOST_ROWS, all=n)
+    data = GridData(
+        finding, _("means, {places}").format(places=of_all), [called[row] for row in shown], said,
+        [means[row] for row in shown], edition.is_simulated,
+    )  # fmt: skip
+    return {
+        "id": "over-time",
+        "finding": finding,
+        "key": key,
+        "figure": grid(data, translated(GridLabels(), language)),
+        "periods": said,
+        "rows": [(called[row], list(series)[row].address, means[row]) for row in shown],
+    }
+
+
+def of_week(edition: Edition, drug: str, name: str, language: str) -> Row | None:
+    """The days of the week; None where no site was sampled on all seven."""
+    _ = words(language)
+    found = edition.rhythms.get(drug)
+    if not found:
+        return None
+    names = [_(weekday) for weekday in labels.WEEKDAYS]
+    middles = [row["middle_percent"] for row in found]
+    most, least = (middles.index(end(middles)) for end in (max, min))
+    finding = _("{drug}: most on {most} ({above}), least on {least} ({below}), against the mean of the week.").format(
+        drug=name, most=names[most], above=labels.percent(middles[most], language), least=names[least],
+        below=labels.percent(middles[least], language),
+    )  # fmt: skip
+    n_sites = max(row["n_sites"] for row in found)
+    n_years = max(row["n_years"] for row in found)
+    days = [
+        Day(
+            weekday, row["low_percent"], row["middle_percent"], row["high_percent"],
+            _("{middle}; half lie within {half}").format(
+                middle=labels.percent(row["middle_percent"], language),
+                half=labels.interval(row["low_percent"], row["high_percent"], language),
+            ),
+        )
+        for weekday, row in zip(names, found, strict=True)
+    ]  # fmt: skip
+    shown = _("{sites}, {years}").format(
+        sites=labels.things(n_sites, "site", "sites", language),
+        years=labels.things(n_years, "year of a site", "years of sites", language),
+    )
+    data = RhythmData(drug, finding, shown, days, edition.is_simulated)
+    return {
+        "id": "rhythm",
+        "finding": finding,
+        "key": _(
+            "What goes with nights out rises at the weekend, what is taken daily does not. Each year of a site in which"
+            " all seven weekdays were measured counts once; the bars hold the middle half of these."
+        ),
+        "figure": rhythm(data, translated(RhythmLabels(), language)),
+        "rows": [(day.name, day.middle, labels.interval(day.low, day.high, language)) for day in days],
+    }
+
+
+def of_uncertainty(edition: Edition, change: Row, language: str) -> Row | None:
+    """What the interval of a change is made of; None where a protocol knows of its days only."""
+    _ = words(language)
+    known = [(column, change[column]) for column in SOURCES_OF_ERROR if change[column] is not None]
+    total = sum(variance for _column, variance in known)
+    if len(known) < 2 or not total or change["ci_low_percent"] is None:
+        return None
+    known.sort(key=lambda source: -source[1])
+    shares = [(column, 100 * variance / total, variance) for column, variance in known]
+    shares = [share for share in shares if share[1] >= _FEWEST_SHOWN_PERCENT]
+    largest = shares[0]
+    finding = _("{drug}: {share} of what is uncertain about the change comes from {source}.").format(
+        drug=change["name"], share=labels.magnitude(largest[1], language), source=_(SOURCES_OF_ERROR[largest[0]])
+    )
+    key = _(
+        "The interval is as wide as all sources together make it. What both periods share cancels and is not in it."
+    )
+    if largest[0] in _REMEDIES:
+        key += ("" if language == "zh" else " ") + _(_REMEDIES[largest[0]])
+    rows = [
+        (_(SOURCES_OF_ERROR[column]), share, labels.magnitude(share, language), _alone(variance, language))
+        for column, share, variance in shares
+    ]
+    data = BudgetData(
+        change["drug"], finding, told.subtitle(change, language), [row[:3] for row in rows], edition.is_simulated
+    )
+    return {
+        "id": "uncertainty",
+        "finding": finding,
+        "key": key,
+        "figure": budget(data, translated(BudgetLabels(), language)),
+        "rows": rows,
+    }
+
+
+def _alone(log_variance: float, language: str) -> str:
+    """How wide the interval of no change would be by one source alone."""
+    reach = 1.96 * log_variance**0.5
+    return labels.interval(100 * math.expm1(-reach), 100 * math.expm1(reach), language)
+
+
+def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row | None:
+    """Sites where they lie, of the changes of all places; None where not even two sites say where they lie."""
+    _ = words(language)
+    found = []
+    for row in rows:
+        facts = edition.site_facts.get(row["unit_id"]) if row["level"] == "site" else None
+        if facts and facts["latitude"] is not None and facts["longitude"] is not None:
+            found.append((row, facts))
+    if len(found) < 2:
+        return None
+    spots = [
+        Spot(row["place"], facts["longitude"], facts["latitude"], row["kind"], _in_a_line(row, language))
+        for row, facts in found
+    ]
+    counted = {kind: sum(spot.kind == kind for spot in spots) for kind in ("fall", "rise", "same")}
+    finding = _("{drug}: of {places} on the map {falls} fell and {rises} rose by more than chance.").format(
+        drug=name, places=labels.things(len(spots), "site", "sites", language), falls=counted["fall"],
+        rises=counted["rise"],
+    )  # fmt: skip
+    n_without = sum(row["level"] == "site" for row in rows) - len(spots)
+    key = _("Triangles point down for a fall and up for a rise, circles are sites without a detected change.")
+    if n_without:
+        key += _(" Not on the map, as nobody has said where they lie: {sites}.").format(
+            sites=labels.things(n_without, "site", "sites", language)
+        )
+    first = found[0][0]
+    data = MapData(
+        first["drug"], finding, told.subtitle(first, language), spots, edition.outlines, edition.is_simulated
+    )
+    return {
+        "id": "map",
+        "finding": finding,
+        "key": key,
+        "figure": site_map(data, translated(MapLabels(), language)),
+        "rows": [
+            {"place": row["place"], "address": row["address"], "said": spot.said, "longitude": spot.longitude,
+             "latitude": spot.latitude}
+            for (row, _facts), spot in zip(found, spots, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _in_a_line(row: Row, language: str) -> str:
+    """A change with its interval and its verdict."""
+    if row["change_percent"] is None:
+        return str(row["because"])
+    return words(language)("{change}, {interval}: {verdict}").format(
+        change=labels.percent(row["change_percent"], language),
+        interval=labels.interval(row["ci_low_percent"], row["ci_high_percent"], language),
+        verdict=row["verdict_in_words"],
+    )
+
+
+def of_events(edition: Edition, drug: str, name: str, rows: list[Row], language: str) -> Row | None:
+    """What events did, with what is found elsewhere; None where no effect could be told."""
+    _ = words(language)
+    known = [row for row in rows if row["effect_percent"] is not None]
+    if not known:
+        return None
+    told_ones = [row for row in known if row["verdict"] in ("fall", "rise")]
+    if told_ones:
+        largest = max(told_ones, key=lambda row: abs(row["effect_percent"]))
+        finding = _("{drug}: {event} – {effect}, {interval}: {verdict}.").format(
+            drug=name, event=labels.printable(largest["event_name"]),
+            effect=labels.percent(largest["effect_percent"], language),
+            interval=labels.interval(largest["ci_low_percent"], largest["ci_high_percent"], language),
+            verdict=largest["verdict_in_words"],
+        )  # fmt: skip
+    else:
+        finding = _("{drug}: no effect of {events} is told from chance.").format(
+            drug=name, events=labels.things(len(known), "event", "events", language)
+        )
+    key = _(
+        "A diamond is how far use lay from where it was heading, beside areas or drugs the event left alone. Ticks are"
+        " what the same analysis finds at dates at which nothing happened: an effect among them is none."
+    )
+    newest = sorted(known, key=lambda row: (row["starts_on"], row["event_id"]), reverse=True)
+    if len(newest) > MOST_EVENTS:
+        key += _(" The {n} newest of {all}.").format(n=MOST_EVENTS, all=len(newest))
+    drawn = [
+        Effect(
+            row["event_name"], row["effect_percent"], row["ci_low_percent"], row["ci_high_percent"],
+            _("{change}, {interval}: {verdict}").format(
+                change=labels.percent(row["effect_percent"], language),
+                interval=labels.interval(row["ci_low_percent"], row["ci_high_percent"], language),
+                verdict=row["verdict_in_words"],
+            ),
+            row["placebo_effects_percent"],
+        )
+        for row in newest
+    ]  # fmt: skip
+    n_dates = max(row["n_placebos"] for row in known)
+    shown = _("beside up to {dates}").format(dates=labels.things(n_dates, "other date", "other dates", language))
+    data = EffectsData(
+        drug, finding, shown if n_dates else _("no other dates to hold them against"), drawn, edition.is_simulated
+    )
+    return {
+        "id": "effects",
+        "finding": finding,
+        "key": key,
+        "figure": effects(data, translated(EffectsLabels(), language)),
+    }
