@@ -7,15 +7,21 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from dashboards.languages import FOLDER, LANGUAGES
+from schemas.credibility import EXPLANATIONS
 from schemas.flags import FLAGS
 from schemas.plausibility import RULES
+from schemas.protocol import load_protocols
+from schemas.reference_data import load_uncertainties
 
 _KEYWORDS = {"_": None, "N_": None, "Reason": (2, 3), "things": (3,)}
 """In which call which argument is translated; all of it where that is None."""
 
 
 def texts() -> list[str]:
-    """Every text that is translated, each once: those of the code, of the templates, of flags and of findings."""
+    """Every text that is translated, each once: those of code and templates, and of the files that compute.
+
+    Of these: flags, findings, explanations, the shipped protocols, and what each error is of.
+    """
     found = extract_from_dir(
         Path(__file__).parent,
         method_map=[("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")],
@@ -23,6 +29,10 @@ def texts() -> list[str]:
     )
     said = [text for _, _, message, _, _ in found for text in ([message] if isinstance(message, str) else message)]
     said += [*FLAGS.values(), *(text for rule in RULES.values() for text in (rule.sentence, rule.remedy))]
+    said += [text for about in EXPLANATIONS.values() for text in (about.sentence, about.source)]
+    said += [text for protocol in load_protocols() for text in (protocol.title, protocol.choices)]
+    of_errors = load_uncertainties().select("component", "applies_to", "shared_over", "source")
+    said += [text for column in of_errors for text in column.drop_nulls()]
     return list(dict.fromkeys(text for text in said if text))
 
 

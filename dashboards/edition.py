@@ -119,8 +119,12 @@ class Edition:
     @cached_property
     def protocol_title(self) -> str:
         """What the protocol of the headline is called."""
-        titles = dict(self.data["protocols"].select("protocol", "title").rows())
-        return titles.get(self.protocol) or self.protocol
+        return self.titles_of_protocols.get(self.protocol) or self.protocol
+
+    @cached_property
+    def titles_of_protocols(self) -> dict[str, str]:
+        """What each protocol is called."""
+        return dict(self.data["protocols"].select("protocol", "title").rows())
 
     @cached_property
     def comparisons(self) -> list[Comparison]:

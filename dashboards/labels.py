@@ -203,6 +203,18 @@ WEEKDAY_RULE: dict[str, str] = {
 }
 AREA_WEIGHTS: dict[str, str] = {"population": N_("sites weigh by their population"), "none": N_("sites weigh alike")}
 
+POPULATION_METHODS: dict[str, str] = {
+    "census": N_("census"),
+    "design": N_("design of the plant"),
+    "served": N_("connected inhabitants"),
+    "NH4-N": N_("ammonium"),
+    "COD": "COD",
+    "BOD": "BOD",
+    "cotinine": N_("cotinine"),
+    "mobile": N_("mobile telephones"),
+}
+"""How people are counted."""
+
 FORMULA: tuple[tuple[str, str], ...] = (
     ("load_mg_per_day", "concentration_ng_per_l * flow_m3_per_day / 1000"),
     ("load_mg_per_day_per_1000", "load_mg_per_day / (population / 1000)"),

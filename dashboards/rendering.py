@@ -19,7 +19,7 @@ from dashboards import labels
 from dashboards.languages import words
 
 HERE = Path(__file__).parent
-STATIC = ("permille.css", "permille.js")
+STATIC = ("permille.css", "permille.js", "compare.js")
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none';"
@@ -60,6 +60,7 @@ def environment(language: str) -> Environment:
         amount=labels.amount,
         count=labels.count,
         delivered=labels.delivered,
+        printable=labels.printable,
         reference=labels.reference,
         sign_of=labels.sign_of,
     )

@@ -19,10 +19,12 @@ from dashboards.outlines import read_outlines
 from dashboards.pages import Page, all_pages
 from dashboards.pages.changes import newest_of
 from dashboards.pages.downloads import DOWNLOADS
+from dashboards.series_files import write_series
 
 NAVIGATION = (
     ("index.html", N_("Overview")),
     ("places.html", N_("Areas and sites")),
+    ("compare.html", N_("Compare")),
     ("quality.html", N_("Quality of the data")),
     ("methods.html", N_("Methods")),
     ("restatements.html", N_("Restatements")),
@@ -107,6 +109,8 @@ def publish_site(
             write(parts, folder / "data" / name)
         (folder / "data" / "origins").mkdir()
         write_origins(connection, edition, folder / "data" / "origins")
+    (folder / "data" / "series").mkdir()
+    write_series(edition, folder / "data" / "series")
     _write_static(folder / "static")
     for language in LANGUAGES:
         _write_language(edition, folder, language)

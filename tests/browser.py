@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -58,6 +58,12 @@ class Visit:
         self.page.goto(file.as_uri() + anchor)
         self.page.wait_for_selector("html.figures-drawn", state="attached")
         return self.page
+
+    def draw_everything(self) -> None:
+        """Has figures drawn that are out of sight as well, as when the page is printed."""
+        self.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        expect(self.page.locator(".plot:not(.drawn)")).to_have_count(0, timeout=20_000)
+        self.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
 
     @property
     def overflow(self) -> int:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from dashboards.edition import Edition
-from dashboards.pages import about, downloads, drug, methods, overview, place, quality
+from dashboards.pages import about, compare, downloads, drug, methods, overview, place, quality
 from dashboards.pages.page import Page
 
-_KINDS = (overview, drug, place, quality, methods, about, downloads)
+_KINDS = (overview, drug, place, compare, quality, methods, about, downloads)
 
 
 def all_pages(edition: Edition, language: str) -> Iterator[Page]:

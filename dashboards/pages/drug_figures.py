@@ -52,6 +52,16 @@ CHOICES = {
     "net_of_other_sources": N_("other sources subtracted"),
 }
 """What is varied in the table `robustness`."""
+_YES_NO = {"yes": N_("yes"), "no": N_("no")}
+_OPTIONS = {
+    "population_method": labels.POPULATION_METHODS,
+    "below_limit": labels.BELOW_LIMIT,
+    "weekday_rule": labels.WEEKDAY_RULE,
+    "area_weights": labels.AREA_WEIGHTS,
+    "domestic_share_in_population": _YES_NO,
+    "net_of_other_sources": _YES_NO,
+}
+"""How a choice may be made, by what is varied: in the words of the page on methods."""
 SOURCES_OF_ERROR = {
     "days_log_variance": N_("the days that were sampled"),
     "spread_log_variance": N_("the spread of days below limits"),
@@ -109,7 +119,7 @@ def _dumbbell(edition: Edition, rows: list[Row], level: str, name: str, language
             row["place"],
             row["baseline_mg_per_day_per_1000"],
             row["current_mg_per_day_per_1000"],
-            _in_a_line(row, language),
+            told.in_a_line(row, language),
             row["verdict"] in ("fall", "rise"),
         )
         for row in rows
@@ -164,7 +174,8 @@ def all_ways(edition: Edition, change: Row, key: tuple[str, str, str], language:
             "choice_in_words": labels.said(CHOICES, way["choice"], language),
             "verdict_in_words": labels.said(told.VERDICTS, way["verdict"], language),
             "because": labels.because(way["reason"], way["n_sites"], language),
-            "name": f"{labels.said(CHOICES, way['choice'], language)}: {way['option']}",
+            "option_in_words": (option := _option(edition, way, language)),
+            "name": _("{choice}: {option}").format(choice=labels.said(CHOICES, way["choice"], language), option=option),
         }
         for way in found
     ]
@@ -179,8 +190,9 @@ def all_ways(edition: Edition, change: Row, key: tuple[str, str, str], language:
     )
     drawn = [
         Way(
-            way["option"] if way["choice"] == "protocol" else way["name"], way["change_percent"], way["ci_low_percent"],
-            way["ci_high_percent"], labels.percent(way["change_percent"], language), way["is_headline"],
+            way["option_in_words"] if way["choice"] == "protocol" else way["name"], way["change_percent"],
+            way["ci_low_percent"], way["ci_high_percent"], labels.percent(way["change_percent"], language),
+            way["is_headline"],
         )
         for way in estimated
     ]  # fmt: skip
@@ -192,6 +204,13 @@ def all_ways(edition: Edition, change: Row, key: tuple[str, str, str], language:
         "figure": ways(data, translated(WaysLabels(), language)),
         "rows": rows,
     }
+
+
+def _option(edition: Edition, way: Row, language: str) -> str:
+    """How a choice was made, in words."""
+    if way["choice"] == "protocol":
+        return words(language)(edition.titles_of_protocols.get(way["option"]) or way["option"])
+    return labels.said(_OPTIONS.get(way["choice"], {}), way["option"], language)
 
 
 def over_time(edition: Edition, drug: str, name: str, language: str) -> Row | None:
@@ -247,8 +266,8 @@ def over_time(edition: Edition, drug: str, name: str, language: str) -> Row | No
 def of_week(edition: Edition, drug: str, name: str, language: str) -> Row | None:
     """The days of the week; None where no site was sampled on all seven."""
     _ = words(language)
-    found = edition.rhythms.get(drug)
-    if not found:
+    found = edition.rhythms.get(drug, [])
+    if len(found) != len(labels.WEEKDAYS):
         return None
     names = [_(weekday) for weekday in labels.WEEKDAYS]
     middles = [row["middle_percent"] for row in found]
@@ -338,7 +357,7 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
     if len(found) < 2:
         return None
     spots = [
-        Spot(row["place"], facts["longitude"], facts["latitude"], row["kind"], _in_a_line(row, language))
+        Spot(row["place"], facts["longitude"], facts["latitude"], row["kind"], told.in_a_line(row, language))
         for row, facts in found
     ]
     counted = {kind: sum(spot.kind == kind for spot in spots) for kind in ("fall", "rise", "same")}
@@ -367,17 +386,6 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
             for (row, _facts), spot in zip(found, spots, strict=True)
         ],
     }  # fmt: skip
-
-
-def _in_a_line(row: Row, language: str) -> str:
-    """A change with its interval and its verdict."""
-    if row["change_percent"] is None:
-        return str(row["because"])
-    return words(language)("{change}, {interval}: {verdict}").format(
-        change=labels.percent(row["change_percent"], language),
-        interval=labels.interval(row["ci_low_percent"], row["ci_high_percent"], language),
-        verdict=row["verdict_in_words"],
-    )
 
 
 def of_events(edition: Edition, drug: str, name: str, rows: list[Row], language: str) -> Row | None:

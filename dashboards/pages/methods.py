@@ -20,6 +20,7 @@ def pages(edition: Edition, language: str) -> Iterator[Page]:
 
 
 def _content(edition: Edition, language: str) -> dict[str, Any]:
+    say = words(language)
     is_zh = language == "zh"
     return {
         "formula": labels.FORMULA,
@@ -44,12 +45,22 @@ def _content(edition: Edition, language: str) -> dict[str, Any]:
                 "weekday_rule_in_words": labels.said(labels.WEEKDAY_RULE, row["weekday_rule"], language),
                 "area_weights_in_words": labels.said(labels.AREA_WEIGHTS, row["area_weights"], language),
                 "interval_in_words": labels.said(labels.INTERVAL, row["interval"], language),
+                # Of an office's own protocol as it stands in its file.
+                "title": say(row["title"]),
+                "choices": say(row["choices"]),
             }
             for row in edition.rows("protocols")
         ],
-        "uncertainties": edition.rows("uncertainties"),
+        "uncertainties": [
+            row | {name: say(row[name]) for name in ("component", "applies_to", "shared_over", "source") if row[name]}
+            for row in edition.rows("uncertainties")
+        ],
         "explanations": [
-            {"name": labels.said(credibility.NAMES, name, language), "about": about}
+            {
+                "name": labels.said(credibility.NAMES, name, language),
+                "sentence": say(about.sentence),
+                "source": say(about.source),
+            }
             for name, about in EXPLANATIONS.items()
         ],
     }

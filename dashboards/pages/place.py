@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards import addresses, labels
 from dashboards.edition import Comparison, Edition, Place, Row
-from dashboards.languages import N_, words
+from dashboards.languages import words
 from dashboards.pages import changes as told
 from dashboards.pages.drug import trends_in_words
 from dashboards.pages.overview import heat
@@ -13,17 +13,6 @@ from dashboards.pages.page import Page
 from dashboards.pages.series import trend_of
 from schemas.plausibility import RULES
 
-POPULATION_METHODS = {
-    "census": N_("census"),
-    "design": N_("design of the plant"),
-    "served": N_("connected inhabitants"),
-    "NH4-N": N_("ammonium"),
-    "COD": "COD",
-    "BOD": "BOD",
-    "cotinine": N_("cotinine"),
-    "mobile": N_("mobile telephones"),
-}
-"""How people are counted."""
 _SENTENCES = {name: rule.sentence for name, rule in RULES.items()}
 _REMEDIES = {name: rule.remedy for name, rule in RULES.items()}
 
@@ -82,7 +71,7 @@ def _content(edition: Edition, place: Place, language: str) -> dict[str, Any]:
         "sites": [_linked(edition, site) for site in sites],
         "areas": _areas_of(edition, place),
         "facts": facts,
-        "counted_by": labels.said(POPULATION_METHODS, counted_by, language) if counted_by else None,
+        "counted_by": labels.said(labels.POPULATION_METHODS, counted_by, language) if counted_by else None,
         "newest": told.newest_of(facts, language) if facts else None,
         "findings": _findings(edition, place, language) if place.level == "site" else [],
     }  # fmt: skip

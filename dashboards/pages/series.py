@@ -5,12 +5,13 @@ from typing import Any
 
 from dashboards import labels
 from dashboards.addresses import slug
-from dashboards.edition import Comparison, Edition, Row
+from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
 from dashboards.figures.words import TrendLabels, translated
 from dashboards.languages import N_, words
 from dashboards.origins import file_of
 from dashboards.pages import changes as told
+from dashboards.series_files import name_of
 from pipeline.spans import without_gaps
 
 _MOST_LABORATORIES = 6
@@ -72,6 +73,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
     return {
         "id": f"trend-{slug(drug)}",
         "origins": file_of(level, key[1]),
+        "compare": f"compare.html#{name_of(Place(level, key[1], None))}/{slug(drug)}",
         "unit_id": labels.printable(key[1]),
         "is_of_site": level == "site",
         "drug": drug,

@@ -70,6 +70,27 @@
     Plotly.Plots.resize(plot);
   }));
 
+  const library = () => (typeof Plotly === "undefined" ? script(`${body.dataset.static}plotly.min.js`) : Promise.resolve());
+
+  let isListening = false;
+  const listen = () => {
+    if (isListening) { return; }
+    isListening = true;
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => restyle(ink()));
+    // Paper is narrower than most windows, and what was not looked at yet is printed as well.
+    window.addEventListener("beforeprint", () => { plots.forEach(draw); restyle("#000000"); });
+    window.addEventListener("afterprint", () => restyle(ink()));
+  };
+
+  // A figure that a page makes itself, in place of what it drew there before.
+  const drawGiven = (plot, figure) => library().then(() => {
+    listen();
+    known.set(plot, figure);
+    if (!plots.includes(plot)) { plots.push(plot); }
+    drawn.set(plot, drawAnew(plot));
+    return drawn.get(plot);
+  });
+
   const start = () => {
     const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
       if (entry.isIntersecting) {
@@ -82,22 +103,16 @@
     const first = plots.filter((plot) => plot.getBoundingClientRect().top < high);
     Promise.all(first.map(draw)).then(() => document.documentElement.classList.add("figures-drawn"));
     plots.filter((plot) => !drawn.has(plot)).forEach((plot) => near.observe(plot));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => restyle(ink()));
-    // Paper is narrower than most windows, and what was not looked at yet is printed as well.
-    const print = () => { plots.forEach(draw); restyle("#000000"); };
-    window.addEventListener("beforeprint", print);
-    window.addEventListener("afterprint", () => restyle(ink()));
+    listen();
   };
 
   plots.forEach((plot) => {
     if (plot.dataset.height) { plot.style.height = `${plot.dataset.height}px`; }
   });
-  if (plots.length && typeof Plotly !== "undefined") {
-    start();
-  } else if (plots.length) {
+  if (plots.length) {
     // Where it is missing the tables hold the numbers.
-    script(`${body.dataset.static}plotly.min.js`).then(start, (error) => console.error(error.message));
-  } else {
+    library().then(start, (error) => console.error(error.message));
+  } else if (!document.querySelector(".plot")) {
     document.documentElement.classList.add("figures-drawn");
   }
 
@@ -123,6 +138,7 @@
     return made;
   };
   const delivered = (text) => element("bdi", visible(text));
+  window.permille = { script, unpacked, drawGiven, element, delivered, filled, visible };
 
   const originsOf = (file) => {
     if (!fetchedOrigins.has(file)) {
@@ -286,7 +302,7 @@
         URL.revokeObjectURL(address);
       }), " ",
       button(said.savePicture, async () => {
-        const { data, layout } = await figureOf(plot);
+        const { data, layout } = known.get(plot) || await figureOf(plot);
         const paper = { ...layout, template, paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" } };
         Plotly.toImage({ data, layout: paper }, { format: "png", width: 1200, height: layout.height || 675, scale: 2 })
           .then((address) => save(`${nameOf(figure)}.png`, address));

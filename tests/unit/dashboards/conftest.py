@@ -323,6 +323,53 @@ def city(
     }
 
 
+def with_every_figure(tables: Mapping[str, pl.DataFrame], name: str = "Campaign") -> Tables:
+    """The same tables with all that figures can be drawn of: weekdays, a map, errors, laboratories, events."""
+    is_known = pl.col("state") == "estimated"
+    of_week = pl.concat_list([pl.col("mean_mg_per_day_per_1000") * (0.9 + 0.05 * n) for n in range(7)])
+    is_first = pl.col("site_id") == pl.col("site_id").first()
+    number = pl.int_range(pl.len())
+    later = tables["consumption"].with_columns(laboratory=pl.lit(f"{name} North"))
+    earlier = tables["consumption"].with_columns(
+        pl.col("sampled_on").dt.offset_by("-200d"), laboratory=pl.lit(f"{name} South")
+    )
+    protocol_of = tables["protocols"]["protocol"].to_list()
+    event = {
+        "event_id": "campaign", "event_name": name, "event_kind": "campaign", "starts_on": date(2024, 3, 1),
+        "is_simulated": True,
+    }  # fmt: skip
+    effect = {
+        **event, "areas": "a00", "drug": "cocaine", "event_control": "areas", "event_design": "step",
+        "period_kind": "quarter", "n_periods_outside": 8, "n_periods_within": 4, "n_sites": 3, "panel": "s000",
+        "n_control_sites": 5, "control_drugs": "", "is_preferred": True, "is_provisional": False, "state": "estimated",
+    }  # fmt: skip
+    told = {
+        "effect_percent": -21.0, "ci_low_percent": -30.0, "ci_high_percent": -11.0, "verdict": "fall", "p_value": 0.01,
+        "p_adjusted": 0.01, "n_placebos": 3, "n_placebos_as_large": 0, "placebo_effects_percent": [-3.0, 1.0, 4.0],
+        "placebo_p_value": 0.25,
+    }  # fmt: skip
+    return {
+        **tables,
+        "sites": tables["sites"].with_columns(
+            latitude=pl.when(~is_first).then(50 + 0.1 * number), longitude=pl.when(~is_first).then(10 + 0.2 * number)
+        ),
+        "site_periods": tables["site_periods"].with_columns(
+            by_weekday_mg_per_day_per_1000=pl.when(is_known).then(of_week).otherwise("by_weekday_mg_per_day_per_1000")
+        ),
+        "changes": tables["changes"].with_columns(
+            days_log_variance=pl.when(is_known).then(0.0004),
+            batch_log_variance=pl.when(is_known).then(0.0016),
+            flow_log_variance=pl.when(is_known).then(0.0),
+        ),
+        "consumption": pl.concat([earlier, later]),
+        "events": rows_of("events", [{
+            **event, "delivery_id": "a" * 64, "sheet": "", "row_number": 1, "source_column": "c", "source_cell": "A1",
+            "value_as_written": "1",
+        }]),
+        "event_effects": rows_of("event_effects", [{**effect, **told, "protocol": one} for one in protocol_of]),
+    }  # fmt: skip
+
+
 def factor(drug: str) -> Row:
     """A way back from the drug itself."""
     return {

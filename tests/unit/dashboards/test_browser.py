@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from dashboards.languages import LANGUAGES
 from dashboards.site import publish_site
 from tests import browser
-from tests.unit.dashboards.conftest import NAMES, QUESTION, city, without_flows, write_warehouse
+from tests.unit.dashboards.conftest import NAMES, QUESTION, city, with_every_figure, without_flows, write_warehouse
 from tests.unit.dashboards.test_pages import hostile_city
 
 pytestmark = [
@@ -27,6 +27,7 @@ KINDS = (
     "areas/a00.html",
     "sites/s001.html",
     "places.html",
+    "compare.html",
     "quality.html",
     "methods.html",
     "restatements.html",
@@ -56,7 +57,7 @@ def judged_city():
     )
     other = tables["changes"].with_columns(baseline_period=pl.lit("2024"))
     tables["changes"] = pl.concat([tables["changes"], other])
-    return tables
+    return with_every_figure(tables)
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +90,10 @@ def is_quiet(visit: browser.Visit) -> bool:
 
 def test_every_page_opens_from_the_disk_and_nothing_is_complained_about(folder, visit):
     pages = sorted(folder.rglob("*.html"))
-    assert len(pages) == 2 * (4 + 3 + 8 + 8) + 1
+    assert len(pages) == 2 * (4 + 3 + 8 + 9) + 1
     for file in pages:
         page = visit.open(file)
-        page.mouse.wheel(0, 20_000)
-        expect(page.locator(".plot:not(.drawn)")).to_have_count(0)
+        visit.draw_everything()
         assert page.locator(".plot:not(:has(.main-svg))").count() == 0, file
     assert is_quiet(visit)
 
@@ -240,6 +240,62 @@ def test_numbers_and_picture_of_a_figure_are_saved(folder, visit, tmp_path):
     assert is_quiet(visit)
 
 
+def test_a_drug_has_every_figure_and_each_states_its_finding(folder, visit):
+    page = visit.open(folder / "en" / "drugs" / "cocaine.html")
+    visit.draw_everything()
+    findings = {
+        "trend-cocaine": "Cocaine: down", "rhythm": "most on Sunday (+14 %), least on Monday (−14 %)",
+        "places": "of 3 areas", "map": "of 7 sites on the map", "over-time": "Cocaine: highest in District",
+        "split": "the largest part is", "uncertainty": "80 % of what is uncertain about the change comes from batches",
+        "effects": "Campaign – −21 %, −30 % to −11 %: fall.",
+    }  # fmt: skip
+    for name, finding in findings.items():
+        figure = page.locator(f"figure#{name}")
+        expect(figure.locator("figcaption strong")).to_contain_text(finding)
+        assert figure.locator("table").count() == 1, name
+    expect(page.locator("#map figcaption")).to_contain_text("nobody has said where they lie: 1 site.")
+    trend = page.locator("#trend-cocaine figcaption")
+    expect(trend).to_contain_text("Marked: Campaign (2024-03-01).")
+    expect(trend).to_contain_text("Dotted: another laboratory at 8 sites (2025-12-28).")
+    page = visit.open(folder / "en" / "sites" / "s001.html")
+    expect(page.locator("#trend-cocaine figcaption")).to_contain_text("laboratory: Campaign North (2025-12-28)")
+    assert is_quiet(visit)
+
+
+def test_any_two_places_and_drugs_are_compared_and_the_address_holds_them(folder, visit, window):
+    page = visit.open(folder / "en" / "sites" / "s001.html")
+    page.get_by_role("region", name="Trends").get_by_role("link", name="Compare with").first.click()
+    page.wait_for_selector("html.figures-drawn", state="attached")
+    finding = page.locator("#compare-finding")
+    expect(finding).to_contain_text("Plant 2: ")
+    expect(finding).to_contain_text("All sites: ")
+    page.get_by_role("group", name="Second").get_by_label("Place").select_option("District B")
+    page.get_by_role("group", name="Second").get_by_label("Drug").select_option("Ketamine")
+    expect(finding).to_contain_text("Ketamine – District B: +")
+    rows = page.locator("#compare-changes tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator("#compare-periods tbody tr")).to_have_count(16)
+    page.get_by_role("checkbox").check()
+    expect(page.locator("#compared .ytitle")).to_have_text("baseline = 100")
+    address = page.url
+    assert address.endswith(",area-a01/ketamine,index")
+    # As on the pages of the places themselves.
+    said = rows.nth(1).locator("td").all_text_contents()
+    other = visit.open(folder / "en" / "areas" / "a01.html")
+    own = other.locator("#changes ~ .scroll tr", has_text="Ketamine").locator("td").all_text_contents()
+    assert said[:4] == own[:4]
+    with browser.visiting(window) as again:
+        page = again.page
+        page.goto(address)
+        expect(page.locator("#compare-finding")).to_contain_text("Ketamine – District B: +")
+        expect(page.get_by_role("checkbox")).to_be_checked()
+        page.get_by_role("group", name="Second").get_by_label("Drug").select_option("MDMA")
+        expect(page.get_by_role("status").last).to_contain_text("MDMA was not measured in District B")
+        expect(page.locator("#compared")).to_be_hidden()
+        assert is_quiet(again)
+    assert is_quiet(visit)
+
+
 def test_a_saved_table_runs_no_formula(build, visit, tmp_path):
     folder = build(city(site_name=lambda n: f"=HYPERLINK({n})"))
     page = visit.open(folder / "en" / "drugs" / "cocaine.html")
@@ -338,8 +394,8 @@ def test_nothing_delivered_runs(build, visit):
     alarms = []
     visit.page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
     for file in sorted(folder.rglob("*/*.html")):
-        page = visit.open(file)
-        page.mouse.wheel(0, 20_000)
+        visit.open(file)
+        visit.draw_everything()
     page = visit.open(folder / "en" / "drugs" / "cocaine.html")
     page.get_by_role("searchbox").fill("script")
     page.get_by_role("status").get_by_text("found.").wait_for()

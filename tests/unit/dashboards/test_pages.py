@@ -20,7 +20,16 @@ from dashboards.downloads import FORMULA_STARTS, neutralised, write_csv
 from dashboards.languages import LANGUAGES
 from dashboards.rendering import CONTENT_POLICY
 from dashboards.site import publish_site
-from tests.unit.dashboards.conftest import NAMES, QUESTION, city, factor, rows_of, without_flows, write_warehouse
+from tests.unit.dashboards.conftest import (
+    NAMES,
+    QUESTION,
+    city,
+    factor,
+    rows_of,
+    with_every_figure,
+    without_flows,
+    write_warehouse,
+)
 
 HOSTILE = "<script>alert(1)</script></title>\"'&<img src=x onerror=alert(2)>\u202egnp.exe\u2066{{ 7*7 }}"
 
@@ -103,16 +112,21 @@ def test_site_is_complete(build):
     folder = build(city(n_sites=3, n_areas=2))
     drugs = [f"drugs/{drug}.html" for drug in ("cocaine", "ketamine", "mdma", "methamphetamine")]
     places = ["areas/a00.html", "areas/a01.html", "sites/s000.html", "sites/s001.html", "sites/s002.html"]
-    others = [f"{n}.html" for n in ("about", "downloads", "index", "methods", "places", "quality", "restatements")]
+    names = ("about", "compare", "downloads", "index", "methods", "places", "quality", "restatements")
+    others = [f"{name}.html" for name in names]
     assert sorted(bytes_of(folder)) == sorted(
         [
             "index.html",
             *(f"data/{name}" for name in ("area_periods.csv.zip", "changes.csv", "site_periods.csv.zip")),
             *(f"{language}/{address}" for language in LANGUAGES for address in drugs + places + others),
-            *(f"static/{name}" for name in ("permille.css", "permille.js", "plotly.min.js")),
+            *(f"static/{name}" for name in ("compare.js", "permille.css", "permille.js", "plotly.min.js")),
             *(f"static/search-{language}.js" for language in LANGUAGES),
-            *(f"data/origins/site-s00{n}.js" for n in range(3)),
-            *(f"data/origins/{name}.js" for name in ("area-a00", "area-a01", "network-network")),
+            *(f"data/{kind}/site-s00{n}.js" for kind in ("origins", "series") for n in range(3)),
+            *(
+                f"data/{kind}/{name}.js"
+                for kind in ("origins", "series")
+                for name in ("area-a00", "area-a01", "network-network")
+            ),
         ]
     )
 
@@ -347,7 +361,7 @@ def test_a_place_draws_its_own_line_bold_and_no_other(build):
         for figure in figures(page(folder, address)):
             assert [trace["name"] for trace in figure["data"] if trace.get("meta") == "origin"]
             assert "Areas" not in [trace.get("name") for trace in figure["data"]]
-    of_network, _ = figures(page(folder, "drugs/cocaine.html"))
+    of_network, *_ = figures(page(folder, "drugs/cocaine.html"))
     assert [trace["name"] for trace in of_network["data"]].count("Areas") == 3
 
 
@@ -440,7 +454,7 @@ def hostile_city():
     tables["changes"] = tables["changes"].with_columns(unit_name=evil)
     tables["quarantine"] = tables["quarantine"].with_columns(rule=evil, message=evil)
     tables["factors"] = rows_of("factors", [{**factor(drug), "source": HOSTILE} for drug in NAMES])
-    return tables
+    return with_every_figure(tables, HOSTILE)
 
 
 def test_hostile_texts_stay_texts(build):
@@ -448,9 +462,8 @@ def test_hostile_texts_stay_texts(build):
     for address, text in {**every_page(folder), "index.html": (folder / "index.html").read_text()}.items():
         outline = Outline(text)
         scripts = [attributes for tag, attributes in outline.tags if tag == "script"]
-        assert {attributes["src"].rsplit("/", 1)[-1] for attributes in scripts if "src" in attributes} == {
-            "permille.js"
-        }
+        files = {attributes["src"].rsplit("/", 1)[-1] for attributes in scripts if "src" in attributes}
+        assert files == ({"permille.js", "compare.js"} if address.endswith("compare.html") else {"permille.js"})
         kinds = {attributes.get("type") for attributes in scripts if "src" not in attributes}
         assert kinds <= {"application/json", "application/octet-stream"}
         assert not [tag for tag, _ in outline.tags if tag in ("img", "iframe", "object", "style")], address
@@ -526,7 +539,12 @@ def test_every_link_leads_to_a_page_that_exists_and_to_a_place_on_it(build):
                 path, _, anchor = (attributes.get("href") or attributes["src"]).partition("#")
                 target = (file.parent / path).resolve() if path else file
                 assert target.is_file(), (file, path)
-                assert not anchor or anchor in places[target], (file, path, anchor)
+                if target.name == "compare.html" and "/" in anchor:
+                    place, drug = anchor.split("/")
+                    assert (folder / "data" / "series" / f"{place}.js").is_file(), (file, anchor)
+                    assert drug in tables["changes"]["drug"].to_list()
+                else:
+                    assert not anchor or anchor in places[target], (file, path, anchor)
                 reached.add(target)
     assert set(pages) - reached == {folder / "index.html"}, "every page can be reached"
 
