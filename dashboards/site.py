@@ -11,13 +11,14 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from dashboards import addresses, datasets, labels, rendering, theme
-from dashboards.downloads import write_csv, write_zipped_csv
+from dashboards.downloads import write_csv, write_parquet, write_zipped_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.origins import write_origins
 from dashboards.pages import Page, all_pages
 from dashboards.pages.changes import newest_of
 from dashboards.pages.downloads import DOWNLOADS
+from dashboards.workbook import write_workbook
 
 NAVIGATION = (
     ("index.html", N_("Overview")),
@@ -29,6 +30,8 @@ NAVIGATION = (
     ("about.html", N_("About")),
 )
 """The pages that every page leads to."""
+_WRITERS = {".csv": write_csv, ".zip": write_zipped_csv, ".parquet": write_parquet}
+"""What writes a table, by the end of the file's name."""
 _WORDS_OF_SCRIPT = {
     "nothing": N_("Nothing found."),
     "found": N_("{n} found."),
@@ -97,9 +100,12 @@ def publish_site(
             raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
         (folder / "data").mkdir()
         for name in DOWNLOADS:
-            parts = datasets.read_in_parts(connection, f"downloads/{name.split('.')[0]}", edition.asked)
-            write = write_zipped_csv if name.endswith(".zip") else write_csv
-            write(parts, folder / "data" / name)
+            file = folder / "data" / name
+            if write := _WRITERS.get(file.suffix):
+                write(datasets.read_in_parts(connection, f"downloads/{name.split('.')[0]}", edition.asked), file)
+            else:
+                write_workbook(connection, edition, file)
+            edition.n_bytes[name] = file.stat().st_size
         (folder / "data" / "origins").mkdir()
         write_origins(connection, edition, folder / "data" / "origins")
     _write_static(folder / "static")
@@ -143,6 +149,7 @@ def _frame(edition: Edition, language: str) -> dict[str, Any]:
         "map_style_id": rendering.map_style_id(),
         "is_simulated": edition.is_simulated,
         "is_mixed": edition.is_mixed,
+        "simulated_means": labels.what_simulated_means(is_mixed=edition.is_mixed, language=language),
         "coverage": edition.coverage,
         "newest_of_all": newest_of(edition.coverage, language),
         "protocol_title": edition.protocol_title,
