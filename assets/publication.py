@@ -42,7 +42,7 @@ def site(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
         baseline, current = estimates.chosen_periods(warehouse, here.settings) or (None, None)
     build = partial(
         publish_site, here.published, headline_protocol=here.settings.protocol, baseline=baseline, current=current,
-        title=here.settings.title,
+        title=here.settings.title, plotly_js=here.plotly_js,
     )  # fmt: skip
     _log.info("site: writing the pages")
     replace_folder(here.site, build)

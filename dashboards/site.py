@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from dashboards import addresses, datasets, labels, rendering, theme
+from dashboards import addresses, datasets, drawing_library, labels, rendering, theme
 from dashboards.downloads import write_csv, write_parquet, write_zipped_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
@@ -61,7 +61,14 @@ _WORDS_OF_SCRIPT = {
 
 
 def publish_site(
-    database: Path, folder: Path, *, headline_protocol: str, baseline: str | None, current: str | None, title: str
+    database: Path,
+    folder: Path,
+    *,
+    headline_protocol: str,
+    baseline: str | None,
+    current: str | None,
+    title: str,
+    plotly_js: Path | None = None,
 ) -> None:
     """Writes the site into a folder: the same input gives the same bytes.
 
@@ -78,6 +85,8 @@ def publish_site(
         yet.
     title
         The name of the pages.
+    plotly_js
+        The drawing library, of the version that plotly ships; None: that one.
 
     Raises
     ------
@@ -86,12 +95,13 @@ def publish_site(
     FileExistsError
         Where the folder is not empty.
     ValueError
-        Where the warehouse has protocols, but not this one.
+        Where the warehouse has protocols, but not this one, or where the drawing library cannot be used.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: make it first.")
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: name an empty folder, so that no old page stays beside the new.")
+    plotly = drawing_library.chosen(plotly_js)
     main = Comparison(baseline, current) if baseline is not None and current is not None else None
     with datasets.published(database) as connection:
         edition = Edition(connection, protocol=headline_protocol, title=title, main=main)
@@ -108,23 +118,23 @@ def publish_site(
             edition.n_bytes[name] = file.stat().st_size
         (folder / "data" / "origins").mkdir()
         write_origins(connection, edition, folder / "data" / "origins")
-    _write_static(folder / "static")
+    _write_static(folder / "static", plotly)
     for language in LANGUAGES:
-        _write_language(edition, folder, language)
+        _write_language(edition, folder, language, map_style_id=drawing_library.map_style_id(plotly))
     first = rendering.environment("en").get_template("index.html.j2")
     content = {"languages": LANGUAGES, "title": labels.printable(title), "content_policy": rendering.CONTENT_POLICY}
     _write(folder / "index.html", first.render(content))
 
 
-def _write_static(folder: Path) -> None:
+def _write_static(folder: Path, plotly: bytes) -> None:
     folder.mkdir()
     for file in rendering.STATIC:
         (folder / file).write_bytes((rendering.HERE / "static" / file).read_bytes())
-    (folder / "plotly.min.js").write_bytes(rendering.plotly_script())
+    (folder / "plotly.min.js").write_bytes(plotly)
 
 
-def _write_language(edition: Edition, folder: Path, language: str) -> None:
-    environment, frame = rendering.environment(language), _frame(edition, language)
+def _write_language(edition: Edition, folder: Path, language: str, *, map_style_id: str | None) -> None:
+    environment, frame = rendering.environment(language), {**_frame(edition, language), "map_style_id": map_style_id}
     for page in all_pages(edition, language):
         file = folder / language / page.address
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +156,6 @@ def _frame(edition: Edition, language: str) -> dict[str, Any]:
         "site_title": labels.printable(edition.title),
         "navigation": [(address, _(name)) for address, name in NAVIGATION],
         "content_policy": rendering.CONTENT_POLICY,
-        "map_style_id": rendering.map_style_id(),
         "is_simulated": edition.is_simulated,
         "is_mixed": edition.is_mixed,
         "simulated_means": labels.what_simulated_means(is_mixed=edition.is_mixed, language=language),
