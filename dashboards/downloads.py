@@ -24,6 +24,18 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 _FORMULA = f"(^|;)([{re.escape(''.join(FORMULA_STARTS))}])"
 
 
+def unit_of(name: str) -> str | None:
+    """The unit of a column as readers know it; None where it has none, or is not in the dictionary.
+
+    The dictionary's units are those that pint parses, which knows of no 1000 inhabitants.
+
+    >>> unit_of("mean_mg_per_day_per_1000"), unit_of("change_percent"), unit_of("drug")
+    ('mg/day/1000', 'percent', None)
+    """
+    unit = COLUMNS[name].unit if name in COLUMNS else None
+    return f"{unit}/1000" if unit and "_per_1000" in name else unit
+
+
 def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with an apostrophe before each text that a spreadsheet would run; lists become text.
 
@@ -87,8 +99,8 @@ def write_parquet(parts: Iterable[pl.DataFrame], file: Path) -> None:
 
 def _described(schema: pa.Schema) -> pa.Schema:
     def about(name: str) -> dict[str, str]:
-        unit, description = COLUMNS[name]
-        return {"description": description} | ({"unit": unit} if unit else {})
+        unit = unit_of(name)
+        return {"description": COLUMNS[name].description} | ({"unit": unit} if unit else {})
 
     return pa.schema([field.with_metadata(about(field.name)) for field in schema])
 

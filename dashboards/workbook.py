@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+import polars.selectors as cs
 import xlsxwriter
 from xlsxwriter.utility import xl_range
 
 from dashboards import datasets, labels
-from dashboards.downloads import neutralised, neutralised_text
+from dashboards.downloads import neutralised, neutralised_text, unit_of
 from dashboards.edition import Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.pages.changes import newest_of
 from schemas.columns import COLUMNS
 
-MOST_ROWS = 6_000
-"""How many rows a sheet holds: so many of changes and of means take about 2 MB and 4 s where every column is filled."""
+MOST_ROWS = {"changes": 6_000, "areas": 3_000, "sources": 3_000}
+"""How many rows a sheet holds: a workbook of so many takes 1.2 MB with half of the columns filled, 2.5 MB with all."""
+DIGITS = 9
+"""How many significant digits numbers have: more of them would be nothing but size."""
 READ_ME = "read me 说明"
 SHEETS = {
     "changes": N_("each change at a site, in an area and in the network, with the sites compared."),
@@ -39,6 +42,8 @@ _OTHER = N_("{places} by other protocols")
 _HEADLINE = N_("{places} by the protocol of the headline")
 _PLACES = {"network": N_("the network"), "area": N_("each area"), "site": N_("each site")}
 _KINDS = {"year": N_("each area in years"), "quarter": N_("each area in quarters")}
+_PARTS_OF_INTERVALS = cs.ends_with("_log_variance") | cs.by_name("days_df", "weekdays_log_bias", require_all=False)
+"""Columns for who computes an interval again, which nobody does in a spreadsheet."""
 _LONGEST_TEXT = 32_767
 """What a cell holds, in units of UTF-16."""
 _WIDEST = 40
@@ -119,8 +124,15 @@ def _sheets(connection: datasets.Connection, edition: Edition) -> dict[str, _She
     is_shown = pl.col("period_kind").is_in(list(_KINDS))
     means = datasets.read_in_parts(connection, "downloads/area_periods", edition.asked)
     found = {
-        "changes": _fitting(datasets.read(connection, "downloads/changes", edition.asked), of_changes, "changes.csv"),
-        "areas": _fitting(pl.concat([part.filter(is_shown) for part in means]), of_areas, "area_periods.csv.zip"),
+        "changes": _fitting(
+            datasets.read(connection, "downloads/changes", edition.asked),
+            of_changes,
+            "changes.csv",
+            MOST_ROWS["changes"],
+        ),
+        "areas": _fitting(
+            pl.concat([part.filter(is_shown) for part in means]), of_areas, "area_periods.csv.zip", MOST_ROWS["areas"]
+        ),
         "factors": _Sheet(edition.data["factors"], lambda _: ""),
         "protocols": _Sheet(edition.data["protocols"], lambda _: ""),
         "sources": _newest(edition.data["deliveries"]),
@@ -128,9 +140,9 @@ def _sheets(connection: datasets.Connection, edition: Edition) -> dict[str, _She
     return {name: found[name] if name in found else _columns(found) for name in SHEETS}
 
 
-def _fitting(rows: pl.DataFrame, parts: list[_Part], file: str) -> _Sheet:
+def _fitting(rows: pl.DataFrame, parts: list[_Part], file: str, room: int) -> _Sheet:
     """The rows of as many parts as there is room for, the first ones first; a part is never torn apart."""
-    room, kept, left = MOST_ROWS, [], []
+    rows, kept, left = rows.drop(_PARTS_OF_INTERVALS), [], []
     for part in parts:
         mine = rows.filter(part.is_in)
         if mine.height <= room:
@@ -149,18 +161,19 @@ def _fitting(rows: pl.DataFrame, parts: list[_Part], file: str) -> _Sheet:
 
 
 def _newest(deliveries: pl.DataFrame) -> _Sheet:
-    counts = {"n": labels.count(MOST_ROWS), "all": labels.count(deliveries.height)}
+    most = MOST_ROWS["sources"]
+    counts = {"n": labels.count(most), "all": labels.count(deliveries.height)}
 
     def left_out(say: Say) -> str:
-        return say("The newest {n} of {all} files.").format(**counts) if deliveries.height > MOST_ROWS else ""
+        return say("The newest {n} of {all} files.").format(**counts) if deliveries.height > most else ""
 
-    return _Sheet(deliveries.head(MOST_ROWS), left_out)
+    return _Sheet(deliveries.head(most), left_out)
 
 
 def _columns(sheets: Mapping[str, _Sheet]) -> _Sheet:
     """What the columns of the sheets hold, from the one dictionary of columns."""
     rows = [
-        {"sheet": sheet, "column": name, "unit": COLUMNS[name].unit, "description": COLUMNS[name].description}
+        {"sheet": sheet, "column": name, "unit": unit_of(name), "description": COLUMNS[name].description}
         for sheet in SHEETS
         if sheet in sheets
         for name in sheets[sheet].rows.columns
@@ -220,6 +233,10 @@ _HOW_TO_READ = (
         "Amounts are in mg/day per 1000 inhabitants. The name of a column ends with its unit; the sheet columns tells"
         " what each holds."
     ),
+    N_(
+        "Numbers have nine significant digits. In the CSV and Parquet files they stand in full, with the parts of each"
+        " interval."
+    ),
     N_("An empty cell is a number that there is none of, never a zero."),
     N_(
         "Columns that begin with ci_low and ci_high are the ends of a 95 % interval. Where a protocol has none they are"
@@ -247,7 +264,7 @@ def _write_read_me(sheet: Any, edition: Edition, sheets: Mapping[str, _Sheet], f
 def _write_rows(sheet: Any, about: str, rows: pl.DataFrame, formats: Mapping[str, Any]) -> None:
     """A table under its three lines, its header in sight wherever one is."""
     sheet.write_string(0, 0, about, formats["about"])
-    units = [COLUMNS[name].unit if name in COLUMNS else None for name in rows.columns]
+    units = [unit_of(name) for name in rows.columns]
     for column, unit in enumerate(units):
         if unit:
             sheet.write_string(1, column, unit, formats["unit"])
