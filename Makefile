@@ -4,9 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 WORKSPACE ?= workspace
+SITE   ?= $(WORKSPACE)/site
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz calibration calibration-changes calibration-events calibration-credibility lock translations golden clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +87,14 @@ calibration-credibility: $(STAMP) ## do the tests of other explanations find wha
 translations: $(STAMP) ## write into dashboards/translations what the code says and no translation has yet
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python -m dashboards.catalogues
 
+bundle: $(STAMP) ## a third of the drawing library, for the pages in SITE and runs to come (needs npm and its registry)
+	@command -v npm >/dev/null || { echo "make bundle needs npm; without it the pages use the whole drawing library, which is installed"; exit 1; }
+	@mkdir -p .bundle
+	@package=$$(PYTHONPATH="$(CURDIR)" $(BIN)/python -m dashboards.drawing_library --package) && \
+		{ npm pack --loglevel=error --ignore-scripts --pack-destination .bundle "$$package" >/dev/null || \
+		{ echo "make bundle: npm could not fetch $$package: is its registry within reach?"; exit 1; }; }
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python -m dashboards.drawing_library .bundle "$(SITE)"
+
 lock: $(STAMP) ## compile requirements.lock anew from pyproject.toml (hashes, no addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-strip-extras --all-extras --constraint constraints.txt pyproject.toml -o requirements.lock
@@ -94,4 +103,4 @@ golden: $(STAMP) ## write the golden files anew; read the diff before you commit
 	@PERMILLE_WRITE_GOLDEN=1 $(BIN)/pytest -n 0 tests -k golden
 
 clean: ## remove what was installed and built (not the workspace)
-	rm -rf $(VENV) .venv-duckdb2 .dagster .logs_queue logs dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bundle .venv-duckdb2 .dagster .logs_queue logs dist .mypy_cache .ruff_cache .pytest_cache

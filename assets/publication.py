@@ -42,7 +42,7 @@ def site(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
         baseline, current = estimates.chosen_periods(warehouse, here.settings) or (None, None)
     build = partial(
         publish_site, here.published, headline_protocol=here.settings.protocol, baseline=baseline, current=current,
-        title=here.settings.title, outlines=here.outlines,
+        title=here.settings.title, outlines=here.outlines, plotly_js=here.plotly_js,
     )  # fmt: skip
     _log.info("site: writing the pages")
     replace_folder(here.site, build)

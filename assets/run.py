@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.definitions import build_defs
 from assets.resources import WorkspaceResource
+from dashboards import drawing_library
 from pipeline.estimates import PeriodError, remarks_on_reference, require_reference
 from pipeline.publication import NotOursError
 from pipeline.quality import BrokenTableError
@@ -22,7 +23,7 @@ from schemas.reference_data import FactorError
 _INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 _SPOKEN = (
     SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, ProtocolError, FactorError,
-    NotOursError, OSError,
+    NotOursError, drawing_library.DrawingLibraryError, OSError,
 )  # fmt: skip
 
 
@@ -37,8 +38,9 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
     Raises `RunFailedError` where the run failed for a reason its user can mend.
     """
     try:
-        # Before anything is taken in: a protocol that cannot be used would fail the run after all deliveries were.
+        # Before anything is taken in: what cannot be used would fail the run after all deliveries were.
         require_reference(workspace)
+        drawing_library.chosen(workspace.plotly_js)
         for remark in remarks_on_reference(workspace):
             tell(f"  {remark}")
     except _SPOKEN as error:

@@ -1,5 +1,9 @@
-"""Writing tables as CSV files that are safe to open in a spreadsheet. No choice of rows or columns is made here."""
+"""Writing tables as files: CSV that is safe to open in a spreadsheet, and Parquet that says its units.
 
+No choice of rows or columns is made here. The workbook has a module of its own (`workbook.py`).
+"""
+
+import itertools
 import re
 import zipfile
 from collections.abc import Iterable
@@ -7,6 +11,10 @@ from pathlib import Path
 from typing import IO
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.columns import COLUMNS
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet take a text for a formula. [1]_
@@ -14,6 +22,18 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 .. [1] OWASP, "CSV Injection".
 """
 _FORMULA = f"(^|;)([{re.escape(''.join(FORMULA_STARTS))}])"
+
+
+def unit_of(name: str) -> str | None:
+    """The unit of a column as readers know it; None where it has none, or is not in the dictionary.
+
+    The dictionary's units are those that pint parses, which knows of no 1000 inhabitants.
+
+    >>> unit_of("mean_mg_per_day_per_1000"), unit_of("change_percent"), unit_of("drug")
+    ('mg/day/1000', 'percent', None)
+    """
+    unit = COLUMNS[name].unit if name in COLUMNS else None
+    return f"{unit}/1000" if unit and "_per_1000" in name else unit
 
 
 def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
@@ -37,6 +57,15 @@ def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def neutralised_text(text: str) -> str:
+    """The same of one text.
+
+    >>> neutralised_text("=1+1"), neutralised_text("plain")
+    ("'=1+1", 'plain')
+    """
+    return re.sub(_FORMULA, r"\1'\2", text)
+
+
 def write_csv(parts: Iterable[pl.DataFrame], file: Path) -> None:
     """Writes frames one below the other: UTF-8 with a mark that spreadsheets know it by, numbers in full precision."""
     with file.open("wb") as out:
@@ -52,6 +81,28 @@ def write_zipped_csv(parts: Iterable[pl.DataFrame], file: Path) -> None:
     inside.compress_type = zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(file, "w") as archive, archive.open(inside, "w", force_zip64=True) as out:
         _write(parts, out)
+
+
+def write_parquet(parts: Iterable[pl.DataFrame], file: Path) -> None:
+    """Writes frames one below the other, a row group each, with the unit and description of each column in the schema.
+
+    Texts are as they were delivered: what reads Parquet runs none of them. The same frames give the same bytes.
+    """
+    frames = iter(parts)
+    first = next(frames)
+    schema = _described(first.to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
+    with pq.ParquetWriter(file, schema, compression="zstd", compression_level=9) as out:
+        for frame in itertools.chain([first], frames):
+            if not frame.is_empty():
+                out.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema))
+
+
+def _described(schema: pa.Schema) -> pa.Schema:
+    def about(name: str) -> dict[str, str]:
+        unit = unit_of(name)
+        return {"description": COLUMNS[name].description} | ({"unit": unit} if unit else {})
+
+    return pa.schema([field.with_metadata(about(field.name)) for field in schema])
 
 
 def _write(parts: Iterable[pl.DataFrame], out: IO[bytes]) -> None:

@@ -94,6 +94,8 @@ class Edition:
             self.data[name] = self.data[name].filter(~is_whole)
         self.data["areas"] = self.data["areas"].filter(~pl.col("unit_id").is_in(whole))
         self._rows: dict[str, list[Row]] = {}
+        self.n_bytes: dict[str, int] = {}
+        """The size of each data file beside the pages, once it is written."""
 
     def rows(self, name: str) -> list[Row]:
         """The rows of a data set."""

@@ -181,6 +181,13 @@ EVIDENCE: dict[str, str] = {
 }
 """What the letters in the column `evidence` mean."""
 
+ABOUT_FACTOR_STATUS = N_(
+    "The column factor_status says on what a figure rests: an approved, a provisional or an experimental factor; of a"
+    " residue load it is empty. Where is_provisional is true beside an approved factor, or none, it is the marker by"
+    " which inhabitants are counted."
+)
+"""What readers of data files are told of the column."""
+
 BELOW_LIMIT: dict[str, str] = {
     "zero": N_("zero"),
     "half_limit": N_("half the day's limit"),
@@ -437,6 +444,23 @@ def count(value: int | None) -> str:
     ('12,345', '–')
     """
     return "–" if value is None else f"{value:,}"
+
+
+def size_of_file(n_bytes: int) -> str:
+    """How large a file is, in thousands or millions of bytes.
+
+    >>> size_of_file(312), size_of_file(344_900), size_of_file(1_250_000)
+    ('1 kB', '345 kB', '1.2 MB')
+    """
+    return f"{max(1, round(n_bytes / 1e3)):,} kB" if n_bytes < 999_500 else f"{n_bytes / 1e6:,.1f} MB"
+
+
+def what_simulated_means(*, is_mixed: bool, language: str = "en") -> str:
+    """What stands beside the mark of simulated data."""
+    _ = words(language)
+    if is_mixed:
+        return _("Simulated and real rows are mixed in these figures: they say nothing about any real place.")
+    return _("Made up to show and test the method: these figures say nothing about any real place.")
 
 
 def things(value: int, one: str, many: str, language: str = "en") -> str:

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.utils import PlotlyJSONEncoder
 
-from dashboards import labels
+from dashboards import drawing_library, labels
 from dashboards.languages import words
 
 HERE = Path(__file__).parent
@@ -93,7 +92,7 @@ def figure_page(
     return environment("en").get_template("figure.html.j2").render(
         language="en", content_policy=_POLICY_OF_ONE_FILE, title=labels.printable(title),
         key=labels.printable(key), headers=headers, rows=rows, is_simulated=is_simulated, simulated=labels.SIMULATED,
-        island=json_island(figure.to_plotly_json()), plotly=_inline(plotly_script()),
+        island=json_island(figure.to_plotly_json()), plotly=_inline(drawing_library.shipped()),
         style=_inline((HERE / "static" / "permille.css").read_bytes()),
         script=_inline((HERE / "static" / "permille.js").read_bytes()),
     )  # fmt: skip
@@ -140,16 +139,3 @@ def lean(page: str) -> str:
     '<tbody><tr><td>1<td>2</tbody>'
     """
     return _ENDS_OF_CELLS.sub("", page)
-
-
-@cache
-def plotly_script() -> bytes:
-    """The drawing library, as the plotly package ships it."""
-    return resources.files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
-
-
-@cache
-def map_style_id() -> str | None:
-    """The identifier plotly.js looks for before it writes the styles of its maps, of no use here, into a page."""
-    found = re.search(rb'getElementById\("([0-9a-f]{64})"\)', plotly_script())
-    return found.group(1).decode() if found else None

@@ -10,8 +10,8 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from dashboards import addresses, datasets, labels, rendering, theme
-from dashboards.downloads import write_csv, write_zipped_csv
+from dashboards import addresses, datasets, drawing_library, labels, rendering, theme
+from dashboards.downloads import write_csv, write_parquet, write_zipped_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.origins import write_origins
@@ -20,6 +20,7 @@ from dashboards.pages import Page, all_pages
 from dashboards.pages.changes import newest_of
 from dashboards.pages.downloads import DOWNLOADS
 from dashboards.series_files import write_series
+from dashboards.workbook import write_workbook
 
 NAVIGATION = (
     ("index.html", N_("Overview")),
@@ -32,6 +33,8 @@ NAVIGATION = (
     ("about.html", N_("About")),
 )
 """The pages that every page leads to."""
+_WRITERS = {".csv": write_csv, ".zip": write_zipped_csv, ".parquet": write_parquet}
+"""What writes a table, by the end of the file's name."""
 _WORDS_OF_SCRIPT = {
     "nothing": N_("Nothing found."),
     "found": N_("{n} found."),
@@ -62,7 +65,7 @@ _WORDS_OF_SCRIPT = {
 
 def publish_site(
     database: Path, folder: Path, *, headline_protocol: str, baseline: str | None, current: str | None, title: str,
-    outlines: Path | None = None,
+    outlines: Path | None = None, plotly_js: Path | None = None,
 ) -> None:  # fmt: skip
     """Writes the site into a folder: the same input gives the same bytes.
 
@@ -81,6 +84,8 @@ def publish_site(
         The name of the pages.
     outlines
         A GeoJSON of what is drawn behind the sites on maps, as the borders of districts; None for a plain plane.
+    plotly_js
+        The drawing library, of the version that plotly ships; None: that one.
 
     Raises
     ------
@@ -89,13 +94,14 @@ def publish_site(
     FileExistsError
         Where the folder is not empty.
     ValueError
-        Where the warehouse has protocols, but not this one; where the outlines cannot be drawn.
+        Where the warehouse has protocols, but not this one; where outlines or drawing library cannot be used.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: make it first.")
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: name an empty folder, so that no old page stays beside the new.")
     lines = read_outlines(outlines) if outlines else ()
+    plotly = drawing_library.chosen(plotly_js)
     main = Comparison(baseline, current) if baseline is not None and current is not None else None
     with datasets.published(database) as connection:
         edition = Edition(connection, protocol=headline_protocol, title=title, main=main, outlines=lines)
@@ -104,30 +110,33 @@ def publish_site(
             raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
         (folder / "data").mkdir()
         for name in DOWNLOADS:
-            parts = datasets.read_in_parts(connection, f"downloads/{name.split('.')[0]}", edition.asked)
-            write = write_zipped_csv if name.endswith(".zip") else write_csv
-            write(parts, folder / "data" / name)
+            file = folder / "data" / name
+            if write := _WRITERS.get(file.suffix):
+                write(datasets.read_in_parts(connection, f"downloads/{name.split('.')[0]}", edition.asked), file)
+            else:
+                write_workbook(connection, edition, file)
+            edition.n_bytes[name] = file.stat().st_size
         (folder / "data" / "origins").mkdir()
         write_origins(connection, edition, folder / "data" / "origins")
     (folder / "data" / "series").mkdir()
     write_series(edition, folder / "data" / "series")
-    _write_static(folder / "static")
+    _write_static(folder / "static", plotly)
     for language in LANGUAGES:
-        _write_language(edition, folder, language)
+        _write_language(edition, folder, language, map_style_id=drawing_library.map_style_id(plotly))
     first = rendering.environment("en").get_template("index.html.j2")
     content = {"languages": LANGUAGES, "title": labels.printable(title), "content_policy": rendering.CONTENT_POLICY}
     _write(folder / "index.html", first.render(content))
 
 
-def _write_static(folder: Path) -> None:
+def _write_static(folder: Path, plotly: bytes) -> None:
     folder.mkdir()
     for file in rendering.STATIC:
         (folder / file).write_bytes((rendering.HERE / "static" / file).read_bytes())
-    (folder / "plotly.min.js").write_bytes(rendering.plotly_script())
+    (folder / "plotly.min.js").write_bytes(plotly)
 
 
-def _write_language(edition: Edition, folder: Path, language: str) -> None:
-    environment, frame = rendering.environment(language), _frame(edition, language)
+def _write_language(edition: Edition, folder: Path, language: str, *, map_style_id: str | None) -> None:
+    environment, frame = rendering.environment(language), {**_frame(edition, language), "map_style_id": map_style_id}
     for page in all_pages(edition, language):
         file = folder / language / page.address
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -149,9 +158,9 @@ def _frame(edition: Edition, language: str) -> dict[str, Any]:
         "site_title": labels.printable(edition.title),
         "navigation": [(address, _(name)) for address, name in NAVIGATION],
         "content_policy": rendering.CONTENT_POLICY,
-        "map_style_id": rendering.map_style_id(),
         "is_simulated": edition.is_simulated,
         "is_mixed": edition.is_mixed,
+        "simulated_means": labels.what_simulated_means(is_mixed=edition.is_mixed, language=language),
         "coverage": edition.coverage,
         "newest_of_all": newest_of(edition.coverage, language),
         "protocol_title": edition.protocol_title,

@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     """Further baselines, separated by commas."""
     outlines: str = ""
     """A GeoJSON of what is drawn behind the sites on maps, relative to the workspace; empty: nothing."""
+    plotly_js: str = ""
+    """The drawing library of the pages, a file; empty: the one that is installed."""
     inbox: Path = Path("inbox")
     warehouse: Path = Path("warehouse.duckdb")
     published: Path = Path("published.duckdb")
@@ -207,6 +209,11 @@ class Workspace(NamedTuple):
     def site(self) -> Path:
         """The folder of static pages."""
         return self._of(self.settings.site)
+
+    @property
+    def plotly_js(self) -> Path | None:
+        """The drawing library of the pages; None: the one that is installed."""
+        return self._of(Path(self.settings.plotly_js)) if self.settings.plotly_js else None
 
     @property
     def profiles(self) -> Path:

@@ -451,7 +451,7 @@ def without_flows() -> Tables:
 def build(tmp_path: Path) -> Callable[..., Path]:
     """A function that publishes tables and gives the folder of the site."""
 
-    def built(tables: Mapping[str, pl.DataFrame], name: str = "site", **changed: str) -> Path:
+    def built(tables: Mapping[str, pl.DataFrame], name: str = "site", **changed: Any) -> Path:
         database = tmp_path / f"{name}.duckdb"
         if not database.exists():
             write_warehouse(database, tables)

@@ -11,7 +11,16 @@ from playwright.sync_api import expect
 from dashboards.languages import LANGUAGES
 from dashboards.site import publish_site
 from tests import browser
-from tests.unit.dashboards.conftest import NAMES, QUESTION, city, with_every_figure, without_flows, write_warehouse
+from tests.unit.dashboards.conftest import (
+    NAMES,
+    QUESTION,
+    city,
+    rows_of,
+    schema_of,
+    with_every_figure,
+    without_flows,
+    write_warehouse,
+)
 from tests.unit.dashboards.test_pages import hostile_city
 
 pytestmark = [
@@ -37,6 +46,10 @@ KINDS = (
 """A page of each kind."""
 
 
+BUNDLE = Path(__file__).parents[3] / ".bundle" / "plotly.min.js"
+"""Where 'make bundle' lays the smaller drawing library."""
+
+
 def judged_city():
     """A city with verdicts, two baselines and all that pages can say of a change."""
     tables = city()
@@ -54,6 +67,16 @@ def judged_city():
         smallest_detectable_fall_percent=pl.when(is_estimated).then(12.0),
         part_concentration_percent=pl.when(is_estimated).then(pl.col("naive_change_percent") - 4),
         part_flow_percent=pl.when(is_estimated).then(4.0),
+    )
+    ways = tables["changes"].filter(pl.col("level") == "network", pl.col("protocol") == "permille").to_dicts()
+    tables["robustness"] = rows_of(
+        "robustness",
+        [
+            {name: row.get(name) for name in schema_of("robustness")}
+            | {"choice": choice, "option": option, "is_headline": option == "permille", "is_same_panel": True}
+            for row in ways
+            for choice, option in (("protocol", "permille"), ("protocol", "euda"), ("weekday_rule", "plain"))
+        ],
     )
     other = tables["changes"].with_columns(baseline_period=pl.lit("2024"))
     tables["changes"] = pl.concat([tables["changes"], other])
@@ -293,6 +316,36 @@ def test_any_two_places_and_drugs_are_compared_and_the_address_holds_them(folder
         expect(page.get_by_role("status").last).to_contain_text("MDMA was not measured in District B")
         expect(page.locator("#compared")).to_be_hidden()
         assert is_quiet(again)
+    assert is_quiet(visit)
+
+
+@pytest.mark.skipif(not BUNDLE.is_file(), reason="no smaller drawing library here: fetch it with 'make bundle'")
+def test_the_smaller_drawing_library_draws_every_figure_as_the_whole_one_does(folder, visit, tmp_path):
+    """The same pages, but for the library; each figure has as many lines, signs and words, and nothing complains."""
+    small = tmp_path / "small"
+    small.mkdir()
+    publish_site(folder.with_name("site.duckdb"), small, **QUESTION, plotly_js=BUNDLE)
+    drawn = {}
+    for site in (folder, small):
+        drawn[site] = []
+        for language in LANGUAGES:
+            for address in KINDS:
+                page = visit.open(site / language / address)
+                for plot in page.locator(".plot").all():
+                    plot.scroll_into_view_if_needed()
+                expect(page.locator(".plot:not(.drawn)")).to_have_count(0)
+                drawn[site] += page.evaluate(
+                    "[...document.querySelectorAll('.plot')].map((plot) => [plot.dataset.figure, Plotly.version,"
+                    " plot.querySelectorAll('svg path').length, plot.querySelectorAll('svg text').length,"
+                    " plot.textContent])"
+                )
+        assert all(n_paths and n_texts for _, _, n_paths, n_texts, _ in drawn[site])
+    assert drawn[small] == drawn[folder]
+    kinds = {name.removeprefix("figure-").partition("-")[0] for name, *_ in drawn[small]}
+    assert kinds == {"trend", "rhythm", "places", "map", "over", "split", "uncertainty", "ways", "effects"}
+    with visit.page.expect_download():
+        page = visit.open(small / "en" / "drugs" / "cocaine.html")
+        page.locator("#trend-cocaine").get_by_role("button", name="Save the figure").click()
     assert is_quiet(visit)
 
 

@@ -18,6 +18,7 @@ import pytest
 from dashboards.datasets import names
 from dashboards.downloads import FORMULA_STARTS, neutralised, write_csv
 from dashboards.languages import LANGUAGES
+from dashboards.pages.downloads import DOWNLOADS
 from dashboards.rendering import CONTENT_POLICY
 from dashboards.site import publish_site
 from tests.unit.dashboards.conftest import (
@@ -117,7 +118,7 @@ def test_site_is_complete(build):
     assert sorted(bytes_of(folder)) == sorted(
         [
             "index.html",
-            *(f"data/{name}" for name in ("area_periods.csv.zip", "changes.csv", "site_periods.csv.zip")),
+            *(f"data/{name}" for name in DOWNLOADS),
             *(f"{language}/{address}" for language in LANGUAGES for address in drugs + places + others),
             *(f"static/{name}" for name in ("compare.js", "permille.css", "permille.js", "plotly.min.js")),
             *(f"static/search-{language}.js" for language in LANGUAGES),
@@ -581,7 +582,7 @@ def test_nothing_english_is_left_on_chinese_pages(build):
     allowed = (
         r"Drugs in wastewater|English|Permille|EUDA / SCORE|District [A-C]\d?|Northern laboratory|simulated-north"
         r"|CC BY 4\.0|Weekly monitoring|negative_value|mg/day(/1000)?|UTF-8|CSV|JavaScript|factor_status"
-        r"|is_provisional|is_simulated|\w+\.csv(\.zip)?|s0\d\d|a0\d|UTC|P|permille|euda"
+        r"|is_provisional|is_simulated|\w+\.(csv(\.zip)?|parquet|xlsx)|Parquet|columns|s0\d\d|a0\d|UTC|P|permille|euda"
     )
     for address in ("index.html", "places.html", "drugs/cocaine.html", "sites/s001.html", "areas/a01.html",
                     "quality.html", "restatements.html", "downloads.html", "about.html"):  # fmt: skip
