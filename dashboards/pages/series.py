@@ -10,7 +10,8 @@ from dashboards.languages import N_, words
 from dashboards.origins import file_of
 from dashboards.pages import changes as told
 
-_KINDS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
+MEANS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
+"""What a line is of, by the kind of its periods."""
 
 
 def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: str) -> Row | None:
@@ -39,7 +40,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         part
         for part in (
             labels.said(told.BASES, bold[0]["basis"], language),
-            labels.said(_KINDS, bold[0]["period_kind"], language),
+            labels.said(MEANS, bold[0]["period_kind"], language),
             labels.resting_on(mark, language) if mark else "",
         )
         if part
