@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from commands import factors, fetch, profiles, sites
+from commands.brief import brief
 from commands.changes import change, credibility
 from commands.common import FAILED
 from commands.events import events
@@ -63,6 +64,7 @@ for command in (
     credibility,
     robustness,
     targets,
+    brief,
     series,
     trend,
     events,

@@ -113,6 +113,17 @@ def warn_of_broken_files(here: "Workspace") -> None:
         )
 
 
+def require_place_for(file: Path, option: str, example: str, *endings: str) -> None:
+    """Ends where a file that an option names cannot be written, before anything is computed."""
+    if file.suffix.lower() not in endings:
+        ends = " or ".join(endings)
+        fail(f"{option} {file} is no page: write a name that ends in {ends}, as {example}{endings[0]}.", WRONG_USAGE)
+    if file.is_dir():
+        fail(f"{option} {file} is a folder: write a name in it, as {file / (example + endings[0])}.", WRONG_USAGE)
+    if not file.parent.is_dir():
+        fail(f"there is no folder {file.parent}: make it first, or name another.", WRONG_USAGE)
+
+
 def day_of(text: str) -> "date":
     """A day as it is written in a command; ends where it is none."""
     from datetime import date

@@ -18,6 +18,7 @@ from commands.common import (
     place_of,
     print_data,
     print_table,
+    require_place_for,
     say,
     warn_of_broken_files,
     worded,
@@ -317,7 +318,7 @@ def plan(
     from pipeline.warehouse import Warehouse, WarehouseError
 
     if figure is not None:
-        _require_place(figure)
+        require_place_for(figure, "--figure", "plan", ".html")
     here = opened(workspace)
     warn_of_broken_files(here)
     try:
@@ -345,16 +346,6 @@ def plan(
     if figure is not None:
         figure.write_text(_plan_page(basis, rows, fall, power), encoding="utf-8")
         say(f"Figure: {figure}", err=form is not Format.table)
-
-
-def _require_place(file: Path) -> None:
-    """Ends where a figure cannot be written, before anything is computed."""
-    if file.suffix.lower() != ".html":
-        fail(f"--figure {file} is no page: write a name that ends in .html, as plan.html.", WRONG_USAGE)
-    if file.is_dir():
-        fail(f"--figure {file} is a folder: write a name in it, as {file / 'plan.html'}.", WRONG_USAGE)
-    if not file.parent.is_dir():
-        fail(f"there is no folder {file.parent}: make it first, or name another.", WRONG_USAGE)
 
 
 def _plan_page(basis: "Basis", rows: "pl.DataFrame", fall: float, power: float) -> str:

@@ -395,6 +395,15 @@ def _size(change: float) -> str:
     return f"{size:.1f}" if size < 9.95 else f"{size:,.0f}"
 
 
+def unbroken(text: str) -> str:
+    """A text in which no line ends between a number and its sign of percent.
+
+    >>> unbroken("−43 %")
+    '−43\\xa0%'
+    """
+    return text.replace(" %", "\u00a0%")
+
+
 def points(difference: float) -> str:
     """Points between two percentages, to a tenth.
 

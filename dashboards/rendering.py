@@ -33,6 +33,9 @@ _POLICY_OF_ONE_FILE = (
 )
 """What a page that is one file may load: what stands in it. No connection."""
 
+_POLICY_OF_PAPER = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What a page of paper may load: the style that stands in it, and nothing else."""
+
 
 @cache
 def environment(language: str) -> Environment:
@@ -62,6 +65,7 @@ def environment(language: str) -> Environment:
         printable=labels.printable,
         reference=labels.reference,
         sign_of=labels.sign_of,
+        unbroken=labels.unbroken,
     )
     made.globals.update(_=words(language), interval=partial(labels.interval, language=language), **in_language)
     return made
@@ -95,6 +99,22 @@ def figure_page(
         island=json_island(figure.to_plotly_json()), plotly=_inline(drawing_library.shipped()),
         style=_inline((HERE / "static" / "permille.css").read_bytes()),
         script=_inline((HERE / "static" / "permille.js").read_bytes()),
+    )  # fmt: skip
+
+
+def paper_page(template: str, style: str, language: str, content: Mapping[str, Any]) -> str:
+    """A page of paper as one file: its style stands in it, and no script. The same input gives the same text.
+
+    Parameters
+    ----------
+    template, style
+        The names of the two files.
+    content
+        What the template says.
+    """
+    return environment(language).get_template(template).render(
+        {"language": language, "content_policy": _POLICY_OF_PAPER, **content},
+        style=_inline((HERE / "static" / style).read_bytes()),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ CREDIBILITY = {
     "not supported": N_("not supported"),
     None: N_("not tested"),
 }
-_PUBLISHED_CLASSES = {"increase": N_("increase"), "decrease": N_("decrease"), "stable": N_("stable")}
+PUBLISHED_CLASSES = {"increase": N_("increase"), "decrease": N_("decrease"), "stable": N_("stable")}
 BASES = {"consumption": N_("consumption"), "residue load": N_("residue load")}
 
 
@@ -104,7 +104,7 @@ def others_in_words(others: Sequence[Row], language: str) -> list[Row]:
             **other,
             "basis_in_words": labels.said(BASES, other["basis"], language),
             "verdict_in_words": labels.said(VERDICTS, other["verdict"], language),
-            "class_in_words": labels.said(_PUBLISHED_CLASSES, other["published_class"], language)
+            "class_in_words": labels.said(PUBLISHED_CLASSES, other["published_class"], language)
             if other["published_class"]
             else None,
             "because": labels.because(other["reason"], other["n_sites"] + other["n_sites_left_out"], language),

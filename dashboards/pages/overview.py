@@ -70,12 +70,13 @@ def _tile(edition: Edition, row: Row, comparison: Comparison, language: str) -> 
         "address": addresses.of_drug(row["drug"]),
         "newest": told.newest(edition, key, language),
         "sentence": told.sentence(edition, row, comparison, language),
-        "spark": _spark(periods, comparison) if periods is not None else None,
+        "spark": spark_of(periods, comparison) if periods is not None else None,
         "others": [other for other in others if other["state"] == "estimated"],
     }
 
 
-def _spark(periods: list[Row], comparison: Comparison) -> Spark | None:
+def spark_of(periods: list[Row], comparison: Comparison) -> Spark | None:
+    """The line of the means of some periods, with the two that are compared."""
     return spark([(row["period"], row["mean_mg_per_day_per_1000"]) for row in periods], comparison)
 
 
@@ -133,19 +134,15 @@ def _targets(edition: Edition, language: str) -> list[str]:
     ]
 
 
-def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> str:
-    """The overview in a sentence or two: by the verdicts, where the protocol has an interval."""
-    if comparison is None or not changes:
-        return ""
+def counted(changes: list[Row], comparison: Comparison, language: str) -> str:
+    """How many drugs went down, up and neither: by the verdicts, where the protocol has an interval."""
     _ = words(language)
     known = [row for row in changes if row["change_percent"] is not None]
-    is_judged = any(row["verdict"] in ("fall", "rise", "no change detected") for row in known)
-    if is_judged:
-        falls = [row for row in known if row["verdict"] == "fall"]
+    falls = _falls(changes)
+    if _is_judged(changes):
         rises = [row for row in known if row["verdict"] == "rise"]
         same = _("{n} without a detected change")
     else:
-        falls = [row for row in known if row["change_percent"] < 0]
         rises = [row for row in known if row["change_percent"] > 0]
         same = _("{n} unchanged")
     groups = (
@@ -154,12 +151,32 @@ def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> s
         (len(known) - len(falls) - len(rises), same),
         (len(changes) - len(known), _("{n} not estimable")),
     )
-    said = _("{drugs} from {baseline} to {current}: {counts}.").format(
+    return _("{drugs} from {baseline} to {current}: {counts}.").format(
         drugs=labels.things(len(changes), "drug", "drugs", language),
         baseline=labels.period(comparison.baseline, language),
         current=labels.period(comparison.current, language),
         counts=_(", ").join(text.format(n=number) for number, text in groups if number),
     )
+
+
+def _is_judged(changes: list[Row]) -> bool:
+    return any(row["verdict"] in ("fall", "rise", "no change detected") for row in changes)
+
+
+def _falls(changes: list[Row]) -> list[Row]:
+    """The falls that are told; by a protocol without an interval all."""
+    if _is_judged(changes):
+        return [row for row in changes if row["verdict"] == "fall"]
+    return [row for row in changes if row["change_percent"] is not None and row["change_percent"] < 0]
+
+
+def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> str:
+    """The overview in a sentence or two: by the verdicts, where the protocol has an interval."""
+    if comparison is None or not changes:
+        return ""
+    _ = words(language)
+    said = counted(changes, comparison, language)
+    falls, is_judged = _falls(changes), _is_judged(changes)
     # An experimental factor is not for headlines.
     named = [row for row in falls if row["factor_mark"] != "experimental"]
     if named:

@@ -17,7 +17,8 @@ from pipeline.spans import without_gaps
 _MOST_LABORATORIES = 6
 _SHARE_OF_SITES = 0.25
 """Of a place's sites, from which on another laboratory at some of them is marked."""
-_KINDS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
+MEANS = {"quarter": N_("quarterly means"), "year": N_("yearly means")}
+"""What a line is of, by the kind of its periods."""
 
 
 def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: str) -> Row | None:
@@ -46,7 +47,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         part
         for part in (
             labels.said(told.BASES, bold[0]["basis"], language),
-            labels.said(_KINDS, bold[0]["period_kind"], language),
+            labels.said(MEANS, bold[0]["period_kind"], language),
             labels.resting_on(mark, language) if mark else "",
         )
         if part

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.explain.refusals import ExplainError, sites_called
+from pipeline.nearest import perhaps
 from pipeline.warehouse import Warehouse, sql
 
 _MOST = 20
@@ -40,7 +41,10 @@ def place_of(warehouse: Warehouse, said: str, *, is_site: bool = False) -> Place
     if called := sites_called(warehouse, said):
         raise ExplainError(f"{said!r} is a sender's number; it stands for {called}: name the site")
     what = "site" if is_site else "site or area"
-    raise ExplainError(f"there is no {what} {said!r} here; there are: {_listed(there) or 'none'}", is_wrong_usage=True)
+    near = perhaps(said, [name for column in ("unit_name", "unit_id") for name in there[column].drop_nulls()])
+    raise ExplainError(
+        f"there is no {what} {said!r} here{near}; there are: {_listed(there) or 'none'}", is_wrong_usage=True
+    )
 
 
 def _listed(places: pl.DataFrame) -> str:
