@@ -33,7 +33,8 @@ _TABLES = {
         select 'area-' || n as area_id, 'Area ' || n as area_name, null as parent_area_id, {back}
         from range($sites // 10) t(n)""",
     "sites": """
-        select site_id, 'Plant ' || site as site_name, 'area-' || (site % greatest($sites // 10, 1)) as area_id, {back}
+        select site_id, 'Plant ' || site as site_name, 'area-' || (site % greatest($sites // 10, 1)) as area_id,
+            30 + site % 20 / 10 as latitude, 110 + site // 20 / 10 as longitude, {back}
         from of_sites""",
     "protocols": """
         select protocol, if(is_first, 'Permille', 'Other') as title,
@@ -73,6 +74,7 @@ _TABLES = {
             avg(amount_mg_per_day_per_1000) as mean_mg_per_day_per_1000,
             0.9 * avg(amount_mg_per_day_per_1000) as ci_low_mg_per_day_per_1000,
             1.1 * avg(amount_mg_per_day_per_1000) as ci_high_mg_per_day_per_1000, 50000.0 as population,
+            7 as n_weekdays, {by_weekday} as by_weekday_mg_per_day_per_1000,
             'estimated' as state, false as is_provisional, true as is_simulated
         from consumption, (values ('year'), ('quarter'), ('month')) k(kind)
         group by site_id, drug, residue, protocol, basis, k.kind, period""",
@@ -104,6 +106,7 @@ _TABLES = {
             100 * (now.mean / old.mean - 1) as change_percent, change_percent - 9 as ci_low_percent,
             change_percent + 9 as ci_high_percent, change_percent as naive_change_percent,
             change_percent - 2 as part_concentration_percent, 2.0 as part_flow_percent,
+            0.0005 as days_log_variance, 0.001 as batch_log_variance,
             if(abs(change_percent) < 9, 'no change detected', if(change_percent < 0, 'fall', 'rise')) as verdict,
             12.0 as smallest_detectable_fall_percent, 'stands' as credibility, 'estimated' as state, now.n_sites,
             0 as n_sites_left_out, '' as panel, 'population' as area_weights, old.n_days as n_days_baseline,
@@ -114,6 +117,8 @@ _TABLES = {
         left join sites s on now.level = 'site' and s.site_id = now.unit_id
         where now.period = $last::varchar and old.period in ($first::varchar, ($last - 1)::varchar)""",
 }
+_BY_WEEKDAY = ", ".join(f"avg(amount_mg_per_day_per_1000) filter (where weekday = {n})" for n in range(1, 8))
+_BY_WEEKDAY = f"[{_BY_WEEKDAY}]"
 _BACK = (
     "repeat('a', 64) as delivery_id, '' as sheet, {row} as row_number, 'c' as source_column, 'A1' as source_cell,"
     " '1' as value_as_written, true as is_simulated"
@@ -136,6 +141,7 @@ def fill(database: Path, n_sites: int) -> None:
         for table, statement in _TABLES.items():
             text = statement.format(
                 back=_BACK.format(row="row_number() over ()"),
+                by_weekday=_BY_WEEKDAY,
                 back_of_r="r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell, r.is_simulated",
             )
             bound = {name: value for name, value in asked.items() if f"${name}" in text}

@@ -158,4 +158,4 @@ def lean(page: str) -> str:
     >>> lean("<tbody><tr><td>1</td><td>2</td></tr></tbody>")
     '<tbody><tr><td>1<td>2</tbody>'
     """
-    return _ENDS_OF_CELLS.sub("", page)
+    return _ENDS_OF_CELLS.sub("", page).replace('<th scope="row">', "<th scope=row>")

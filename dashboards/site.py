@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
 
 from dashboards import addresses, datasets, drawing_library, labels, rendering, theme
-from dashboards.downloads import write_csv, write_parquet, write_zipped_csv
+from dashboards.downloads import write_parquet, write_zipped_csv
 from dashboards.edition import Comparison, Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.origins import write_origins
@@ -33,7 +32,7 @@ NAVIGATION = (
     ("about.html", N_("About")),
 )
 """The pages that every page leads to."""
-_WRITERS = {".csv": write_csv, ".zip": write_zipped_csv, ".parquet": write_parquet}
+_WRITERS = {".zip": write_zipped_csv, ".parquet": write_parquet}
 """What writes a table, by the end of the file's name."""
 _WORDS_OF_SCRIPT = {
     "nothing": N_("Nothing found."),
@@ -141,9 +140,13 @@ def _write_language(edition: Edition, folder: Path, language: str, *, map_style_
         file = folder / language / page.address
         file.parent.mkdir(parents=True, exist_ok=True)
         _write(file, _rendered(environment, frame, page))
-    # As a script: a page opened from the disk may read no other file.
+    # As scripts: a page opened from the disk may read no other file.
     found = rendering.json_island(_searched(edition, language))
     _write(folder / "static" / f"search-{language}.js", f"window.permilleSearch={found};\n")
+    _ = words(language)
+    of_script = {name: _(text) for name, text in _WORDS_OF_SCRIPT.items()}
+    said = rendering.json_island({"words": of_script, "template": theme.template()})
+    _write(folder / "static" / f"words-{language}.js", f"window.permilleWords={said};\n")
 
 
 def _write(file: Path, text: str) -> None:
@@ -164,20 +167,18 @@ def _frame(edition: Edition, language: str) -> dict[str, Any]:
         "coverage": edition.coverage,
         "newest_of_all": newest_of(edition.coverage, language),
         "protocol_title": edition.protocol_title,
-        "template_of_figures": rendering.json_island(theme.template()),
-        "words_of_script": rendering.json_island({name: _(text) for name, text in _WORDS_OF_SCRIPT.items()}),
     }
 
 
 def _rendered(environment: Environment, frame: Mapping[str, Any], page: Page) -> str:
     """A page as text."""
     top = addresses.between(page.address, "../")
-    islands: list[tuple[str, Markup]] = []
+    figures: list[tuple[str, Any]] = []
 
     def drawn(figure: Mapping[str, Any]) -> str:
         """Keeps a figure for the end of the page, under the identifier that is given back."""
-        islands.append((f"figure-{figure['id']}", rendering.packed(figure["figure"])))
-        return islands[-1][0]
+        figures.append((f"figure-{figure['id']}", figure["figure"]))
+        return figures[-1][0]
 
     of_page = {
         "page": page._replace(title=labels.printable(page.title)),
@@ -186,7 +187,9 @@ def _rendered(environment: Environment, frame: Mapping[str, Any], page: Page) ->
         "data": f"{top}data/",
         "to": lambda address: addresses.between(page.address, address),
         "drawn": drawn,
-        "islands": islands,
+        "figures": figures,
+        # Together, for they have much in common: half of what they take one by one.
+        "packed_figures": lambda: rendering.packed(figures),
     }
     return rendering.lean(environment.get_template(page.template).render({**frame, **of_page, **page.content}))
 

@@ -127,7 +127,7 @@ def _sheets(connection: datasets.Connection, edition: Edition) -> dict[str, _She
         "changes": _fitting(
             datasets.read(connection, "downloads/changes", edition.asked),
             of_changes,
-            "changes.csv",
+            "changes.csv.zip",
             MOST_ROWS["changes"],
         ),
         "areas": _fitting(
@@ -234,8 +234,8 @@ _HOW_TO_READ = (
         " what each holds."
     ),
     N_(
-        "Numbers have nine significant digits. In the CSV and Parquet files they stand in full, with the parts of each"
-        " interval."
+        "Numbers have nine significant digits, as in the CSV files; the Parquet files have them in full. Both hold the"
+        " parts of each interval as well."
     ),
     N_("An empty cell is a number that there is none of, never a zero."),
     N_(

@@ -19,7 +19,7 @@ DOWNLOADS: dict[str, str] = {
         "a workbook of changes and of the means of areas in years and quarters, with the unit of each column and the"
         " factors, protocols and files behind them."
     ),
-    "changes.csv": _TABLES["changes"],
+    "changes.csv.zip": _TABLES["changes"],
     "changes.parquet": _TABLES["changes"],
     "area_periods.csv.zip": _TABLES["area_periods"],
     "area_periods.parquet": _TABLES["area_periods"],

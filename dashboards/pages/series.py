@@ -74,6 +74,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
     return {
         "id": f"trend-{slug(drug)}",
         "origins": file_of(level, key[1]),
+        "kind": bold[0]["period_kind"],
         "compare": f"compare.html#{name_of(Place(level, key[1], None))}/{slug(drug)}",
         "unit_id": labels.printable(key[1]),
         "is_of_site": level == "site",
@@ -202,7 +203,6 @@ def _table(bold: list[Row], areas: list[list[Row]], language: str) -> Row:
     means = [{row["period"]: row["mean_mg_per_day_per_1000"] for row in area} for area in shown]
     rows = [
         {
-            "id": row["period"],
             "period": labels.period(row["period"], language),
             "mean": row["mean_mg_per_day_per_1000"],
             "low": row["ci_low_mg_per_day_per_1000"],

@@ -3,10 +3,6 @@
 "use strict";
 (() => {
   const body = document.body;
-  const parsed = (id) => {
-    const island = document.getElementById(id);
-    return island ? JSON.parse(island.textContent) : null;
-  };
   const remembered = (name) => {
     try { return localStorage.getItem(name); } catch { return null; } // a browser may forbid it to pages from the disk
   };
@@ -32,7 +28,7 @@
 
   // --- figures: the drawing library is fetched only where there are any ------------------------------------------------
   const plots = [...document.querySelectorAll(".plot[data-figure]")];
-  const template = parsed("template");
+  const { template, words: said } = window.permilleWords || {};
   const config = { displayModeBar: false, responsive: true, scrollZoom: false, showTips: false };
   const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
   const drawn = new Map();
@@ -42,10 +38,13 @@
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
   };
 
-  // A page has many figures, and they are long: packed, or as they are where there is one.
+  // A page has many figures, and they are long: packed together, or as they are where there is one.
+  let figures = null;
   const figureOf = async (plot) => {
     const island = document.getElementById(plot.dataset.figure);
-    return island.type === "application/json" ? JSON.parse(island.textContent) : unpacked(island.textContent);
+    if (island) { return JSON.parse(island.textContent); }
+    figures = figures || unpacked(document.getElementById("figures").textContent).then((pairs) => new Map(pairs));
+    return (await figures).get(plot.dataset.figure);
   };
 
   const known = new Map();
@@ -123,7 +122,6 @@
   }));
 
   // --- origins: the days, sites and cells behind a point -----------------------------------------------------------------
-  const said = parsed("words");
   const dialog = document.getElementById("origin");
   const fetchedOrigins = new Map();
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
@@ -248,9 +246,15 @@
   };
   const askFor = (figure, period) => { location.hash = `origin=${encodeURIComponent(figure.dataset.drug)}/${period}`; };
 
+  // Whatever the language calls it, a period's year stands first, and then its quarter.
+  const periodIn = (text, kind) => {
+    const [year, part] = text.match(/\d+/g);
+    return kind === "quarter" ? `${year}-Q${part}` : year;
+  };
+
   document.querySelectorAll("figure[data-origins]").forEach((figure) => {
     figure.querySelectorAll(".periods tbody th").forEach((cell) => {
-      const period = cell.dataset.period || cell.textContent;
+      const period = periodIn(cell.textContent, cell.closest("table").dataset.kind);
       const button = element("button", ...cell.childNodes);
       button.type = "button";
       button.className = "origin";

@@ -177,7 +177,7 @@ def test_what_has_no_room_is_left_out_in_whole_parts_and_told(build, monkeypatch
     assert len(rows_of_sheet(folder, "changes")) == 4 + 12 + 4
     english, chinese = sheets_in(folder)["changes"][0][0].split(" / ")
     told = "each site by the protocol of the headline; each area by other protocols; each site by other protocols"
-    assert f"Left out for want of room: {told}. All rows are in changes.csv." in english
+    assert f"Left out for want of room: {told}. All rows are in changes.csv.zip." in english
     assert "因篇幅所限未列入：各监测点（主要方案）；" in chinese
     assert [line for line, *_ in sheets_in(folder)[workbook.READ_ME] if told in line]
     assert len(rows_in(folder, "changes")) == 2 * 4 * (1 + 3 + 8)

@@ -86,8 +86,13 @@ def tile(text: str, drug: str) -> str:
 
 def figures(text: str) -> list[dict]:
     """The figures of a page, as its script reads them."""
-    islands = re.findall(r'<script type="application/octet-stream" id="figure-[^"]*">([A-Za-z0-9+/=]*)</script>', text)
-    return [json.loads(gzip.decompress(base64.b64decode(island))) for island in islands]
+    return list(packed_figures(text).values())
+
+
+def packed_figures(text: str) -> dict[str, dict]:
+    """The same by the names under which the page asks for them."""
+    islands = re.findall(r'<script type="application/octet-stream" id="figures">([A-Za-z0-9+/=]*)</script>', text)
+    return {name: of for island in islands for name, of in json.loads(gzip.decompress(base64.b64decode(island)))}
 
 
 def rows_in(folder: Path, name: str) -> list[dict[str, str]]:
@@ -96,13 +101,11 @@ def rows_in(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def csv_in(folder: Path, name: str) -> str:
-    """A data file as text, unpacked where it is packed."""
-    file = folder / "data" / f"{name}.csv"
-    if not file.exists():
-        with zipfile.ZipFile(file.with_suffix(".csv.zip")) as archive:
-            assert archive.namelist() == [file.name]
-            return archive.read(file.name).decode("utf-8-sig")
-    return file.read_bytes().decode("utf-8-sig")
+    """A data file as text, unpacked."""
+    file = folder / "data" / f"{name}.csv.zip"
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == [f"{name}.csv"]
+        return archive.read(f"{name}.csv").decode("utf-8-sig")
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
@@ -121,7 +124,7 @@ def test_site_is_complete(build):
             *(f"data/{name}" for name in DOWNLOADS),
             *(f"{language}/{address}" for language in LANGUAGES for address in drugs + places + others),
             *(f"static/{name}" for name in ("compare.js", "permille.css", "permille.js", "plotly.min.js")),
-            *(f"static/search-{language}.js" for language in LANGUAGES),
+            *(f"static/{kind}-{language}.js" for kind in ("search", "words") for language in LANGUAGES),
             *(f"data/{kind}/site-s00{n}.js" for kind in ("origins", "series") for n in range(3)),
             *(
                 f"data/{kind}/{name}.js"
@@ -194,7 +197,7 @@ def test_a_trend_says_of_how_many_sites_it_is(build):
         n_sites_without_days=pl.when(is_first).then(3).otherwise("n_sites_without_days")
     )
     text = page(build(tables), "drugs/cocaine.html")
-    rows = dict(re.findall(r'<tr><th scope="row">(2023-Q[12])(<td>.*?)(?=<tr>)', text))
+    rows = dict(re.findall(r'<tr><th scope=row>(2023-Q[12])(<td>.*?)(?=<tr>)', text))
     assert "<td>8 <small>of 11</small><td>" in rows["2023-Q1"]
     assert "<td>8<td>" in rows["2023-Q2"]
 
@@ -339,14 +342,14 @@ def test_refused_file_does_not_make_a_simulated_city_a_mixture(build):
 def test_places_stand_in_a_table_with_the_network_first(build):
     folder = build(city())
     (areas,) = re.findall(r'<table class="places" id="table-areas">.*?</table>', page(folder), re.S)
-    assert re.findall(r'<th scope="row"><a [^>]*><bdi>(.*?)</bdi>', areas) == [
+    assert re.findall(r'<th scope=row><a [^>]*><bdi>(.*?)</bdi>', areas) == [
         "All sites",
         "District A",
         "District B",
         "District C",
     ]
     (sites,) = re.findall(r'<table class="places" id="table-sites">.*?</table>', page(folder, "places.html"), re.S)
-    assert len(re.findall(r'<th scope="row">', sites)) == 8
+    assert len(re.findall(r'<th scope=row>', sites)) == 8
 
 
 def test_page_of_a_site_tells_its_areas_and_that_of_an_area_its_sites(build):
@@ -464,7 +467,8 @@ def test_hostile_texts_stay_texts(build):
         outline = Outline(text)
         scripts = [attributes for tag, attributes in outline.tags if tag == "script"]
         files = {attributes["src"].rsplit("/", 1)[-1] for attributes in scripts if "src" in attributes}
-        assert files == ({"permille.js", "compare.js"} if address.endswith("compare.html") else {"permille.js"})
+        words = {f"words-{address[:2]}.js"} if "/" in address else set()
+        assert files - words == {"permille.js", "compare.js"} if "compare" in address else {"permille.js"}
         kinds = {attributes.get("type") for attributes in scripts if "src" not in attributes}
         assert kinds <= {"application/json", "application/octet-stream"}
         assert not [tag for tag, _ in outline.tags if tag in ("img", "iframe", "object", "style")], address
@@ -519,7 +523,8 @@ def test_every_page_is_in_order(build):
             if tag == "a" and attributes["href"].startswith("#")
         }
         drawn = {attributes["data-figure"] for _, attributes in outline.tags if "data-figure" in attributes}
-        assert named | linked | drawn <= identifiers, address
+        assert named | linked <= identifiers, address
+        assert drawn == set(packed_figures(text)), address
         assert text.count("<figure") == text.count("<figcaption") <= text.count("<details"), address
 
 
@@ -619,7 +624,7 @@ def test_pages_of_a_large_network_stay_small(build):
     assert max(sizes.values()) < 60_000, max(sizes, key=lambda address: sizes[address])
 
 
-def test_csv_holds_every_row_in_full_precision(build, tmp_path):
+def test_csv_holds_every_row_with_nine_digits(build, tmp_path):
     folder = build(city())
     with duckdb.connect(str(tmp_path / "site.duckdb"), read_only=True) as connection:
         for name in names("downloads"):
@@ -628,11 +633,13 @@ def test_csv_holds_every_row_in_full_precision(build, tmp_path):
             assert len(rows) == table.height
             assert list(rows[0]) == [*table.columns, "factor_status"]
             column = "change_percent" if name == "changes" else "mean_mg_per_day_per_1000"
-            assert sorted(float(row[column]) for row in rows if row[column]) == sorted(table[column].drop_nulls())
+            written = sorted(float(row[column]) for row in rows if row[column])
+            assert written == pytest.approx(sorted(table[column].drop_nulls()), rel=5e-9)
+            assert written == [float(f"{number:.9g}") for number in written]
 
 
 def test_csv_of_an_empty_table_has_its_header(build):
-    lines = (build({}) / "data" / "changes.csv").read_text(encoding="utf-8-sig").splitlines()
+    lines = csv_in(build({}), "changes").splitlines()
     assert len(lines) == 1
     assert lines[0].split(",")[0] == "state" or "level" in lines[0]
 
@@ -660,7 +667,7 @@ def test_list_becomes_text_with_semicolons(tmp_path):
     )
     write_csv([frame.clear(), frame], tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_bytes().decode("utf-8") == (
-        '\ufefflist,text,number\n1.5;;0.30000000000000004,plain,-1.0\n"","a,b",1e-9\n,,\n'
+        '\ufefflist,text,number\n1.5;;0.3,plain,-1.0\n"","a,b",1e-9\n,,\n'
     )
     assert neutralised(frame).columns == frame.columns
 
