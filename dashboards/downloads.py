@@ -90,9 +90,11 @@ def write_zipped_csv(parts: Iterable[pl.DataFrame], file: Path) -> None:
 
     The file in it has the archive's name without `.zip`; nothing in it tells the time.
     """
-    inside = zipfile.ZipInfo(file.name.removesuffix(".zip"))
-    inside.compress_type = zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(file, "w") as archive, archive.open(inside, "w", force_zip64=True) as out:
+    inside = file.name.removesuffix(".zip")
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open(inside, "w", force_zip64=True) as out,
+    ):
         _write(parts, out)
 
 

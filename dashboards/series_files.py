@@ -18,10 +18,7 @@ from pipeline.spans import middle, without_gaps
 
 OF_CHANGE = ("baseline", "current", "change", "interval", "verdict", "credibility", "newest", "line")
 """What is said of a change, in this order; `line` is all of it in one."""
-OF_PERIOD = (
-    "mean_mg_per_day_per_1000", "ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000", "n_sites", "n_days",
-    "n_censored",
-)  # fmt: skip
+OF_PERIOD = ("mean_mg_per_day_per_1000", "ci_low_mg_per_day_per_1000", "ci_high_mg_per_day_per_1000")
 """What is kept of a period, in this order, behind its name and the day in its middle."""
 
 

@@ -197,7 +197,7 @@ def test_a_trend_says_of_how_many_sites_it_is(build):
         n_sites_without_days=pl.when(is_first).then(3).otherwise("n_sites_without_days")
     )
     text = page(build(tables), "drugs/cocaine.html")
-    rows = dict(re.findall(r'<tr><th scope=row>(2023-Q[12])(<td>.*?)(?=<tr>)', text))
+    rows = dict(re.findall(r"<tr><th scope=row>(2023-Q[12])(<td>.*?)(?=<tr>)", text))
     assert "<td>8 <small>of 11</small><td>" in rows["2023-Q1"]
     assert "<td>8<td>" in rows["2023-Q2"]
 
@@ -342,14 +342,14 @@ def test_refused_file_does_not_make_a_simulated_city_a_mixture(build):
 def test_places_stand_in_a_table_with_the_network_first(build):
     folder = build(city())
     (areas,) = re.findall(r'<table class="places" id="table-areas">.*?</table>', page(folder), re.S)
-    assert re.findall(r'<th scope=row><a [^>]*><bdi>(.*?)</bdi>', areas) == [
+    assert re.findall(r"<th scope=row><a [^>]*><bdi>(.*?)</bdi>", areas) == [
         "All sites",
         "District A",
         "District B",
         "District C",
     ]
     (sites,) = re.findall(r'<table class="places" id="table-sites">.*?</table>', page(folder, "places.html"), re.S)
-    assert len(re.findall(r'<th scope=row>', sites)) == 8
+    assert len(re.findall(r"<th scope=row>", sites)) == 8
 
 
 def test_page_of_a_site_tells_its_areas_and_that_of_an_area_its_sites(build):
