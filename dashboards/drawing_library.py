@@ -134,6 +134,8 @@ def main(folder: Path, site: Path) -> None:
     if (site / MARK).is_file():
         put_into(site, script)
         said.insert(1, f"The pages in {site} have it now, until they are built anew.")
+    else:
+        said.insert(1, f"There are no pages of ours in {site} to put it into (name others with SITE=...).")
     print("\n".join(said))  # noqa: T201
 
 

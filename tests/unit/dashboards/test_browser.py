@@ -341,8 +341,10 @@ def test_the_smaller_drawing_library_draws_every_figure_as_the_whole_one_does(fo
                 )
         assert all(n_paths and n_texts for _, _, n_paths, n_texts, _ in drawn[site])
     assert drawn[small] == drawn[folder]
-    kinds = {name.removeprefix("figure-").partition("-")[0] for name, *_ in drawn[small]}
-    assert kinds == {"trend", "rhythm", "places", "map", "over", "split", "uncertainty", "ways", "effects"}
+    kinds = {(name or "compared").removeprefix("figure-").partition("-")[0] for name, *_ in drawn[small]}
+    assert kinds == {
+        "trend", "rhythm", "places", "map", "over", "split", "uncertainty", "ways", "effects", "compared",
+    }  # fmt: skip
     with visit.page.expect_download():
         page = visit.open(small / "en" / "drugs" / "cocaine.html")
         page.locator("#trend-cocaine").get_by_role("button", name="Save the figure").click()
