@@ -176,6 +176,10 @@ class Edition:
         """The means of periods by level, place and drug."""
         return _grouped((_of(row), row) for row in self.rows("series"))
 
+    def has_mean(self, place: "Place", drug: str) -> bool:
+        """Whether there is a mean of a drug at a place in any period: else there is nothing to draw."""
+        return any(row["mean_mg_per_day_per_1000"] is not None for row in self.series.get((*place.key, drug), ()))
+
     def name_of(self, drug: str, language: str) -> str:
         """The name of a drug in a language, its English one where it has none in it, its number where it has none."""
         return self._names[drug].get(f"drug_name_{language}") or self._names[drug].get("drug_name") or drug

@@ -34,11 +34,7 @@ def name_of(place: Place) -> str:
 def write_series(edition: Edition, folder: Path) -> None:
     """Writes a script for each place with means into a folder that exists."""
     for place in edition.places:
-        found = {
-            slug(drug): _of_drug(edition, place, drug)
-            for drug in edition.drugs
-            if any(row["mean_mg_per_day_per_1000"] is not None for row in edition.series.get((*place.key, drug), ()))
-        }
+        found = {slug(drug): _of_drug(edition, place, drug) for drug in edition.drugs if edition.has_mean(place, drug)}
         if found:
             text = f'window.permilleSeries="{packed(found)}";\n'
             (folder / f"{name_of(place)}.js").write_bytes(text.encode())

@@ -108,7 +108,12 @@ def _axis(periods: Sequence[str]) -> dict[str, Any]:
     """At most eight columns are named, the first and as many as a narrow screen has room for."""
     step = -(-len(periods) // 8)
     shown = range(0, len(periods), step)
-    return {"tickvals": list(shown), "ticktext": [in_figure(periods[place]) for place in shown], "showgrid": False}
+    return {
+        "tickvals": list(shown),
+        "ticktext": [in_figure(periods[place]) for place in shown],
+        "showgrid": False,
+        "zeroline": False,
+    }
 
 
 def _ticks(low: float, high: float) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from dashboards.labels import in_figure
 
 
 class Day(NamedTuple):
-    """A day of the week: its name, the middle of what it differs by [%], and the ends of the middle half, in words."""
+    """A day of the week: its name, also in short, the middle of what it differs by [%], the ends of the middle half."""
 
     name: str
+    short: str
     low: float
     middle: float
     high: float
@@ -37,7 +38,7 @@ class RhythmData(NamedTuple):
 def rhythm(data: RhythmData, labels: RhythmLabels) -> theme.Figure:
     """The figure of one drug: a line through the middles, a bar over the middle half of what was seen."""
     colour = theme.colour_of(data.drug)
-    names = [in_figure(day.name) for day in data.days]
+    names = [in_figure(day.short) for day in data.days]
     return {
         "data": [
             {
@@ -49,8 +50,9 @@ def rhythm(data: RhythmData, labels: RhythmLabels) -> theme.Figure:
             {
                 "type": "scatter", "x": names, "y": [round(day.middle, 2) for day in data.days],
                 "mode": "lines+markers", "line": {"color": colour, "width": 3}, "marker": {"size": 9, "color": colour},
-                "customdata": [[in_figure(day.said)] for day in data.days],
-                "hovertemplate": "%{x}: %{customdata[0]}<extra></extra>", "name": labels.middle, "legendrank": 1,
+                "customdata": [[in_figure(day.name), in_figure(day.said)] for day in data.days],
+                "hovertemplate": "%{customdata[0]}: %{customdata[1]}<extra></extra>", "name": labels.middle,
+                "legendrank": 1,
             },
         ],
         "layout": {

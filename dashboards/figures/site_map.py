@@ -63,18 +63,21 @@ def site_map(data: MapData, labels: MapLabels) -> theme.Figure:
                 "customdata": [[in_figure(spot.name), in_figure(spot.said)] for spot in spots],
                 "hovertemplate": "%{customdata[0]}: %{customdata[1]}<extra></extra>",
             }
-            for kind, symbol in SYMBOLS.items()
+            # What was told stands before what was not.
+            for kind, symbol in reversed(SYMBOLS.items())
             if (spots := [spot for spot in data.spots if spot.kind == kind])
         )],
         "layout": {
             "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": _HEIGHT,
             "showlegend": True,
+            "legend": {"traceorder": "reversed"},
             "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated),
             "xaxis": {"title": {"text": labels.x_axis}, "range": _range([spot.longitude for spot in data.spots]),
-                      "showgrid": True, "gridcolor": theme.GRID, "zeroline": False, "nticks": 6},
+                      "showgrid": True, "gridcolor": theme.GRID, "zeroline": False, "nticks": 6,
+                      "constrain": "domain"},
             "yaxis": {"title": {"text": labels.y_axis}, "range": _range(latitudes), "rangemode": "normal",
-                      "zeroline": False, "scaleanchor": "x",
+                      "zeroline": False, "scaleanchor": "x", "constrain": "domain",
                       "scaleratio": round(1 / max(math.cos(math.radians(middle)), 0.05), 4)},
         },
     }  # fmt: skip

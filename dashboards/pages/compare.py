@@ -62,11 +62,7 @@ def _content(edition: Edition, places: list[Place], language: str) -> dict[str, 
 
 
 def _drugs_of(edition: Edition, place: Place) -> list[str]:
-    return [
-        drug
-        for drug in edition.drugs
-        if any(row["mean_mg_per_day_per_1000"] is not None for row in edition.series.get((*place.key, drug), ()))
-    ]
+    return [drug for drug in edition.drugs if edition.has_mean(place, drug)]
 
 
 def _start(edition: Edition, places: list[Place]) -> list[list[str]]:

@@ -2,6 +2,8 @@
 
 import math
 
+from babel.dates import get_day_names
+
 from dashboards import labels
 from dashboards.edition import Comparison, Edition, Row
 from dashboards.figures.budget import BudgetData, budget
@@ -210,6 +212,8 @@ def _option(edition: Edition, way: Row, language: str) -> str:
     """How a choice was made, in words."""
     if way["choice"] == "protocol":
         return words(language)(edition.titles_of_protocols.get(way["option"]) or way["option"])
+    if way["choice"] == "max_censored_share":
+        return labels.magnitude(100 * float(way["option"]), language)
     return labels.said(_OPTIONS.get(way["choice"], {}), way["option"], language)
 
 
@@ -218,18 +222,15 @@ def over_time(edition: Edition, drug: str, name: str, language: str) -> Row | No
     _ = words(language)
     level, series = "area", {}
     for level in ("area", "site"):
-        series = {
-            place: found
-            for place in edition.places
-            if place.level == level and (found := edition.series.get((*place.key, drug)))
-        }
+        places = [place for place in edition.places if place.level == level and edition.has_mean(place, drug)]
+        series = {place: edition.series[(*place.key, drug)] for place in places}
         if len(series) > 1:
             break
     periods = without_gaps(sorted({row["period"] for rows in series.values() for row in rows}))
     by_period = [{row["period"]: row["mean_mg_per_day_per_1000"] for row in rows} for rows in series.values()]
     means = [[of.get(period) for period in periods] for of in by_period]
     known = [(mean, row, column) for row, of in enumerate(means) for column, mean in enumerate(of) if mean is not None]
-    if len(series) < 2 or len(periods) < 2 or not known:
+    if len(series) < 2 or len(periods) < 2:
         return None
     # The places of most periods first: those of a single year say nothing of how it went.
     order = sorted(range(len(means)), key=lambda row: (-sum(mean is not None for mean in means[row]), row))
@@ -270,6 +271,7 @@ def of_week(edition: Edition, drug: str, name: str, language: str) -> Row | None
     if len(found) != len(labels.WEEKDAYS):
         return None
     names = [_(weekday) for weekday in labels.WEEKDAYS]
+    short = get_day_names("abbreviated", locale=language)
     middles = [row["middle_percent"] for row in found]
     most, least = (middles.index(end(middles)) for end in (max, min))
     finding = _("{drug}: most on {most} ({above}), least on {least} ({below}), against the mean of the week.").format(
@@ -280,7 +282,7 @@ def of_week(edition: Edition, drug: str, name: str, language: str) -> Row | None
     n_years = max(row["n_years"] for row in found)
     days = [
         Day(
-            weekday, row["low_percent"], row["middle_percent"], row["high_percent"],
+            weekday, short[row["weekday"] - 1], row["low_percent"], row["middle_percent"], row["high_percent"],
             _("{middle}; half lie within {half}").format(
                 middle=labels.percent(row["middle_percent"], language),
                 half=labels.interval(row["low_percent"], row["high_percent"], language),

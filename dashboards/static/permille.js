@@ -47,6 +47,25 @@
     return (await figures).get(plot.dataset.figure);
   };
 
+  // A title has as many lines as it needs, which the library would cut off: Chinese may be broken anywhere.
+  const linesOf = (text, most) => text.split(/(?<=\s)|(?<=[\u3000-\u9fff\uff00-\uffef])(?<!（)/u).reduce((lines, piece) => {
+    const width = (of) => [...of].reduce((sum, sign) => sum + (sign >= "\u3000" ? 2 : 1), 0);
+    const longer = lines.at(-1) + piece;
+    if (width(longer.trimEnd()) <= most || !lines.at(-1)) { lines[lines.length - 1] = longer; } else { lines.push(piece); }
+    return lines;
+  }, [""]);
+  const fitted = (plot, layout) => {
+    const lines = linesOf(layout.title?.text || "", Math.floor(plot.clientWidth / 8.6));
+    if (lines.length < 2) { return layout; }
+    const more = 20 * (lines.length - 1);
+    const height = (layout.height || plot.clientHeight) + more;
+    plot.style.height = `${height}px`;
+    return {
+      ...layout, title: { ...layout.title, text: lines.join("<br>"), pad: { t: 8 + more } }, height: layout.height && height,
+      margin: { ...layout.margin, t: (layout.margin?.t ?? layout.template.layout.margin.t) + more },
+    };
+  };
+
   const known = new Map();
   const drawAnew = async (plot) => {
     // What is known is drawn at once: a page that is about to be printed waits for nothing.
@@ -54,7 +73,7 @@
     layout.template = layout.template || template;
     layout.font = { ...layout.font, color: ink() };
     plot.replaceChildren();
-    await Plotly.newPlot(plot, data, layout, config);
+    await Plotly.newPlot(plot, data, fitted(plot, layout), config);
     plot.classList.add("drawn");
     plot.dispatchEvent(new Event("drawn"));
   };

@@ -205,7 +205,7 @@ WAYS = WaysData(
 GRID = GridData("t", "s", ["<i>A</i>", "B"], ["2023", "2024"], [[1.0, None], [0.0, 100.0]], is_simulated=True)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 RHYTHM = RhythmData(
-    "cocaine", "t", "s", [Day(name, -5.0 + n, float(n), 4.0 + n, "+1 %") for n, name in enumerate(WEEKDAYS)],
+    "cocaine", "t", "s", [Day(name, name[:3], -5.0 + n, float(n), 4.0 + n, "+1 %") for n, name in enumerate(WEEKDAYS)],
     is_simulated=True,
 )  # fmt: skip
 BUDGET = BudgetData("cocaine", "t", "s", [("batches", 80.0, "80 %"), ("days", 20.0, "20 %")], is_simulated=True)
@@ -305,7 +305,7 @@ def test_rhythm_bars_reach_from_quarter_to_quarter():
 def test_map_tells_falls_from_rises_by_form_and_keeps_lengths():
     lines, *spots = FIGURES["map"]["data"]
     assert lines["x"] == [10.0, 11.0, None]
-    assert [trace["marker"]["symbol"] for trace in spots] == ["triangle-down", "triangle-up", "x-thin-open"]
+    assert [trace["marker"]["symbol"] for trace in spots] == ["x-thin-open", "triangle-up", "triangle-down"]
     axis = FIGURES["map"]["layout"]["yaxis"]
     assert axis["scaleanchor"] == "x"
     # At 60.25 degrees a degree of longitude is about half as long as one of latitude.
