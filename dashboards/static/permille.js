@@ -48,14 +48,19 @@
   };
 
   // A title has as many lines as it needs, which the library would cut off: Chinese may be broken anywhere.
-  const linesOf = (text, most) => text.split(/(?<=\s)|(?<=[\u3000-\u9fff\uff00-\uffef])(?<!（)/u).reduce((lines, piece) => {
-    const width = (of) => [...of].reduce((sum, sign) => sum + (sign >= "\u3000" ? 2 : 1), 0);
-    const longer = lines.at(-1) + piece;
-    if (width(longer.trimEnd()) <= most || !lines.at(-1)) { lines[lines.length - 1] = longer; } else { lines.push(piece); }
-    return lines;
-  }, [""]);
+  const linesOf = (text, most, font) => {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = font;
+    const pieces = text.split(/(?<=\s)|(?<=[\u3000-\u9fff\uff00-\uffef])(?<!（)/u);
+    return pieces.reduce((lines, piece) => {
+      const longer = lines.at(-1) + piece;
+      const fits = pen.measureText(longer.trimEnd()).width <= most || !lines.at(-1);
+      return fits ? [...lines.slice(0, -1), longer] : [...lines, piece];
+    }, [""]);
+  };
   const fitted = (plot, layout) => {
-    const lines = linesOf(layout.title?.text || "", Math.floor(plot.clientWidth / 8.6));
+    const { font, title } = layout.template.layout;
+    const lines = linesOf(layout.title?.text || "", plot.clientWidth - 4, `${title.font.size}px ${font.family}`);
     if (lines.length < 2) { return layout; }
     const more = 20 * (lines.length - 1);
     const height = (layout.height || plot.clientHeight) + more;

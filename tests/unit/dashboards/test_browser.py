@@ -399,6 +399,26 @@ def test_no_page_is_wider_than_its_window(folder, window, width):
         assert is_quiet(visit)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_title_is_cut_off_on_a_phone(folder, window, language):
+    """It breaks into lines, and what stands below it moves down."""
+    with browser.visiting(window, width=360) as visit:
+        page = visit.open(folder / language / "drugs" / "cocaine.html")
+        visit.draw_everything()
+        found = page.evaluate(
+            """[...document.querySelectorAll('.plot')].map((plot) => {
+                const box = plot.getBoundingClientRect();
+                const [title, subtitle] = ['.gtitle', '.gtitle-subtitle'].map((name) => plot.querySelector(name));
+                const at = title.getBoundingClientRect();
+                return [at.left >= box.left - 1 && at.right <= box.right + 1 && at.top >= box.top - 1,
+                    !subtitle || subtitle.getBoundingClientRect().top >= at.bottom - 4,
+                    title.querySelectorAll('tspan.line').length];
+            })"""
+        )
+        assert all(is_inside and is_above for is_inside, is_above, _ in found), found
+        assert max(n_lines for *_, n_lines in found) > 1
+
+
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_page_has_an_obstacle_that_axe_finds(folder, window, language, is_dark):
