@@ -11,6 +11,7 @@ import dagster as dg
 from assets.definitions import build_defs
 from assets.resources import WorkspaceResource
 from dashboards import drawing_library
+from dashboards.outlines import OutlinesError, read_outlines
 from pipeline.estimates import PeriodError, remarks_on_reference, require_reference
 from pipeline.publication import NotOursError
 from pipeline.quality import BrokenTableError
@@ -23,7 +24,7 @@ from schemas.reference_data import FactorError
 _INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 _SPOKEN = (
     SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, ProtocolError, FactorError,
-    NotOursError, drawing_library.DrawingLibraryError, OSError,
+    NotOursError, drawing_library.DrawingLibraryError, OutlinesError, OSError,
 )  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
         # Before anything is taken in: what cannot be used would fail the run after all deliveries were.
         require_reference(workspace)
         drawing_library.chosen(workspace.plotly_js)
+        read_outlines(workspace.outlines)
         for remark in remarks_on_reference(workspace):
             tell(f"  {remark}")
     except _SPOKEN as error:

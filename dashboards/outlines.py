@@ -19,13 +19,15 @@ class OutlinesError(ValueError):
     """Outlines that cannot be drawn; the message names the file and what to mend."""
 
 
-def read_outlines(file: Path) -> tuple[Line, ...]:
-    """The lines of a GeoJSON file. [1]_
+def read_outlines(file: Path | None) -> tuple[Line, ...]:
+    """The lines of a GeoJSON file, or none where no file is named. [1]_
 
     Raises `OutlinesError` for what is no GeoJSON, has no lines, no degrees, or too many points.
 
     .. [1] RFC 7946, "The GeoJSON Format", doi:10.17487/RFC7946.
     """
+    if file is None:
+        return ()
     try:
         found = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -99,7 +99,7 @@ def publish_site(
         raise FileNotFoundError(f"{folder} is no folder: make it first.")
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: name an empty folder, so that no old page stays beside the new.")
-    lines = read_outlines(outlines) if outlines else ()
+    lines = read_outlines(outlines)
     plotly = drawing_library.chosen(plotly_js)
     main = Comparison(baseline, current) if baseline is not None and current is not None else None
     with datasets.published(database) as connection:

@@ -190,6 +190,9 @@ class Workspace(NamedTuple):
     def _of(self, path: Path) -> Path:
         return self.folder / path
 
+    def _if_named(self, path: str) -> Path | None:
+        return self._of(Path(path)) if path else None
+
     @property
     def inbox(self) -> Path:
         """Where deliveries are laid. Nothing in it is moved or changed."""
@@ -213,7 +216,7 @@ class Workspace(NamedTuple):
     @property
     def plotly_js(self) -> Path | None:
         """The drawing library of the pages; None: the one that is installed."""
-        return self._of(Path(self.settings.plotly_js)) if self.settings.plotly_js else None
+        return self._if_named(self.settings.plotly_js)
 
     @property
     def profiles(self) -> Path:
@@ -233,7 +236,7 @@ class Workspace(NamedTuple):
     @property
     def outlines(self) -> Path | None:
         """What is drawn behind the sites on maps."""
-        return self._of(Path(self.settings.outlines)) if self.settings.outlines else None
+        return self._if_named(self.settings.outlines)
 
     @property
     def archive(self) -> Path:

@@ -470,7 +470,7 @@ COLUMNS: dict[str, Column] = {
     "control_drugs": Column(None, "drugs the control is made of, sorted, separated by semicolons"),
     "n_placebos": Column("count", "dates at which nothing is known to have happened and the same was asked"),
     "n_placebos_as_large": Column("count", "of these, those with an effect at least as large, either way"),
-    "placebo_effects_percent": Column("%", "the effects found at these dates, sorted"),
+    "placebo_effects_percent": Column("percent", "the effects found at these dates, sorted"),
     "placebo_p_value": Column(
         "dimensionless", "share of all dates, this one among them, with an effect at least as large, either way"
     ),

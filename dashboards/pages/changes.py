@@ -76,7 +76,8 @@ def in_a_line(row: Row, language: str) -> str:
     """A change in words with its interval and its verdict, or why there is none."""
     if row["change_percent"] is None:
         return str(row["because"])
-    return words(language)("{change}, {interval}: {verdict}").format(
+    _ = words(language)
+    return _("{change}, {interval}: {verdict}").format(
         change=labels.percent(row["change_percent"], language),
         interval=labels.interval(row["ci_low_percent"], row["ci_high_percent"], language),
         verdict=row["verdict_in_words"],

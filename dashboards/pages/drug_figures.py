@@ -419,12 +419,7 @@ def of_events(edition: Edition, drug: str, name: str, rows: list[Row], language:
     drawn = [
         Effect(
             row["event_name"], row["effect_percent"], row["ci_low_percent"], row["ci_high_percent"],
-            _("{change}, {interval}: {verdict}").format(
-                change=labels.percent(row["effect_percent"], language),
-                interval=labels.interval(row["ci_low_percent"], row["ci_high_percent"], language),
-                verdict=row["verdict_in_words"],
-            ),
-            row["placebo_effects_percent"],
+            told.in_a_line(row | {"change_percent": row["effect_percent"]}, language), row["placebo_effects_percent"],
         )
         for row in newest
     ]  # fmt: skip

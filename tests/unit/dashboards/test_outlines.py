@@ -5,6 +5,8 @@ import json
 import pytest
 
 from dashboards.outlines import MOST_POINTS, OutlinesError, read_outlines
+from tests.conftest import lay_tiny
+from tests.test_command_line import call
 
 SQUARE = [[10.0, 60.0], [11.0, 60.0], [11.0, 61.00004], [10.0, 60.0]]
 
@@ -60,3 +62,11 @@ def test_what_cannot_be_drawn_is_told_with_the_file(tmp_path, found, said):
 def test_a_missing_file_is_told_with_the_setting(tmp_path):
     with pytest.raises(OutlinesError, match="the setting outlines"):
         read_outlines(tmp_path / "absent.geojson")
+
+
+def test_a_run_is_told_of_outlines_that_are_missing_before_it_takes_anything_in(workspace):
+    lay_tiny(workspace)
+    (workspace.folder / "permille.toml").write_text('outlines = "absent.geojson"\n')
+    said = " ".join(call("run", "-w", workspace.folder, code=1).split())
+    assert "name a GeoJSON file in the setting outlines" in said
+    assert not workspace.warehouse.exists()
