@@ -57,6 +57,8 @@ NOTHING_HAPPENED = [
     Scenario(n_days, n_sites, cv, disturbance, ratio=1, apart=0)
     for disturbance, n_days, n_sites, cv in itertools.product(DISTURBANCES[:2], (2, 7, 28), (1, 5, 18), (0.15, 0.5))
 ]
+TOLD, HOPELESS = 200, 1000
+"""Intervals that are enough to judge them by, and cities after which a sampling that told none will not tell any."""
 TOGETHER = 100
 """Series whose verdicts are judged together."""
 POWER = [
@@ -100,7 +102,9 @@ def draw(rng: np.random.Generator, scenario: Scenario, n: int, rsds: pl.DataFram
     measured = expected * errors * batch * lasting * meter
     limit = np.zeros(shape)
     if scenario.disturbance == "half below limits":
-        middle = np.median(measured, axis=(2, 3), keepdims=True)
+        # Of what the site has, not of what was drawn: a limit that followed the days measured would know their errors.
+        typical = expected * meter / np.sqrt(1 + scenario.daily_cv**2)
+        middle = np.exp(np.median(np.log(typical), axis=(2, 3), keepdims=True))
         limit = middle * np.exp(LIMIT_SD * rng.standard_normal(shape))
     is_sampled = np.ones(shape, dtype=bool)
     if scenario.disturbance == "sites join and leave":
@@ -138,14 +142,18 @@ def fill(warehouse: Warehouse, city: City, rsds: pl.DataFrame) -> None:
     fill_tables(warehouse, loads, n, n_sites, BASELINE, rsds)
 
 
-def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.DataFrame:
-    """The changes of the network in each city beside the truth: one row a city and protocol."""
+def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250, told: int | None = None) -> pl.DataFrame:
+    """The changes of the network in each city beside the truth: one row a city and protocol.
+
+    With `told`, no more chunks of cities are drawn once that many intervals of `permille` are told, or none by a
+    thousand cities.
+    """
     rsds = load_uncertainties()
     if scenario.disturbance != "batch errors":
         rsds = rsds.with_columns(rsd=pl.when(pl.col("component") == "batch").then(0.0).otherwise("rsd"))
     key = [seed, scenario.n_days, scenario.n_sites, round(100 * scenario.daily_cv), round(1000 * scenario.ratio)]
     streams = np.random.SeedSequence([*key, DISTURBANCES.index(scenario.disturbance)]).spawn(-(-n_cities // chunk))
-    parts = []
+    parts, n_told = [], 0
     for number, stream in enumerate(streams):
         city = draw(np.random.default_rng(stream), scenario, min(chunk, n_cities - number * chunk), rsds)
         with tempfile.TemporaryDirectory() as folder, Warehouse.open(Path(folder) / "city.duckdb") as warehouse:
@@ -160,6 +168,9 @@ def found(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.
             {"drug": [str(k) for k in range(len(means))], "truth_percent": 100 * (means[:, 1] / means[:, 0] - 1)}
         )
         parts.append(rows.join(truth, on="drug").with_columns(chunk=pl.lit(number)))
+        n_told += parts[-1].filter(pl.col("protocol") == "permille")["ci_low_percent"].count()
+        if told is not None and (n_told >= told or (not n_told and (number + 1) * chunk >= HOPELESS)):
+            break
     return pl.concat(parts)
 
 
@@ -180,12 +191,12 @@ def _held(warehouse: Warehouse, rows: pl.DataFrame, fall_percent: float) -> pl.D
     )
 
 
-def run(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.DataFrame:
+def run(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250, told: int | None = None) -> pl.DataFrame:
     """One row a protocol: the share without an interval, how many of the others hold the truth, and how far off.
 
     And how many would be called a fall or a rise, each alone and judged together with those of its chunk.
     """
-    rows = found(scenario, n_cities, seed, chunk)
+    rows = found(scenario, n_cities, seed, chunk, told)
     low, high = pl.col("ci_low_percent"), pl.col("ci_high_percent")
     is_published = low.is_not_null()
     is_called = pl.col("verdict").is_in(["fall", "rise"])
@@ -193,7 +204,8 @@ def run(scenario: Scenario, n_cities: int, seed: int, chunk: int = 250) -> pl.Da
         rows.sort("protocol", "chunk", "drug")
         .group_by("protocol", maintain_order=True)
         .agg(
-            (1 - is_published.sum() / n_cities).alias("refused"),
+            (1 - is_published.mean()).alias("refused"),
+            pl.len().alias("n_cities"),
             (pl.col("truth_percent").is_between(low, high) & is_published).sum().alias("n_covered"),
             is_published.sum().alias("n_published"),
             ((1 + pl.col("change_percent") / 100) / (1 + pl.col("truth_percent") / 100) - 1)
@@ -233,6 +245,23 @@ def print_coverage(n_cities: int, seed: int, disturbances: Sequence[str]) -> Non
         for row in run(scenario, cities_of(scenario, n_cities), seed).iter_rows(named=True):
             print(
                 f"{_cell(scenario)} {row['protocol']} | {100 * row['refused']:.1f} % |"
+                f" {_share(row['n_covered'], row['n_published'])} | {100 * (row['bias'] or 0):+.1f} % |"
+                f" {row['log_width'] or 0:.2f} |",
+                flush=True,
+            )
+
+
+def print_limits(n_cities: int, seed: int, _: Sequence[str]) -> None:
+    """The same where half of the days lie below limits: cities are drawn until enough of their changes are told."""
+    print("| days | sites | daily CV | protocol | cities | refused | told | covered | bias | width |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for scenario in SCENARIOS:
+        if scenario.disturbance != "half below limits":
+            continue
+        for row in run(scenario, cities_of(scenario, n_cities), seed, told=TOLD).iter_rows(named=True):
+            print(
+                f"| {scenario.n_days} | {scenario.n_sites} | {100 * scenario.daily_cv:.0f} % | {row['protocol']} |"
+                f" {row['n_cities']} | {100 * row['refused']:.1f} % | {row['n_published']} |"
                 f" {_share(row['n_covered'], row['n_published'])} | {100 * (row['bias'] or 0):+.1f} % |"
                 f" {row['log_width'] or 0:.2f} |",
                 flush=True,
@@ -282,7 +311,10 @@ def print_targets(n_cities: int, seed: int, _: Sequence[str]) -> None:
             print(f"{_cell(scenario)} {protocol} | {told} | {gap:.3f} |", flush=True)
 
 
-TABLES = {"coverage": print_coverage, "verdicts": print_verdicts, "power": print_power, "targets": print_targets}
+TABLES = {
+    "coverage": print_coverage, "limits": print_limits, "verdicts": print_verdicts, "power": print_power,
+    "targets": print_targets,
+}  # fmt: skip
 
 
 def main() -> None:

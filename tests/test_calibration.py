@@ -61,6 +61,17 @@ def test_intervals_of_changes_hold_the_truth():
     assert abs(row["bias"]) < 0.03
 
 
+def test_cities_are_drawn_until_enough_changes_are_told():
+    """So that what limits refuse nearly always can be judged as well: chunks of the same cities, and no more."""
+    scenario = changes.Scenario(7, 1, 0.5, "half below limits")
+    found = changes.run(scenario, n_cities=1000, seed=7, chunk=50, told=20)
+    row = found.filter(protocol="permille").row(0, named=True)
+    assert 20 <= row["n_published"] < row["n_cities"] < 1000
+    assert row["n_cities"] % 50 == 0
+    assert row["refused"] == pytest.approx(1 - row["n_published"] / row["n_cities"])
+    assert found.equals(changes.run(scenario, n_cities=row["n_cities"], seed=7, chunk=50))
+
+
 def test_where_nothing_happened_hardly_a_change_is_called_one():
     """Alone one in twenty, as p < 0.05 says; judged together by the hundred fewer still."""
     scenario = changes.Scenario(7, 5, 0.15, "batch errors", ratio=1, apart=0)

@@ -59,7 +59,7 @@ def plan(data: PlanData, labels: PlanLabels) -> go.Figure:
         title=theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
         showlegend=True,
         shapes=_floor(data),
-        annotations=_name(data, labels) + _watermark(data, labels),
+        annotations=_name(data, labels) + theme.watermark(labels.simulated, is_simulated=data.is_simulated),
         xaxis={
             "type": "log", "range": pl.Series(ends).log10().to_list(), "tickvals": days,
             "ticktext": [str(n) for n in days], "title": {"text": labels.x_axis, "standoff": 8},
@@ -122,11 +122,3 @@ def _name(data: PlanData, labels: PlanLabels) -> list[dict[str, Any]]:
     place = {"xref": "paper", "x": 0.01, "xanchor": "left", "y": 0, "yanchor": "bottom", "showarrow": False}
     text = f"{labels.floor}: below {magnitude(data.out_of_reach_percent)}"
     return [{**place, "text": in_figure(text), "font": {"size": 12}}]
-
-
-def _watermark(data: PlanData, labels: PlanLabels) -> list[dict[str, Any]]:
-    if not data.is_simulated:
-        return []
-    place = {"xref": "paper", "yref": "paper", "x": 0.98, "y": 0.96, "xanchor": "right", "yanchor": "top"}
-    look = {"showarrow": False, "opacity": 0.45, "font": {"size": 24, "color": theme.QUIET}}
-    return [{**place, **look, "text": in_figure(labels.simulated)}]

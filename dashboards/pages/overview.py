@@ -8,6 +8,7 @@ from dashboards import addresses, labels
 from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import words
 from dashboards.pages import changes as told
+from dashboards.pages.heat import heat
 from dashboards.pages.page import Page
 from dashboards.spark import Spark, spark
 from dashboards.targets import target_sentence
@@ -86,23 +87,6 @@ def _places_shown(edition: Edition) -> list[Place]:
     network = [place for place in edition.places if place.level == "network"]
     few_sites = sites if not areas and len(sites) <= _MOST_EXPECTED_SITES else []
     return network + (areas[:_MOST_AREAS] or few_sites)
-
-
-def heat(
-    edition: Edition, places: list[Place], drugs: list[Row], comparison: Comparison, language: str
-) -> list[dict[str, Any]]:
-    """The rows of a table of places by drugs; a cell is None where a drug was never measured there."""
-    found = []
-    for place in places:
-        at_place = {row["drug"]: row for row in edition.headline(comparison, place.key)}
-        cells = [_cell(edition, at_place.get(drug["drug"]), language) for drug in drugs]
-        name = told.called(place, language)
-        found.append({"level": place.level, "name": name, "address": place.address, "cells": cells})
-    return found
-
-
-def _cell(edition: Edition, row: Row | None, language: str) -> Row | None:
-    return row and told.in_words(edition, row, language) | {"short": labels.shortly(row["reason"], language)}
 
 
 def _movers(edition: Edition, comparison: Comparison, language: str) -> list[Row]:

@@ -8,7 +8,7 @@ from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import words
 from dashboards.pages import changes as told
 from dashboards.pages.drug import trends_in_words
-from dashboards.pages.overview import heat
+from dashboards.pages.heat import heat
 from dashboards.pages.page import Page
 from dashboards.pages.series import trend_of
 from schemas.plausibility import RULES
