@@ -47,7 +47,7 @@ def brief(
     current: CurrentOption = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="A file that ends in .pdf or .html; brief-PLACE.pdf in this folder if left out."),
+        typer.Option(help="A file that ends in .pdf or .html; brief-PLACE-LANGUAGE.pdf here if left out."),
     ] = None,
     browser: Annotated[
         Path | None, typer.Option(help="The browser that prints; a Chromium, Chrome or Edge found if left out.")
@@ -82,7 +82,7 @@ def brief(
             wanted = protocol or here.settings.protocol
             require_protocol(here, wanted, known)
             chosen = periods_of(warehouse, here, baseline, current)
-            found = explain.place_of(warehouse, "network" if place is None else place)
+            found = explain.place_of(warehouse, "network:network" if place is None else place)
             with _compared(warehouse, chosen) as is_stored:
                 edition = Edition(
                     warehouse.connection, protocol=wanted, title=here.settings.title, main=Comparison(*chosen)
@@ -100,7 +100,8 @@ def brief(
     asked = {drug_of(name, drugs) for name in drug} if drug else None
     is_on_pages = is_stored and wanted == here.settings.protocol
     page = in_words.brief(edition, at, language.value, drugs=asked, is_on_pages=is_on_pages)
-    _write(page, output or Path(f"brief-{slug(found.unit_id)}.pdf"), printer)
+    name = "network" if found.level == "network" else f"{found.level}-{slug(found.unit_id)}"
+    _write(page, output or Path(f"brief-{name}-{language.value}.pdf"), printer)
 
 
 @contextmanager

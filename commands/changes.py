@@ -304,7 +304,11 @@ def print_changes(rows: "pl.DataFrame", level: Level, markers: list[str]) -> Non
             [
                 worded_interval("ci_low_percent", "ci_high_percent", labels.percent).alias("95 % interval"),
                 pl.when(pl.col("state") == "estimated").then("verdict").fill_null("–").alias("verdict"),
-                pl.col("credibility").fill_null("–").alias("credibility"),
+                # What else could have made a change is no question where none was detected.
+                pl.when(pl.col("verdict") != "no change detected")
+                .then("credibility")
+                .fill_null("–")
+                .alias("credibility"),
                 worded("smallest_detectable_fall_percent", labels.magnitude).replace("", "–").alias("could see"),
             ]
             if has_intervals

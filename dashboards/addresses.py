@@ -5,22 +5,26 @@ import re
 
 _MOST_SIGNS = 48
 # Names that some systems keep for themselves, whatever follows the dot.
+_LIKE_A_HASH = re.compile(r"(?:^|-)[0-9a-f]{8}$")
 _KEPT = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
 def slug(name: str) -> str:
     """A name that is safe in a file's name, in an address and as an identifier.
 
-    Where letters are lost or changed, a piece of the name's SHA-256 keeps two names apart. It rests on this name only,
-    so that an address stays what it is when other places join or leave.
+    Where letters are lost or changed, a piece of the name's SHA-256 keeps two names apart, and so it does where a name
+    ends as if it had one. It rests on this name only, so that an address stays what it is when other places join or
+    leave.
 
     >>> slug("sim-01"), slug("methamphetamine")
     ('sim-01', 'methamphetamine')
     >>> slug("SIM-01"), slug("北京 1"), slug("../con"), slug("con")
     ('sim-01-4e6a865e', '1-3512a48f', 'con-a2436930', 'con-1143da2b')
+    >>> slug("sim-01-4e6a865e")
+    'sim-01-4e6a865e-cf290a91'
     """
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_MOST_SIGNS].strip("-")
-    if plain == name and plain not in _KEPT:
+    if plain == name and plain not in _KEPT and not _LIKE_A_HASH.search(plain):
         return plain
     rest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}-{rest}" if plain else rest

@@ -57,16 +57,17 @@ def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
 
     >>> neutralised(pl.DataFrame({"a": ["=1+1", "plain"], "b": [[1.5, None], [-0.1, 2.0]]})).rows()
     [("'=1+1", '1.5;'), ('plain', '-0.1;2.0')]
+    >>> neutralised(pl.DataFrame({"laboratories": [["=1+1", "L"], ["L", "=1+1"]]})).rows()
+    [("'=1+1;L",), ("L;'=1+1",)]
     """
     lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+    texts = [name for name, kind in frame.schema.items() if kind in (pl.String, pl.List(pl.String))]
+    joined = frame.with_columns(
+        pl.col(name).list.eval(pl.element().cast(pl.String).fill_null("")).list.join(";").alias(name) for name in lists
+    )
     as_text = pl.col("value").str.replace_all(_FORMULA, "$1'$2")
-    return frame.with_columns(
-        *[
-            pl.col(name).list.eval(pl.element().cast(pl.String).fill_null("")).list.join(";").alias(name)
-            for name in lists
-        ],
-        *[frame.select(value=pl.col(name)).select(as_text.alias(name)).to_series() for name in texts],
+    return joined.with_columns(
+        joined.select(value=pl.col(name)).select(as_text.alias(name)).to_series() for name in texts
     )
 
 

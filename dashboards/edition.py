@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import polars as pl
 
 from dashboards import addresses, datasets
-from dashboards.labels import capital
+from dashboards.labels import capital, printable
 from dashboards.outlines import Line
 from pipeline.robustness import other_counts
 
@@ -102,6 +102,11 @@ class Edition:
         if name not in self._rows:
             self._rows[name] = self.data[name].to_dicts()
         return self._rows[name]
+
+    def word_for(self, level: str, unit_id: str) -> str:
+        """What commands know a place by: its id, with its level where others have the same id."""
+        is_shared = sum(place.unit_id == unit_id for place in self.places) > 1
+        return printable(f"{level}:{unit_id}" if is_shared else unit_id)
 
     @cached_property
     def coverage(self) -> Row:

@@ -13,6 +13,7 @@ MOST_POINTS = 10_000
 _DIGITS = 4  # ten metres
 _DEPTH = {"LineString": 0, "MultiLineString": 1, "Polygon": 1, "MultiPolygon": 2}
 """How deep the lines of a geometry lie in its coordinates. Points have none."""
+_PARTS = {"FeatureCollection": "features", "Feature": "geometry", "GeometryCollection": "geometries"}
 
 
 class OutlinesError(ValueError):
@@ -36,7 +37,10 @@ def read_outlines(file: Path | None) -> tuple[Line, ...]:
         ) from None
     except ValueError as error:
         raise OutlinesError(f"{file} is no GeoJSON: {error}.") from None
-    lines = tuple(_line(points, file) for geometry in _geometries(found) for points in _points(geometry, file))
+    except RecursionError:
+        raise OutlinesError(f"{file} is no GeoJSON: its parts lie too deep in each other.") from None
+    drawn = (_line(points, file) for geometry in _geometries(found, file) for points in _points(geometry, file))
+    lines = tuple(line for line in drawn if line)
     n_points = sum(map(len, lines))
     if not lines:
         raise OutlinesError(f"{file} holds no outlines: it needs polygons or lines (type Polygon, LineString, ...).")
@@ -48,18 +52,21 @@ def read_outlines(file: Path | None) -> tuple[Line, ...]:
     return lines
 
 
-def _geometries(found: Any) -> Iterator[dict[str, Any]]:
-    kind = found.get("type") if isinstance(found, dict) else None
-    if kind == "FeatureCollection":
-        for feature in found.get("features") or []:
-            yield from _geometries(feature)
-    elif kind == "Feature":
-        yield from _geometries(found.get("geometry"))
-    elif kind == "GeometryCollection":
-        for geometry in found.get("geometries") or []:
-            yield from _geometries(geometry)
-    elif kind in _DEPTH:
-        yield found
+def _geometries(found: Any, file: Path) -> Iterator[dict[str, Any]]:
+    """Those that have lines, in their order, however deep they lie."""
+    open_parts = [found]
+    while open_parts:
+        part = open_parts.pop()
+        kind = part.get("type") if isinstance(part, dict) else None
+        if not isinstance(kind, str):
+            continue
+        if kind in _DEPTH:
+            yield part
+        elif kind in _PARTS:
+            inner = part.get(_PARTS[kind]) or []
+            if kind != "Feature" and not isinstance(inner, list):
+                raise OutlinesError(f"{file}: the {_PARTS[kind]} of a {kind} are no list, as GeoJSON asks for.")
+            open_parts += reversed(inner) if isinstance(inner, list) else [inner]
 
 
 def _points(geometry: dict[str, Any], file: Path) -> Iterator[Any]:
@@ -75,7 +82,7 @@ def _line(points: Any, file: Path) -> Line:
     try:
         # A third number would be a height.
         line = tuple((round(float(point[0]), _DIGITS), round(float(point[1]), _DIGITS)) for point in points)
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         raise OutlinesError(f"{file}: a line has points that are no pairs of longitude and latitude.") from None
     for longitude, latitude in line:
         if not (abs(longitude) <= 180 and abs(latitude) <= 90):

@@ -45,16 +45,16 @@ def change_sentence(
     >>> other = row | {"protocol": "euda", "change_percent": -41.0, "verdict": None}
     >>> print(change_sentence(row, [other]))
     Methamphetamine per 1000 people is down 43 % (36 to 49) on 2023 in 2024, over the same 14 catchments (2 left out), \
-under both protocols; nothing we can test explains it away.
+under both protocols (−43 % to −41 %); nothing we can test explains it away.
     >>> print(change_sentence(row, [other | {"published_class": "stable"}]).split("left out), ")[1])
-    under both protocols (not told from no change by euda); nothing we can test explains it away.
+    under both protocols (−43 % to −41 %; not told from no change by euda); nothing we can test explains it away.
     >>> counted = [{"option": "cotinine", "change_percent": -39.0}, {"option": "COD", "change_percent": 3.0}]
     >>> print(change_sentence(row, [other], by_population=counted[:1]).split("left out), ")[1])
-    under both protocols and 2 ways of counting people; nothing we can test explains it away.
-    >>> print(change_sentence(row, [other], by_population=counted).split("left out), ")[1])
-    under both protocols, but not with people counted by COD (+3.0 %); nothing we can test explains it away.
+    under both protocols (−43 % to −41 %) and 2 ways of counting people; nothing we can test explains it away.
+    >>> print(change_sentence(row, [other], by_population=counted).split("protocols ")[1])
+    (−43 % to −41 %), but not with people counted by COD (+3.0 %); nothing we can test explains it away.
     >>> print(change_sentence(row, [other], language="zh"))
-    与2023年相比，2024年每千人Methamphetamine用量下降43%（36至49），基于相同的14个集水区（另有2个未纳入），两种方案一致；\
+    与2023年相比，2024年每千人Methamphetamine用量下降43%（36至49），基于相同的14个集水区（另有2个未纳入），两种方案一致（−43%至−41%）；\
 可检验的其他原因均不能解释这一变化。
     >>> print(change_sentence(row | {"verdict": "no change detected", "change_percent": -4.0, "ci_low_percent": -14.0,
     ...                              "ci_high_percent": 7.0}))
@@ -147,13 +147,17 @@ def _agreement(row: _Row, others: Sequence[_Row], by_population: Sequence[_Row],
     if against := _against(row, there, "protocol", _, language):
         return _(", but not under {protocols}").format(protocols=against)
     agreed = _(", under both protocols") if len(there) == 1 else _(", under all {n} protocols").format(n=len(there) + 1)
-    # They go the same way, and by some of them it is no change.
+    # They go the same way, though not as far, and by some of them it is no change.
+    ends = [labels.percent(end([change["change_percent"] for change in (row, *there)]), language) for end in (min, max)]
+    details = [_("{low} to {high}").format(low=ends[0], high=ends[1])] if ends[0] != ends[1] else []
     if untold := [
         other["protocol"]
         for other in there
         if other["verdict"] == "no change detected" or other.get("published_class") == "stable"
     ]:
-        agreed += _(" (not told from no change by {protocols})").format(protocols=_(", ").join(untold))
+        details.append(_("not told from no change by {protocols}").format(protocols=_(", ").join(untold)))
+    if details:
+        agreed += _(" ({ends})").format(ends=_("; ").join(details))
     if against := _against(row, by_population, "option", _, language):
         return agreed + _(", but not with people counted by {methods}").format(methods=against)
     return agreed + (_(" and {n} ways of counting people").format(n=len(by_population) + 1) if by_population else "")

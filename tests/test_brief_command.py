@@ -86,9 +86,9 @@ def test_without_a_browser_the_page_is_written_and_the_way_to_paper_told(here, t
     monkeypatch.setenv("PATH", str(tmp_path))
     said = call("brief", "sim-01", "-w", here, "--language", "zh", code=1)
     assert "there is no browser to make a PDF with (looked for chromium, chromium-browser" in said
-    assert "The page is in brief-sim-01.html: open it in any browser and print it on A4" in said
-    assert '<html lang="zh-Hans">' in (tmp_path / "brief-sim-01.html").read_text(encoding="utf-8")
-    assert not Path("brief-sim-01.pdf").exists()
+    assert "The page is in brief-site-sim-01-zh.html: open it in any browser and print it on A4" in said
+    assert '<html lang="zh-Hans">' in (tmp_path / "brief-site-sim-01-zh.html").read_text(encoding="utf-8")
+    assert not Path("brief-site-sim-01-zh.pdf").exists()
 
 
 def test_a_browser_that_fails_is_told_and_the_page_is_kept(here, tmp_path):
@@ -96,8 +96,8 @@ def test_a_browser_that_fails_is_told_and_the_page_is_kept(here, tmp_path):
     broken.write_text("#!/bin/sh\necho no display >&2; exit 3\n")
     broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
     said = call("brief", "-w", here, "--browser", broken, code=1)
-    assert "ended with code 3. It said: no display. The page is in brief-network.html" in said
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["brief-network.html", "broken"]
+    assert "ended with code 3. It said: no display. The page is in brief-network-en.html" in said
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["brief-network-en.html", "broken"]
 
 
 def test_a_brief_that_takes_more_sheets_says_so(here, tmp_path):
@@ -108,7 +108,7 @@ def test_a_brief_that_takes_more_sheets_says_so(here, tmp_path):
     )
     two.chmod(two.stat().st_mode | stat.S_IXUSR)
     said = call("brief", "-w", here, "--browser", two)
-    assert "Brief: brief-network.pdf" in said
+    assert "Brief: brief-network-en.pdf" in said
     assert "it takes 2 sheets: ask for fewer drugs" in said
 
 
@@ -117,5 +117,5 @@ def test_a_brief_that_takes_more_sheets_says_so(here, tmp_path):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_brief_of_the_simulated_city_is_one_sheet(here, tmp_path, language):
     said = call("brief", "-w", here, "--language", language, "--browser", browser.BROWSER)
-    assert said == "Brief: brief-network.pdf\n", "no warning of more sheets"
-    assert (tmp_path / "brief-network.pdf").read_bytes().startswith(b"%PDF-")
+    assert said == f"Brief: brief-network-{language}.pdf\n", "no warning of more sheets"
+    assert (tmp_path / f"brief-network-{language}.pdf").read_bytes().startswith(b"%PDF-")

@@ -38,7 +38,10 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         "sign": SIGNS.get(verdict, ""),
         "kind": {"fall": "fall", "rise": "rise", "no change detected": "same"}.get(verdict, "untold"),
         "verdict_in_words": labels.said(VERDICTS, verdict, language),
-        "credibility_in_words": labels.said(CREDIBILITY, row["credibility"], language),
+        # What else could have made a change is no question where none was detected.
+        "credibility_in_words": "–"
+        if verdict == "no change detected"
+        else labels.said(CREDIBILITY, row["credibility"], language),
         "basis_in_words": labels.said(BASES, row["basis"], language),
         "factor_mark": mark,
         "because": labels.because(row["reason"], row["n_sites"] + row["n_sites_left_out"], language),
@@ -70,6 +73,16 @@ def sentence(edition: Edition, row: Row, compared: Comparison, language: str) ->
         {**row, "unit_name": row["place_name"]}, edition.others.get(key, []), edition.tests.get(key, []), language,
         by_population=edition.other_counts.get(key, []),
     )  # fmt: skip
+
+
+def finding(row: Row, language: str) -> str:
+    """A change as a title states it: where none was detected, that first."""
+    if row["verdict"] != "no change detected":
+        return labels.change_in_words(row["change_percent"], language)
+    _ = words(language)
+    return _("{verdict} ({change})").format(
+        verdict=labels.said(VERDICTS, row["verdict"], language), change=labels.percent(row["change_percent"], language)
+    )
 
 
 def in_a_line(row: Row, language: str) -> str:

@@ -109,10 +109,12 @@ def _dumbbell(edition: Edition, rows: list[Row], level: str, name: str, language
     n = len(rows)
     areas, sites = labels.things(n, "area", "areas", language), labels.things(n, "site", "sites", language)
     asked = {"drug": name, "places": areas if level == "area" else sites}
-    if any(row["verdict"] for row in rows):
+    n_told = sum(row["verdict"] in ("fall", "rise", "no change detected") for row in rows)
+    if n_told:
         falls, rises = (sum(row["verdict"] == verdict for row in rows) for verdict in ("fall", "rise"))
+        told_at = labels.things(n_told, *(("area", "areas") if level == "area" else ("site", "sites")), language)
         finding = _("{drug}: of {places} {falls} fell and {rises} rose by more than chance.").format(
-            falls=falls, rises=rises, **asked
+            falls=falls, rises=rises, **asked | {"places": told_at}
         )
     else:
         finding = _("{drug}: {places}, without a verdict by this protocol.").format(**asked)
@@ -363,10 +365,14 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
         for row, facts in found
     ]
     counted = {kind: sum(spot.kind == kind for spot in spots) for kind in ("fall", "rise", "same")}
-    finding = _("{drug}: of {places} on the map {falls} fell and {rises} rose by more than chance.").format(
-        drug=name, places=labels.things(len(spots), "site", "sites", language), falls=counted["fall"],
+    finding = _("{drug}: of {n} on the map with a verdict {falls} fell and {rises} rose by more than chance.").format(
+        drug=name, n=labels.things(sum(counted.values()), "site", "sites", language), falls=counted["fall"],
         rises=counted["rise"],
     )  # fmt: skip
+    if untold := len(spots) - sum(counted.values()):
+        finding += _(" {sites} on the map without a verdict.").format(
+            sites=labels.things(untold, "site", "sites", language)
+        )
     n_without = sum(row["level"] == "site" for row in rows) - len(spots)
     key = _("Triangles point down for a fall and up for a rise, circles are sites without a detected change.")
     if n_without:

@@ -1,7 +1,7 @@
 """The overview: what has fallen, how far, how sure, and what stands against it, in one look. One page a comparison."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dashboards import addresses, labels
@@ -71,13 +71,18 @@ def _tile(edition: Edition, row: Row, comparison: Comparison, language: str) -> 
         "address": addresses.of_drug(row["drug"]),
         "newest": told.newest(edition, key, language),
         "sentence": told.sentence(edition, row, comparison, language),
-        "spark": spark_of(periods, comparison) if periods is not None else None,
+        "spark": spark_of(row, periods, comparison) if periods is not None else None,
         "others": [other for other in others if other["state"] == "estimated"],
     }
 
 
-def spark_of(periods: list[Row], comparison: Comparison) -> Spark | None:
-    """The line of the means of some periods, with the two that are compared."""
+def spark_of(row: Row, periods: Sequence[Row], comparison: Comparison) -> Spark | None:
+    """The line of the means of some periods, with the two that are compared.
+
+    It is of all sites that were measured: where most of them are not in the change, it would tell of others.
+    """
+    if row["n_sites_left_out"] > row["n_sites"]:
+        return None
     return spark([(row["period"], row["mean_mg_per_day_per_1000"]) for row in periods], comparison)
 
 
@@ -123,15 +128,22 @@ def counted(changes: list[Row], comparison: Comparison, language: str) -> str:
     _ = words(language)
     known = [row for row in changes if row["change_percent"] is not None]
     falls = _falls(changes)
+    unsupported = {"fall": 0, "rise": 0}
     if _is_judged(changes):
         rises = [row for row in known if row["verdict"] == "rise"]
         same = _("{n} without a detected change")
+        unsupported = {
+            verdict: sum(row["verdict"] == verdict and row["credibility"] == "not supported" for row in known)
+            for verdict in unsupported
+        }
     else:
         rises = [row for row in known if row["change_percent"] > 0]
         same = _("{n} unchanged")
     groups = (
-        (len(falls), _("{n} down")),
-        (len(rises), _("{n} up")),
+        (len(falls) - unsupported["fall"], _("{n} down")),
+        (unsupported["fall"], _("{n} down but not supported")),
+        (len(rises) - unsupported["rise"], _("{n} up")),
+        (unsupported["rise"], _("{n} up but not supported")),
         (len(known) - len(falls) - len(rises), same),
         (len(changes) - len(known), _("{n} not estimable")),
     )
@@ -161,8 +173,8 @@ def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> s
     _ = words(language)
     said = counted(changes, comparison, language)
     falls, is_judged = _falls(changes), _is_judged(changes)
-    # An experimental factor is not for headlines.
-    named = [row for row in falls if row["factor_mark"] != "experimental"]
+    # An experimental factor is not for headlines, nor is what something else could have made wholly.
+    named = [row for row in falls if row["factor_mark"] != "experimental" and row["credibility"] != "not supported"]
     if named:
         largest = min(named, key=lambda row: row["change_percent"])
         resting = labels.resting_on(largest["factor_mark"], language) if largest["factor_mark"] else ""

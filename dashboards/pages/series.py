@@ -55,9 +55,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
     is_compared = change is not None and change["change_percent"] is not None
     data = TrendData(
         drug=drug,
-        title=_("{drug}: {change}").format(drug=name, change=labels.change_in_words(change["change_percent"], language))
-        if change
-        else name,
+        title=_("{drug}: {change}").format(drug=name, change=told.finding(change, language)) if change else name,
         subtitle=shown,
         name=_("All sites") if level == "network" else name,
         periods=bold,
@@ -76,7 +74,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         "origins": file_of(level, key[1]),
         "kind": bold[0]["period_kind"],
         "compare": f"compare.html#{name_of(Place(level, key[1], None))}/{slug(drug)}",
-        "unit_id": labels.printable(key[1]),
+        "unit_id": edition.word_for(*key[:2]),
         "is_of_site": level == "site",
         "drug": drug,
         "name": name,

@@ -38,7 +38,8 @@
     return value === 0 ? "0" : (value >= 99.95 ? whole : few).format(value);
   };
 
-  const escaped = (text) => visible(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  // "%{" would begin a field of a hover text.
+  const escaped = (text) => visible(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "%&#123;");
   const nameOf = ({ place, drug }) => `${drugs[drug.value][0]} – ${place.selectedOptions[0].textContent}`;
 
   // Two of one drug have its colour and another one; forms and dashes tell them apart as well.
@@ -151,8 +152,8 @@
     const both = chosen.length > 1 ? chosen : [chosen[0], chosen[0][0] === start[0][0] ? start[1] : [start[0][0], chosen[0][1]]];
     sides.forEach(({ place, drug }, n) => {
       const [name, wantedDrug] = both[n];
-      if (addresses[name]) { place.value = name; }
-      if (drugs[wantedDrug]) { drug.value = wantedDrug; }
+      if (Object.hasOwn(addresses, name)) { place.value = name; }
+      if (Object.hasOwn(drugs, wantedDrug)) { drug.value = wantedDrug; }
     });
     index.checked = parts.includes("index");
     return draw();

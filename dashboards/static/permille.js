@@ -241,12 +241,18 @@
     return [sites.filter(([, , share]) => share !== null).length, table(caption, [said.site, said.mean, said.share, said.days], rows)];
   };
 
+  // Delivered words in a command that somebody may paste: no shell finds anything to do in them.
+  const quoted = (word) => {
+    if (/^[\p{L}\p{N}._][\p{L}\p{N}._:-]*$/u.test(word)) { return word; }
+    return /^[\p{L}\p{N}._: -]+$/u.test(word) ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
+  };
+
   const showOrigin = (figure, period) => originsOf(figure.dataset.origins).then((found) => {
     const { drug, name, unit } = figure.dataset;
     const title = filled(said.origin, { drug: name, period });
     const isSite = Boolean(found.days);
     const [n, rows] = (isSite ? daysTable : sitesTable)(found, drug, period, title);
-    const command = `permille explain "${unit}" ${drug} --period ${period}`;
+    const command = `permille explain ${quoted(unit)} ${quoted(drug)} --period ${period}`;
     document.getElementById("origin-title").textContent = title;
     document.getElementById("origin-text").textContent = n
       ? filled(isSite ? said.ofDays : said.ofSites, { n }) : filled(said.notKept, { command });
@@ -257,7 +263,7 @@
 
   // The address holds what is open: it can be sent, and the way back closes it.
   const followAddress = () => {
-    const [, drug, period] = location.hash.match(/^#origin=([^/]+)\/([-\dQ]+)$/) || [];
+    const [, drug, period] = location.hash.match(/^#origin=([^/]+)\/(\d{4}(?:-Q[1-4]|-\d{2})?)$/) || [];
     const figures = [...document.querySelectorAll("figure[data-origins]")];
     // As it stands in the address: one that somebody cut off cannot be taken apart.
     const figure = figures.find((one) => encodeURIComponent(one.dataset.drug) === drug);

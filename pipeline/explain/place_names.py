@@ -23,15 +23,20 @@ class Place(NamedTuple):
 def place_of(warehouse: Warehouse, said: str, *, is_site: bool = False) -> Place:
     """The place that an id or a name stands for.
 
-    An id wins over a name, what is written alike over what differs in capitals only, a site over an area.
+    An id wins over a name, what is written alike over what differs in capitals only. Where a site and an area have one
+    id, `site:ID` and `area:ID` tell them apart.
 
     Parameters: `is_site` where only a site is asked for.
-    Raises `ExplainError` where there is no such place, or a name stands for several; the message says which there are.
+    Raises `ExplainError` where there is no such place, or a word stands for several; the message says which there are.
     """
     there = warehouse.query(sql("places")).filter((pl.col("level") == "site") | (not is_site))
-    same = there.filter(pl.col("unit_id") == said)
-    if not same.is_empty():
-        return Place(*same.row(0))
+    with_level = pl.concat_str("level", "unit_id", separator=":")
+    for same in (there.filter(pl.col("unit_id") == said), there.filter(with_level == said)):
+        if same.height > 1:
+            words = " or ".join(same.select(with_level).to_series())
+            raise ExplainError(f"{said!r} is the id of several places: write {words}", is_wrong_usage=True)
+        if not same.is_empty():
+            return Place(*same.row(0))
     for name in ("unit_id", "unit_name"):
         found = there.filter(pl.col(name).str.to_lowercase() == said.lower())
         if found.height > 1:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from pipeline.explain import place_of
 from pipeline.warehouse import Warehouse
 from tests.test_command_line import call
 
@@ -125,6 +126,17 @@ def test_an_area_asks_for_a_period(published):
     for place in ("network", "Inner"):
         said = call("explain", place, "cocaine", "2024-03-04", "-w", published.folder, code=2)
         assert "of an area, or network, name a period by --period" in said
+
+
+@pytest.mark.parametrize(("shared", "level"), [("A1", "area"), ("network", "network")])
+def test_an_id_of_a_site_and_an_area_asks_for_the_level(city, shared, level):
+    with Warehouse.open(city.published) as warehouse:
+        warehouse.connection.execute(f"update sites set site_id = '{shared}' where site_id = 'S2'").fetchall()
+        assert place_of(warehouse, f"site:{shared}") == ("site", shared, "Lake")
+        assert place_of(warehouse, f"{level}:{shared}")[:2] == (level, shared)
+        assert place_of(warehouse, shared, is_site=True) == ("site", shared, "Lake")
+    said = call("explain", shared, "cocaine", "--period", "2024", "-w", city.folder, code=2)
+    assert f"'{shared}' is the id of several places: write site:{shared} or {level}:{shared}" in said
 
 
 def test_a_name_of_two_places_asks_for_the_id(city):

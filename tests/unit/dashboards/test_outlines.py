@@ -33,6 +33,13 @@ def test_lines_of_every_kind_of_geometry_are_read(tmp_path, geometry, n_lines):
     assert lines[0] == ((10.0, 60.0), (11.0, 60.0), (11.0, 61.0), (10.0, 60.0))
 
 
+def test_collections_may_lie_in_each_other_however_deep(tmp_path):
+    found = {"type": "LineString", "coordinates": SQUARE}
+    for _ in range(300):
+        found = {"type": "GeometryCollection", "geometries": [found]}
+    assert len(read_outlines(written(tmp_path, found))) == 1
+
+
 def test_heights_are_left_out(tmp_path):
     assert read_outlines(written(tmp_path, {"type": "LineString", "coordinates": [[1, 2, 300], [2, 3, 301]]})) == (
         ((1.0, 2.0), (2.0, 3.0)),
@@ -48,6 +55,11 @@ def test_heights_are_left_out(tmp_path):
         ({"type": "LineString", "coordinates": [[500000, 4649776], [500100, 4649776]]}, "are no degrees"),
         ({"type": "LineString", "coordinates": [["east", "north"]]}, "no pairs of longitude and latitude"),
         ({"type": "LineString", "coordinates": [[1]]}, "no pairs of longitude and latitude"),
+        ({"type": ["LineString"]}, "holds no outlines"),
+        ({"type": "LineString", "coordinates": []}, "holds no outlines"),
+        ({"type": "FeatureCollection", "features": 5}, "the features of a FeatureCollection are no list"),
+        ("[" * 200_000, "too deep in each other"),
+        ({"type": "LineString", "coordinates": [[10**400, 2], [1, 2]]}, "no pairs of longitude and latitude"),
         ({"type": "LineString", "coordinates": 7}, "no pairs of longitude and latitude"),
         ({"type": "Polygon", "coordinates": None}, "not what GeoJSON asks for"),
         ({"type": "LineString", "coordinates": [[1, 2]] * (MOST_POINTS + 1)}, "simplify its lines"),
