@@ -242,7 +242,7 @@
   };
 
   // Delivered words in a command that somebody may paste: no shell finds anything to do in them.
-  const quoted = (word) => {
+  const pasted = (word) => {
     if (/^[\p{L}\p{N}._][\p{L}\p{N}._:-]*$/u.test(word)) { return word; }
     return /^[\p{L}\p{N}._: -]+$/u.test(word) ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
   };
@@ -252,7 +252,7 @@
     const title = filled(said.origin, { drug: name, period });
     const isSite = Boolean(found.days);
     const [n, rows] = (isSite ? daysTable : sitesTable)(found, drug, period, title);
-    const command = `permille explain ${quoted(unit)} ${quoted(drug)} --period ${period}`;
+    const command = `permille explain ${pasted(unit)} ${pasted(drug)} --period ${period}`;
     document.getElementById("origin-title").textContent = title;
     document.getElementById("origin-text").textContent = n
       ? filled(isSite ? said.ofDays : said.ofSites, { n }) : filled(said.notKept, { command });
