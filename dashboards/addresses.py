@@ -4,8 +4,8 @@ import hashlib
 import re
 
 _MOST_SIGNS = 48
-# Names that some systems keep for themselves, whatever follows the dot.
 _LIKE_A_HASH = re.compile(r"(?:^|-)[0-9a-f]{8}$")
+# Names that some systems keep for themselves, whatever follows the dot.
 _KEPT = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 

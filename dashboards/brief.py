@@ -149,7 +149,7 @@ def _change(edition: Edition, place: Place, row: Row, compared: Comparison, lang
         "place_name": _shortened(said["place_name"], _WIDEST_PLACE),
         "class_in_words": labels.said(told.PUBLISHED_CLASSES, published, language) if published else None,
         "is_marked_simulated": row["is_simulated"] and edition.is_mixed,
-        "spark": spark_of(row, periods, compared),
+        "spark": spark_of(said, periods, compared),
         "spark_in_words": _in_words(said["name"], periods, language),
     }
 

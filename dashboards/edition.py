@@ -3,7 +3,7 @@
 No words and no pages here.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
@@ -105,8 +105,11 @@ class Edition:
 
     def word_for(self, level: str, unit_id: str) -> str:
         """What commands know a place by: its id, with its level where others have the same id."""
-        is_shared = sum(place.unit_id == unit_id for place in self.places) > 1
-        return printable(f"{level}:{unit_id}" if is_shared else unit_id)
+        return printable(f"{level}:{unit_id}" if self._n_places_with_id[unit_id] > 1 else unit_id)
+
+    @cached_property
+    def _n_places_with_id(self) -> Counter[str]:
+        return Counter(place.unit_id for place in self.places)
 
     @cached_property
     def coverage(self) -> Row:

@@ -13,7 +13,7 @@ MOST_POINTS = 10_000
 _DIGITS = 4  # ten metres
 _DEPTH = {"LineString": 0, "MultiLineString": 1, "Polygon": 1, "MultiPolygon": 2}
 """How deep the lines of a geometry lie in its coordinates. Points have none."""
-_PARTS = {"FeatureCollection": "features", "Feature": "geometry", "GeometryCollection": "geometries"}
+_COLLECTIONS = {"FeatureCollection": "features", "GeometryCollection": "geometries"}
 
 
 class OutlinesError(ValueError):
@@ -62,11 +62,13 @@ def _geometries(found: Any, file: Path) -> Iterator[dict[str, Any]]:
             continue
         if kind in _DEPTH:
             yield part
-        elif kind in _PARTS:
-            inner = part.get(_PARTS[kind]) or []
-            if kind != "Feature" and not isinstance(inner, list):
-                raise OutlinesError(f"{file}: the {_PARTS[kind]} of a {kind} are no list, as GeoJSON asks for.")
-            open_parts += reversed(inner) if isinstance(inner, list) else [inner]
+        elif kind == "Feature":
+            open_parts.append(part.get("geometry"))
+        elif kind in _COLLECTIONS:
+            inner = part.get(_COLLECTIONS[kind]) or []
+            if not isinstance(inner, list):
+                raise OutlinesError(f"{file}: the {_COLLECTIONS[kind]} of a {kind} are no list, as GeoJSON asks for.")
+            open_parts += reversed(inner)
 
 
 def _points(geometry: dict[str, Any], file: Path) -> Iterator[Any]:

@@ -102,22 +102,27 @@ def where(edition: Edition, drug: str, name: str, compared: Comparison, language
     return {"rows": rows, "figure": _dumbbell(edition, drawn, level, name, language) if drawn else None}
 
 
+def _places(n: int, level: str, language: str) -> str:
+    """How many areas, or sites."""
+    if level == "area":
+        return labels.things(n, "area", "areas", language)
+    return labels.things(n, "site", "sites", language)
+
+
 def _dumbbell(edition: Edition, rows: list[Row], level: str, name: str, language: str) -> Row:
     """The figure of places from the baseline to now, of rows sorted by their change."""
     _ = words(language)
     baseline, current = (labels.period(rows[0][f"{when}_period"], language) for when in ("baseline", "current"))
-    n = len(rows)
-    areas, sites = labels.things(n, "area", "areas", language), labels.things(n, "site", "sites", language)
-    asked = {"drug": name, "places": areas if level == "area" else sites}
     n_told = sum(row["verdict"] in ("fall", "rise", "no change detected") for row in rows)
     if n_told:
         falls, rises = (sum(row["verdict"] == verdict for row in rows) for verdict in ("fall", "rise"))
-        told_at = labels.things(n_told, *(("area", "areas") if level == "area" else ("site", "sites")), language)
         finding = _("{drug}: of {places} {falls} fell and {rises} rose by more than chance.").format(
-            falls=falls, rises=rises, **asked | {"places": told_at}
+            drug=name, places=_places(n_told, level, language), falls=falls, rises=rises
         )
     else:
-        finding = _("{drug}: {places}, without a verdict by this protocol.").format(**asked)
+        finding = _("{drug}: {places}, without a verdict by this protocol.").format(
+            drug=name, places=_places(len(rows), level, language)
+        )
     pairs = [
         Pair(
             row["place"],
@@ -131,8 +136,8 @@ def _dumbbell(edition: Edition, rows: list[Row], level: str, name: str, language
     key = _("Grey: {baseline}; coloured: {current}, hollow where it is not told from no change.").format(
         baseline=baseline, current=current
     )
-    if n > MOST_PLACES:
-        key += _(" The {n} largest changes of {all}.").format(n=MOST_PLACES, all=n)
+    if len(rows) > MOST_PLACES:
+        key += _(" The {n} largest changes of {all}.").format(n=MOST_PLACES, all=len(rows))
     data = DumbbellData(rows[0]["drug"], finding, told.subtitle(rows[0], language), pairs, edition.is_simulated)
     in_figure = translated(DumbbellLabels(baseline, current), language)
     return {"id": "places", "finding": finding, "key": key, "figure": dumbbell(data, in_figure)}
@@ -244,16 +249,13 @@ def over_time(edition: Edition, drug: str, name: str, language: str) -> Row | No
         drug=name, place=labels.printable(called[row]), period=said[column], amount=labels.amount(highest)
     )
     n = len(series)
-    of_all = (
-        labels.things(n, "area", "areas", language) if level == "area" else labels.things(n, "site", "sites", language)
-    )
     key = _(
         "Each row is a place, each column a period: the lighter, the more. Nothing is drawn where there is no mean."
     )
     if n > MOST_ROWS:
         key += _(" The {n} places with most periods of {all}.").format(n=MOST_ROWS, all=n)
     data = GridData(
-        finding, _("means, {places}").format(places=of_all), [called[row] for row in shown], said,
+        finding, _("means, {places}").format(places=_places(n, level, language)), [called[row] for row in shown], said,
         [means[row] for row in shown], edition.is_simulated,
     )  # fmt: skip
     return {

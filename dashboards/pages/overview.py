@@ -77,11 +77,11 @@ def _tile(edition: Edition, row: Row, comparison: Comparison, language: str) -> 
 
 
 def spark_of(row: Row, periods: Sequence[Row], comparison: Comparison) -> Spark | None:
-    """The line of the means of some periods, with the two that are compared.
+    """The line of the means of some periods, with the two that are compared; `row` is the change, as `in_words` has it.
 
     It is of all sites that were measured: where most of them are not in the change, it would tell of others.
     """
-    if row["n_sites_left_out"] > row["n_sites"]:
+    if row["is_over_few"]:
         return None
     return spark([(row["period"], row["mean_mg_per_day_per_1000"]) for row in periods], comparison)
 
@@ -128,14 +128,13 @@ def counted(changes: list[Row], comparison: Comparison, language: str) -> str:
     _ = words(language)
     known = [row for row in changes if row["change_percent"] is not None]
     falls = _falls(changes)
-    unsupported = {"fall": 0, "rise": 0}
+    unsupported = {
+        verdict: sum(row["verdict"] == verdict and row["credibility"] == "not supported" for row in known)
+        for verdict in ("fall", "rise")
+    }
     if _is_judged(changes):
         rises = [row for row in known if row["verdict"] == "rise"]
         same = _("{n} without a detected change")
-        unsupported = {
-            verdict: sum(row["verdict"] == verdict and row["credibility"] == "not supported" for row in known)
-            for verdict in unsupported
-        }
     else:
         rises = [row for row in known if row["change_percent"] > 0]
         same = _("{n} unchanged")
