@@ -7,11 +7,12 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from dashboards.languages import FOLDER, LANGUAGES
+from pipeline import findings
 from schemas.credibility import EXPLANATIONS
 from schemas.flags import FLAGS
 from schemas.plausibility import RULES
 from schemas.protocol import load_protocols
-from schemas.reference_data import load_uncertainties
+from schemas.reference_data import load_factors, load_uncertainties
 
 _KEYWORDS = {"_": None, "N_": None, "Reason": (2, 3), "things": (3,)}
 """In which call which argument is translated; all of it where that is None."""
@@ -20,7 +21,8 @@ _KEYWORDS = {"_": None, "N_": None, "Reason": (2, 3), "things": (3,)}
 def texts() -> list[str]:
     """Every text that is translated, each once: those of code and templates, and of the files that compute.
 
-    Of these: flags, findings, explanations, the shipped protocols, and what each error is of.
+    Of these: rules of deliveries, flags, findings, sources of factors, explanations, the shipped protocols, and what
+    each error is of.
     """
     found = extract_from_dir(
         Path(__file__).parent,
@@ -29,6 +31,8 @@ def texts() -> list[str]:
     )
     said = [text for _, _, message, _, _ in found for text in ([message] if isinstance(message, str) else message)]
     said += [*FLAGS.values(), *(text for rule in RULES.values() for text in (rule.sentence, rule.remedy))]
+    said += [text for rule in findings.RULES.values() for text in (rule.sentence, rule.remedy)]
+    said += load_factors()["source"].to_list()
     said += [text for about in EXPLANATIONS.values() for text in (about.sentence, about.source)]
     said += [text for protocol in load_protocols() for text in (protocol.title, protocol.choices)]
     of_errors = load_uncertainties().select("component", "applies_to", "shared_over", "source")

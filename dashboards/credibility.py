@@ -56,6 +56,11 @@ _FOUND: dict[str, str] = {
     ),
 }
 """What was looked at, of tests that could be made."""
+_STAYS = {
+    "single_day": N_("Without any one day it stays at {current}."),
+    "single_month": N_("Without any one month, in both periods, it stays at {current}."),
+}
+"""The same where none makes a difference that can be told."""
 _NOT_SEEN = N_("The days do not tell it from no change; they would see a fall of {current}.")
 _NO_LIMITS = N_("Nothing lies below a limit that is known.")
 _NO_MONTHS = N_("In neither period a catchment has days in three months, of which one could be left out.")
@@ -100,12 +105,17 @@ def evidence(test: _Row, change: _Row, language: str = "en") -> str:
     if name == "single_month" and test["n_tested"] == 0:
         text = _NO_MONTHS
     naive = change["naive_change_percent"]
+    before, now = (_value(name, test[f"value_{period}"], language) for period in ("baseline", "current"))
+    if name in _STAYS and before == now and test["n_tested"] != 0:
+        text = _STAYS[name]
     said = _(text).format(
-        baseline=_value(name, test["value_baseline"], language),
-        current=_value(name, test["value_current"], language),
+        baseline=before,
+        current=now,
         n=labels.count(test["n_affected"]),
         of=labels.count(test["n_tested"]),
-        subject=labels.printable(test["subject"]),
+        subject=_(" and ").join(labels.printable(test["subject"]).split(" "))
+        if name == "single_month"
+        else labels.printable(test["subject"]),
         naive="–" if naive is None else labels.percent(naive, language),
     )
     is_left_known = test["change_without_percent"] is not None and name != "chance"

@@ -62,6 +62,7 @@ def environment(language: str) -> Environment:
         amount=labels.amount,
         count=labels.count,
         delivered=labels.delivered,
+        from_figure=Markup,  # escaped as a figure's text already
         printable=labels.printable,
         reference=labels.reference,
         sign_of=labels.sign_of,
@@ -95,7 +96,8 @@ def figure_page(
     """
     return environment("en").get_template("figure.html.j2").render(
         language="en", content_policy=_POLICY_OF_ONE_FILE, title=labels.printable(title),
-        key=labels.printable(key), headers=headers, rows=rows, is_simulated=is_simulated, simulated=labels.SIMULATED,
+        key=labels.printable(key), subtitle=figure.layout.title.subtitle.text, headers=headers, rows=rows,
+        is_simulated=is_simulated, simulated=labels.SIMULATED,
         island=json_island(figure.to_plotly_json()), plotly=_inline(drawing_library.shipped()),
         style=_inline((HERE / "static" / "permille.css").read_bytes()),
         script=_inline((HERE / "static" / "permille.js").read_bytes()),

@@ -54,6 +54,8 @@ _WORDS_OF_SCRIPT = {
     "again": N_("To have the cells read again, and every step evaluated: {command}"),
     "origin": N_("{drug}, {period}: where it comes from"),
     "show": N_("Where {period} comes from"),
+    "low": N_("lower end"),
+    "high": N_("upper end"),
     "saveNumbers": N_("Save the numbers (CSV)"),
     "savePicture": N_("Save the figure (PNG)"),
     "site": N_("Site"),

@@ -61,7 +61,14 @@ pio.templates[TEMPLATE] = go.layout.Template(
         "hovermode": "closest",
         "hoverlabel": {"bgcolor": "#1b2530", "bordercolor": "#1b2530", "font": {"color": "#ffffff"}},
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.14, "yanchor": "top"},
-        "xaxis": {"showgrid": False, "linecolor": QUIET, "ticks": "outside", "tickcolor": QUIET, "fixedrange": True},
+        "xaxis": {
+            "title": {"font": {"size": 13}},
+            "showgrid": False,
+            "linecolor": QUIET,
+            "ticks": "outside",
+            "tickcolor": QUIET,
+            "fixedrange": True,
+        },
         "yaxis": {
             "automargin": True,
             "title": {"font": {"size": 13}},
@@ -126,10 +133,9 @@ def short(name: str) -> str:
     return in_figure(name if len(name) <= _MOST_SIGNS else f"{name[: _MOST_SIGNS - 1]}…")
 
 
-def watermark(text: str, *, is_simulated: bool, is_above: bool = False) -> list[dict[str, Any]]:
-    """What stands across a figure of simulated data, wherever it is copied to; above it where all of it is needed."""
+def watermark(text: str, *, is_simulated: bool) -> list[dict[str, Any]]:
+    """What stands across a figure of simulated data, wherever it is copied to; all of the figure is seen through it."""
     if not is_simulated:
         return []
-    place = {"xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right", "showarrow": False}
-    place["yanchor"] = "bottom" if is_above else "top"
-    return [{**place, "text": text, "opacity": 0.45, "font": {"size": 20, "color": QUIET}}]
+    place = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "textangle": -20}
+    return [{**place, "text": text, "opacity": 0.22, "font": {"size": 22, "color": QUIET}}]

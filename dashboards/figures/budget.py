@@ -41,7 +41,7 @@ def budget(data: BudgetData, labels: BudgetLabels) -> theme.Figure:
             "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": 180 + 30 * len(names),
             "showlegend": False,
-            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),
+            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated),
             "xaxis": {"title": {"text": labels.axis}, "range": [0, 115], "tickvals": [0, 25, 50, 75, 100],
                       "showgrid": True, "gridcolor": theme.GRID},
             "yaxis": {"type": "category", "autorange": "reversed", "showgrid": False, "zeroline": False},

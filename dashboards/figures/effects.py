@@ -70,7 +70,7 @@ def effects(data: EffectsData, labels: EffectsLabels) -> theme.Figure:
             "height": 230 + 34 * len(shown),
             "showlegend": True,
             "legend": {"y": 1, "yanchor": "bottom", "traceorder": "normal"},
-            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),
+            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated),
             "xaxis": {"title": {"text": labels.axis}, "ticksuffix": " %", "showgrid": True, "gridcolor": theme.GRID,
                       "zeroline": True, "zerolinecolor": theme.QUIET},
             "yaxis": {"tickvals": rows, "ticktext": [theme.short(one.name) for one in shown],

@@ -69,7 +69,7 @@ def grid(data: GridData, labels: GridLabels) -> theme.Figure:
         "layout": {
             "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": _HEIGHT_OF_REST + all_of_it,
-            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),
+            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated),
             "xaxis": {**_axis(data.periods), "ticks": ""},
             "yaxis": {"tickvals": list(range(len(places))), "ticktext": [theme.short(place) for place in places],
                       "showgrid": False, "zeroline": False, "tickfont": {"size": 11}, "domain": [0, high / all_of_it]},

@@ -13,7 +13,7 @@ class PartsData(NamedTuple):
     Attributes:
         drug: the drug's identifier, for its colour.
         title, subtitle: the finding and what is shown, short.
-        parts: name, size [points of percent] and size in words, from above; the last is their sum.
+        parts: name, size [percentage points] and size in words, from above; the last is their sum.
         is_simulated: whether any of it is simulated.
     """
 
@@ -53,7 +53,7 @@ def parts(data: PartsData, labels: PartsLabels) -> theme.Figure:
                     }
                     for name, start, end, (_, _, said) in zip(names, starts, ends, data.parts, strict=True)
                 ),
-                *theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),
+                *theme.watermark(labels.simulated, is_simulated=data.is_simulated),
             ],
             "xaxis": {"title": {"text": labels.axis}, "range": [low - room / 3, high + 1.6 * room], "showgrid": True,
                       "gridcolor": theme.GRID, "zeroline": True, "zerolinecolor": theme.QUIET},

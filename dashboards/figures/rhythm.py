@@ -44,7 +44,7 @@ def rhythm(data: RhythmData, labels: RhythmLabels) -> theme.Figure:
             {
                 "type": "bar", "x": names, "base": [round(day.low, 2) for day in data.days],
                 "y": [round(day.high - day.low, 2) for day in data.days], "width": 0.5,
-                "marker": {"color": theme.faint(colour, 0.22), "line": {"width": 0}}, "name": labels.half,
+                "marker": {"color": theme.faint(colour, 0.35), "line": {"width": 0}}, "name": labels.half,
                 "hoverinfo": "skip", "legendrank": 2,
             },
             {

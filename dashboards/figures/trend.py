@@ -316,6 +316,12 @@ def areas_cut(data: TrendData) -> int:
     return sum(any(mean > top for mean in _means(area)) for area in data.areas)
 
 
+def interval_is_cut(data: TrendData) -> bool:
+    """Whether the interval reaches above the figure anywhere. The caption says so."""
+    top = _top(data)
+    return any((row["ci_high_mg_per_day_per_1000"] or 0.0) > top for row in data.periods)
+
+
 def _top(data: TrendData) -> float:
     """The upper end of the axis: areas far above the network may not squeeze its line flat."""
     areas = [mean for area in data.areas for mean in _means(area)]

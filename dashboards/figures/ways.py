@@ -62,7 +62,7 @@ def ways(data: WaysData, labels: WaysLabels) -> theme.Figure:
             "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": 190 + 26 * len(found),
             "showlegend": False,
-            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated, is_above=True),
+            "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated),
             "shapes": [] if headline is None else [
                 {"type": "line", "layer": "below", "x0": headline, "x1": headline, "yref": "paper", "y0": 0, "y1": 1,
                  "line": {"color": theme.QUIET, "width": 1, "dash": "5px,3px"}},

@@ -37,7 +37,7 @@ class DumbbellLabels(NamedTuple):
 class PartsLabels(NamedTuple):
     """The words in a figure of the parts of a change."""
 
-    axis: str = N_("points of percent of the baseline")
+    axis: str = N_("percentage points of the baseline")
     simulated: str = SIMULATED
 
 

@@ -42,6 +42,7 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         "credibility_in_words": "–"
         if verdict == "no change detected"
         else labels.said(CREDIBILITY, row["credibility"], language),
+        "is_held_back": verdict == "no change detected" and leaves_out_none(row),
         "basis_in_words": labels.said(BASES, row["basis"], language),
         "factor_mark": mark,
         "is_over_few": row["n_sites_left_out"] > row["n_sites"],
@@ -51,6 +52,12 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         else None,
         "doubts": list(labels.flags([row["flags"]], language).values()),
     }
+
+
+def leaves_out_none(row: Row) -> bool:
+    """Whether the interval of a change leaves out that there was none."""
+    low, high = row["ci_low_percent"], row["ci_high_percent"]
+    return low is not None and high is not None and not low <= 0 <= high
 
 
 def columns(changes: Sequence[Row]) -> list[Row]:

@@ -165,8 +165,8 @@ def split(edition: Edition, change: Row, language: str) -> Row | None:
         "id": "split",
         "finding": finding,
         "key": _(
-            "Each bar begins where the one above ends, and together they make the last. What would be use is the"
-            " concentration and the flow; the same sites alone changed by {same}."
+            "Each bar begins where the one above ends, and together they make the last. Use itself would show in"
+            " concentration and flow together; the same sites alone changed by {same}."
         ).format(same=labels.percent(change["change_percent"], language)),
         "figure": parts(data, translated(PartsLabels(), language)),
         "rows": drawn,
@@ -296,7 +296,7 @@ def of_week(edition: Edition, drug: str, name: str, language: str) -> Row | None
     ]  # fmt: skip
     shown = _("{sites}, {years}").format(
         sites=labels.things(n_sites, "site", "sites", language),
-        years=labels.things(n_years, "year of a site", "years of sites", language),
+        years=labels.things(n_years, "site-year", "site-years", language),
     )
     data = RhythmData(drug, finding, shown, days, edition.is_simulated)
     return {

@@ -10,6 +10,12 @@ from dashboards.pages import changes as told
 from dashboards.pages.page import Page
 from schemas.credibility import EXPLANATIONS
 
+BASIS = {"molar": N_("molar"), "mass": N_("by mass")}
+"""What a fraction that is excreted is a fraction of."""
+IN_SEWER = {
+    "stable": N_("stable"), "unstable": N_("unstable"), "formed": N_("is formed"), "unknown": N_("not known"),
+}  # fmt: skip
+"""What becomes of a residue in the sewer."""
 STATUS = {"approved": N_("approved"), "provisional": N_("provisional"), "experimental": N_("experimental")}
 
 
@@ -31,6 +37,11 @@ def _content(edition: Edition, language: str) -> dict[str, Any]:
                 "residue_name": (row["residue_name_zh"] if is_zh else None) or row["residue_name"],
                 "evidence_in_words": labels.capital(labels.said(labels.EVIDENCE, row["evidence"], language)),
                 "status_in_words": labels.said(STATUS, row["factor_status"], language),
+                "basis_in_words": labels.said(BASIS, row["excretion_basis"], language)
+                if row["excretion_basis"]
+                else None,
+                "in_sewer_in_words": labels.said(IN_SEWER, row["stability_class"], language),
+                "source": say(row["source"]),
                 "dose_status_in_words": labels.said(STATUS, row["dose_status"], language)
                 if row["dose_status"]
                 else None,

@@ -7,6 +7,7 @@ from dashboards import addresses, labels
 from dashboards.edition import Edition
 from dashboards.languages import N_, words
 from dashboards.pages.page import Page
+from pipeline import findings
 from schemas.plausibility import RULES
 
 _FEW_FILES = 12
@@ -39,7 +40,7 @@ def _content(edition: Edition, language: str) -> dict[str, Any]:
         "few_files": _FEW_FILES,
         "most_files": _MOST_FILES,
         "n_quarantined": edition.coverage["n_quarantined"],
-        "quarantine": edition.rows("quarantine"),
+        "quarantine": [row | _rule(row["rule"], language) for row in edition.rows("quarantine")],
         "missing": [
             {"n": row["n_results"], "because": labels.because(row["reason"], language=language)}
             for row in edition.rows("load_reasons")
@@ -51,6 +52,19 @@ def _content(edition: Edition, language: str) -> dict[str, Any]:
         ],
         "findings": _findings(edition, language),
     }  # fmt: skip
+
+
+def _rule(name: str, language: str) -> dict[str, str]:
+    """What a rule says of any record that breaks it, and what to do.
+
+    >>> _rule("negative_value", "en")["sentence"]
+    '… is below zero'
+    """
+    _ = words(language)
+    rule = findings.RULES.get(name)
+    if rule is None:  # of another version of the program
+        return {"sentence": name, "remedy": ""}
+    return {"sentence": _(rule.sentence).format(value="…", detail="…"), "remedy": _(rule.remedy)}
 
 
 def _delivered_in_words(edition: Edition, language: str) -> str:
@@ -69,13 +83,13 @@ def _findings(edition: Edition, language: str) -> list[dict[str, Any]]:
     _ = words(language)
     names = {site: facts["site_name"] for site, facts in edition.site_facts.items()}
     by_rule = edition.data["plausibility"].partition_by("rule", as_dict=True, maintain_order=True)
-    found = []
+    shown = []
     for rule, about in RULES.items():
         rows = by_rule.get((rule,))
         if rows is None:
             continue
         sites = sorted(rows["site_id"].unique())
-        found.append(
+        shown.append(
             {
                 "sentence": _(about.sentence),
                 "remedy": _(about.remedy),
@@ -87,4 +101,4 @@ def _findings(edition: Edition, language: str) -> list[dict[str, Any]]:
                 ],
             }
         )  # fmt: skip
-    return found
+    return shown

@@ -6,7 +6,7 @@ from typing import Any
 from dashboards import labels
 from dashboards.addresses import slug
 from dashboards.edition import Comparison, Edition, Place, Row
-from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, trend
+from dashboards.figures.trend import MOST_NAMED_AREAS, TrendData, areas_cut, interval_is_cut, trend
 from dashboards.figures.words import TrendLabels, translated
 from dashboards.languages import N_, words
 from dashboards.origins import file_of
@@ -190,6 +190,8 @@ def _key(data: TrendData, level: str, language: str) -> str:
     if data.laboratories:
         changed = [f"{text} ({labels.day(day, language)})" for day, text in data.laboratories]
         said.append(_("Dotted: {laboratories}.").format(laboratories=_(", ").join(changed)))
+    if interval_is_cut(data):
+        said.append(_("The interval reaches above the figure: its ends are in the table."))
     if cut := areas_cut(data):
         said.append(_("Above the figure reach: {areas}.").format(areas=labels.things(cut, "area", "areas", language)))
     return ("" if language == "zh" else " ").join(said)

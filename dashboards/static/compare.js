@@ -16,8 +16,8 @@
   const height = 460;
   plot.style.height = `${height}px`;
   const watermark = {
-    text: simulated, xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "top", showarrow: false, opacity: 0.45,
-    font: { size: 20, color: "#8a919b" },
+    text: simulated, xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, textangle: -20, opacity: 0.22,
+    font: { size: 22, color: "#8a919b" },
   };
 
   const placeOf = (name) => {
@@ -101,9 +101,11 @@
       const link = element("a", delivered(names[n]));
       link.href = `${body.dataset.root}${addresses[sides[n].place.value]}`;
       const said = series.said[body.dataset.language].slice(0, 7);
-      return element("tr", head("row", link), ...said.map((text, at) => {
+      const [before, now, change, interval, ...rest] = said;
+      const cells = [element("td", before), element("td", now), element("td", change, element("small", interval))];
+      return element("tr", head("row", link), ...cells, ...rest.map((text) => {
         const made = element("td", text);
-        if (at > 3) { made.className = "text"; }
+        made.className = "text";
         return made;
       }));
     }));

@@ -47,7 +47,9 @@
     return (await figures).get(plot.dataset.figure);
   };
 
-  // A title has as many lines as it needs, which the library would cut off: Chinese may be broken anywhere.
+  // Pages say above a figure what it finds, where it wraps as all text does: its own title is for pictures.
+  const HEAD = 52;
+  // Chinese may be broken anywhere.
   const linesOf = (text, most, font) => {
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = font;
@@ -58,17 +60,72 @@
       return fits ? [...lines.slice(0, -1), longer] : [...lines, piece];
     }, [""]);
   };
-  const fitted = (plot, layout) => {
-    const { font, title } = layout.template.layout;
-    const lines = linesOf(layout.title?.text || "", plot.clientWidth - 4, `${title.font.size}px ${font.family}`);
-    if (lines.length < 2) { return layout; }
-    const more = 20 * (lines.length - 1);
-    const height = (layout.height || plot.clientHeight) + more;
-    plot.style.height = `${height}px`;
+
+  // Names beside a figure leave room for it on a narrow screen: in as many lines as that takes.
+  const NARROW = 600;
+  const namesOf = ({ data, layout: { yaxis } }) => yaxis?.ticktext || (yaxis?.type === "category" ? data[0].y : null);
+  const withNames = (plot, figure, layout) => {
+    const names = plot.clientWidth < NARROW && namesOf(figure);
+    if (!names) { return layout; }
+    const size = 11;
+    const most = 0.36 * plot.clientWidth;
+    const lines = names.map((name) => linesOf(name, most, `${size}px ${layout.template.layout.font.family}`));
+    const more = names.length * 8 * (Math.max(...lines.map((of) => of.length)) - 1);
     return {
-      ...layout, title: { ...layout.title, text: lines.join("<br>"), pad: { t: 8 + more } }, height: layout.height && height,
-      margin: { ...layout.margin, t: (layout.margin?.t ?? layout.template.layout.margin.t) + more },
+      ...layout, height: layout.height && layout.height + more,
+      margin: { ...layout.margin, r: layout.annotations?.some(({ xshift }) => xshift) ? 56 : 16 },
+      yaxis: {
+        ...layout.yaxis, tickfont: { size }, tickvals: layout.yaxis.tickvals || names, ticktext: lines.map((of) => of.join("<br>")),
+      },
     };
+  };
+
+  // What an axis is of stands in the middle of it, and the library cuts off what is longer.
+  const withAxis = (plot, figure, layout) => {
+    const { title } = layout.xaxis || {};
+    if (!title?.text) { return layout; }
+    const room = plot.clientWidth * (namesOf(figure) ? 0.6 : 0.8);
+    const lines = linesOf(title.text, room, `13px ${layout.template.layout.font.family}`);
+    const more = 18 * (lines.length - 1);
+    const margin = { ...layout.margin, b: (layout.margin?.b ?? layout.template.layout.margin.b) + more };
+    return {
+      ...layout, margin, height: layout.height && layout.height + more,
+      xaxis: { ...layout.xaxis, title: { ...title, text: lines.join("<br>") } },
+    };
+  };
+
+  // Names along lines that lie close together: to the right of theirs, else to the left, else only in the caption.
+  const withApart = (plot, layout) => {
+    const [first, last] = (layout.xaxis?.range || []).map((day) => new Date(day).getTime());
+    const along = (layout.annotations || []).filter(({ textangle }) => textangle === 90);
+    if (!along.length || !last) { return layout; }
+    const each = 14;
+    const wide = plot.clientWidth - 68;
+    const at = ({ x }) => (new Date(x).getTime() - first) / (last - first) * wide;
+    const taken = [];
+    const free = (from, { y }) => taken.every(([start, above]) => above !== (y > 0.5) || Math.abs(start - from) >= each);
+    const placed = new Map(along.map((name) => {
+      const from = [at(name), at(name) - each].find((start) => start > -each && start + each <= wide + 8 && free(start, name));
+      if (from === undefined) { return [name, null]; }
+      taken.push([from, name.y > 0.5]);
+      return [name, { ...name, xanchor: from < at(name) ? "right" : "left" }];
+    }));
+    return { ...layout, annotations: layout.annotations.map((name) => (placed.has(name) ? placed.get(name) : name)).filter(Boolean) };
+  };
+
+  // Nor does the library break what a key says.
+  const withKeys = (plot, { data, layout }) => data.map((trace) => (trace.name && trace.showlegend !== false
+    ? { ...trace, name: linesOf(trace.name, 0.5 * plot.clientWidth, `13px ${layout.template.layout.font.family}`).join("<br>") } : trace));
+
+  const fitted = (plot, figure) => {
+    const { layout } = figure;
+    const top = (layout.margin?.t ?? layout.template.layout.margin.t) - HEAD;
+    const inPage = {
+      ...layout, title: undefined, height: layout.height && layout.height - HEAD, margin: { ...layout.margin, t: top },
+    };
+    const made = withApart(plot, withAxis(plot, figure, withNames(plot, figure, inPage)));
+    if (made.height) { plot.style.height = `${made.height}px`; }
+    return [withKeys(plot, figure), made];
   };
 
   const known = new Map();
@@ -78,7 +135,7 @@
     layout.template = layout.template || template;
     layout.font = { ...layout.font, color: ink() };
     plot.replaceChildren();
-    await Plotly.newPlot(plot, data, fitted(plot, layout), config);
+    await Plotly.newPlot(plot, ...fitted(plot, { data, layout }), config);
     plot.classList.add("drawn");
     plot.dispatchEvent(new Event("drawn"));
   };
@@ -130,7 +187,7 @@
   };
 
   plots.forEach((plot) => {
-    if (plot.dataset.height) { plot.style.height = `${plot.dataset.height}px`; }
+    if (plot.dataset.height) { plot.style.height = `${plot.dataset.height - HEAD}px`; }
   });
   if (plots.length) {
     // Where it is missing the tables hold the numbers.
@@ -312,10 +369,40 @@
   };
 
   // A spreadsheet runs a text that begins like a formula: an apostrophe before it keeps it a text. Numbers stay numbers.
-  const safe = (text) => (/^[=+\-@\t\r\n＝＋－＠]/u.test(text) && !/^[+-]?[\d.,]+ ?%?$/.test(text) ? `'${text}` : text);
+  const safe = (text) => (/^[=+\-@\t\r\n＝＋－＠]/u.test(text) && !/^-?[\d.]+$/.test(text) ? `'${text}` : text);
   const quoted = (text) => `"${safe(text.replace(/\s+/g, " ").trim()).replace(/"/g, '""')}"`;
-  const asCsv = (shown) => [...shown.querySelectorAll("caption, tr")].map((row) => (row.matches("caption")
-    ? quoted(row.textContent) : [...row.cells].map((cell) => quoted(cell.textContent)).join(","))).join("\r\n");
+  const SIZE = "[+\u2212-]?\\d[\\d,]*(?:\\.\\d+)?(?: ?%)?";
+  const NUMBER = new RegExp(`^${SIZE}$`);
+  const ENDS = new RegExp(`^(${SIZE}) ?\\p{L}+ ?(${SIZE})$`, "u");
+  const bare = (text) => (NUMBER.test(text) ? text.replace(/[+,%\s]/g, "").replace("\u2212", "-") : text);
+  const isAnswer = (cell) => cell.matches("td:not(.text)");
+
+  // What stands small below a number is a column of its own, an interval is two, and % stands in the head.
+  const apart = (cell) => {
+    const small = [...cell.querySelectorAll(":scope > small")];
+    const rest = [...cell.childNodes].filter((node) => !small.includes(node));
+    return [rest, small].map((nodes) => nodes.map((node) => node.textContent).join(" ").trim());
+  };
+  const columnsOf = (cells) => {
+    const [[name, below], ...texts] = cells.map(apart);
+    const body = cells.slice(1);
+    if (!body.some(isAnswer)) { return [cells.map((cell) => cell.textContent)]; }
+    const both = [[name, ...texts.map(([text]) => text)]];
+    if (texts.some(([, text]) => text)) { both.push([below || name, ...texts.map(([, text]) => text)]); }
+    return both.flatMap(([title, ...of]) => {
+      const head = of.some((text) => text.endsWith("%")) ? `${title} [%]` : title;
+      const ends = of.map((text) => text.match(ENDS));
+      if (!ends.some(Boolean)) { return [[head, ...of.map(bare)]]; }
+      return [said.low, said.high].map((end, at) => [`${head}, ${end}`,
+        ...ends.map((found, row) => (found ? bare(found[at + 1]) : (at ? "" : of[row])))]);
+    });
+  };
+  const asCsv = (shown) => {
+    const rows = [...shown.rows];
+    const columns = [...rows[0].cells].flatMap((_, at) => columnsOf(rows.map((row) => row.cells[at])));
+    return [shown.caption.textContent, ...rows.map((_, at) => columns.map((column) => column[at]))]
+      .map((row) => [row].flat().map(quoted).join(",")).join("\r\n");
+  };
 
   const nameOf = (figure) => `${location.pathname.split("/").pop().replace(".html", "")}-${figure.id}`;
   // A page of a single figure says nothing by script.

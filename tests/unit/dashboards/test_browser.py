@@ -253,11 +253,19 @@ def test_numbers_and_picture_of_a_figure_are_saved(folder, visit, tmp_path):
     download.value.save_as(tmp_path / "numbers.csv")
     rows = list(csv.reader((tmp_path / "numbers.csv").read_text(encoding="utf-8-sig").splitlines()))
     assert rows[0][0].startswith("SIMULATED DATA Cocaine [mg/day/1000]")
-    assert rows[1][:4] == ["Period", "Mean", "95 % interval", "Sites"]
-    shown = figure.locator("tbody tr").first.locator("th, td").all_text_contents()
-    assert rows[2] == [text.strip() for text in shown]
-    assert float(rows[2][1]) > 0
+    assert rows[1][:5] == ["Period", "Mean", "95 % interval, lower end", "95 % interval, upper end", "Sites"]
+    period, mean, ends = figure.locator("tbody tr").first.locator("th, td").all_text_contents()[:3]
+    assert rows[2][:4] == [period.strip(), mean, *ends.split(" to ")]
+    assert 0 < float(rows[2][2]) < float(rows[2][1]) < float(rows[2][3])
     assert len(rows) == 2 + 16
+    with page.expect_download() as download:
+        page.locator("#places").get_by_role("button", name="Save the numbers").click()
+    download.value.save_as(tmp_path / "places.csv")
+    rows = list(csv.reader((tmp_path / "places.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert rows[1] == ["Place", "2023", "2025", "Change [%]", "95 % interval [%], lower end",
+                       "95 % interval [%], upper end", "Verdict", "Credibility"]  # fmt: skip
+    assert rows[2][0] == "All sites"
+    assert float(rows[2][4]) < float(rows[2][3]) < float(rows[2][5]) < 0
     with page.expect_download() as download:
         figure.get_by_role("button", name="Save the figure").click()
     assert download.value.suggested_filename == "cocaine-trend-cocaine.png"
@@ -281,12 +289,12 @@ def test_a_drug_has_every_figure_and_each_states_its_finding(folder, visit):
         figure = page.locator(f"figure#{name}")
         expect(figure.locator("figcaption strong")).to_contain_text(finding)
         assert figure.locator("table").count() == 1, name
-    expect(page.locator("#map figcaption")).to_contain_text("nobody has said where they lie: 1 site.")
-    trend = page.locator("#trend-cocaine figcaption")
+    expect(page.locator("#map .key")).to_contain_text("nobody has said where they lie: 1 site.")
+    trend = page.locator("#trend-cocaine .key")
     expect(trend).to_contain_text("Marked: Campaign (2024-03-01).")
     expect(trend).to_contain_text("Dotted: another laboratory at 8 sites (2025-12-28).")
     page = visit.open(folder / "en" / "sites" / "s001.html")
-    expect(page.locator("#trend-cocaine figcaption")).to_contain_text("laboratory: Campaign North (2025-12-28)")
+    expect(page.locator("#trend-cocaine .key")).to_contain_text("laboratory: Campaign North (2025-12-28)")
     assert is_quiet(visit)
 
 
@@ -404,24 +412,32 @@ def test_no_page_is_wider_than_its_window(folder, window, width):
         assert is_quiet(visit)
 
 
+@pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_title_is_cut_off_on_a_phone(folder, window, language):
-    """It breaks into lines, and what stands below it moves down."""
-    with browser.visiting(window, width=360) as visit:
-        page = visit.open(folder / language / "drugs" / "cocaine.html")
-        visit.draw_everything()
-        found = page.evaluate(
-            """[...document.querySelectorAll('.plot')].map((plot) => {
-                const box = plot.getBoundingClientRect();
-                const [title, subtitle] = ['.gtitle', '.gtitle-subtitle'].map((name) => plot.querySelector(name));
-                const at = title.getBoundingClientRect();
-                return [at.left >= box.left - 1 && at.right <= box.right + 1 && at.top >= box.top - 1,
-                    !subtitle || subtitle.getBoundingClientRect().top >= at.bottom - 4,
-                    title.querySelectorAll('tspan.line').length];
-            })"""
-        )
-        assert all(is_inside and is_above for is_inside, is_above, _ in found), found
-        assert max(n_lines for *_, n_lines in found) > 1
+def test_nothing_that_a_figure_says_is_cut_off(folder, window, language, width):
+    """Names, axes and keys break into lines, and what is drawn has at least half of the width."""
+    with browser.visiting(window, width=width) as visit:
+        for address in ("drugs/cocaine.html", "areas/a00.html", "compare.html"):
+            page = visit.open(folder / language / address)
+            visit.draw_everything()
+            cut = page.evaluate(
+                """[...document.querySelectorAll('.plot')].flatMap((plot) => {
+                    const box = plot.getBoundingClientRect();
+                    return [...plot.querySelectorAll('text')]
+                        .map((text) => [text.textContent, text.getBoundingClientRect()])
+                        .filter(([, at]) => at.width && (at.left < box.left - 1 || at.right > box.right + 1
+                            || at.top < box.top - 1 || at.bottom > box.bottom + 1))
+                        .map(([said]) => said);
+                })"""
+            )
+            assert cut == [], (address, cut)
+            shares = page.evaluate(
+                """[...document.querySelectorAll('.plot')].map((plot) =>
+                    plot.querySelector('.nsewdrag').getBoundingClientRect().width / plot.clientWidth)"""
+            )
+            # A map has the shape of its land.
+            assert min(shares) >= 0.5 or width > 360, (address, shares)
+        assert is_quiet(visit)
 
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
@@ -446,7 +462,7 @@ def test_text_looks_like_text_and_a_link_like_a_link(folder, visit):
     expect(page.locator("h1")).to_have_css("color", "rgb(27, 37, 48)")
     expect(page.locator("main")).to_have_css("max-width", "1312px")
     expect(page.locator("main")).to_have_css("padding-left", "16px")
-    for plain in ("main", "figcaption", "td", "footer"):
+    for plain in ("main", "figcaption", ".key", "td", "footer"):
         expect(page.locator(plain).first).to_have_css("text-decoration-line", "none")
     expect(page.locator("nav.crumbs a").first).to_have_css("color", "rgb(10, 94, 168)")
 

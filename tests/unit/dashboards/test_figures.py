@@ -240,10 +240,11 @@ def test_plotly_takes_every_kind_of_figure(kind):
 
 def test_dumbbell_shows_the_first_places_and_draws_hollow_what_is_not_told():
     figure = FIGURES["dumbbell"]
-    _, before, now = figure["data"]
+    _, before, now, key = figure["data"]
     assert len(before["x"]) == len(now["x"]) == MOST_PLACES
     assert figure["layout"]["yaxis"]["ticktext"][-1] == "Place 0", "the first stands on top"
     assert now["marker"]["symbol"][-2:] == ["circle-open", "circle"]
+    assert key["marker"].get("symbol", "circle") == "circle", "a key is no place"
     assert before["x"][-1] == 100.0
     assert now["x"][-1] == 60.0
 

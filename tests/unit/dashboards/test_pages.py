@@ -375,7 +375,13 @@ def test_sources_factors_protocols_and_quarantine_are_told(build):
     assert "north/results-2025.xlsx Northern laboratory simulated-north 2026-01-05 1,203 1,200 3" in quality
     assert "1 file with 1,203 rows: 1,200 accepted, 3 quarantined; 0 of the files refused." in quality
     assert "3 delivered records are in no figure" in quality
-    assert "negative_value north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero." in quality
+    assert (
+        "… is below zero Correct it, or write <LOQ where a concentration lies below its limit."
+        " north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero."
+    ) in quality
+    in_chinese = Outline(page(folder, "quality.html", "zh")).text
+    assert "…为负" in in_chinese
+    assert "更正；浓度低于限值的写作<LOQ。" in in_chinese
     assert "Years of sites without a mean" in quality
     assert "Terms of use – CC BY 4.0" in said(folder, "about.html")
     methods = said(folder, "methods.html")
@@ -586,7 +592,7 @@ def test_nothing_english_is_left_on_chinese_pages(build):
     folder = build(city(site_name=lambda n: f"第{n}厂", file_name="结果.csv"))
     allowed = (
         r"Drugs in wastewater|English|Permille|EUDA / SCORE|District [A-C]\d?|Northern laboratory|simulated-north"
-        r"|CC BY 4\.0|Weekly monitoring|negative_value|mg/day(/1000)?|UTF-8|CSV|JavaScript|factor_status"
+        r"|CC BY 4\.0|Weekly monitoring|<LOQ|mg/day(/1000)?|UTF-8|CSV|JavaScript|factor_status"
         r"|is_provisional|is_simulated|\w+\.(csv(\.zip)?|parquet|xlsx)|Parquet|columns|s0\d\d|a0\d|UTC|P|permille|euda"
     )
     for address in ("index.html", "places.html", "drugs/cocaine.html", "sites/s001.html", "areas/a01.html",
