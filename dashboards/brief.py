@@ -250,7 +250,7 @@ def _why(row: Row, language: str, *, is_short: bool) -> str:
     shortly = _("{reasons}.").format(reasons=labels.shortly(row["reason"], language))
     because = shortly if is_short else str(row["because"])
     low, high = row["by_limits_low_percent"], row["by_limits_high_percent"]
-    if low is None or high is None or low * high <= 0:
+    if row["by_limits"] is None or low * high <= 0:
         return because
     by_limits = _("By the limits alone between {ends}.").format(ends=row["by_limits"])
     return _("{sentence} {other}").format(sentence=because, other=by_limits)

@@ -362,6 +362,27 @@ def interval(low: float | None, high: float | None, language: str = "en") -> str
     return words(language)("{low} to {high}").format(low=percent(low, language), high=percent(high, language))
 
 
+_SAYS_NOTHING = 100.0
+
+
+def by_limits(row: Mapping[str, Any], language: str = "en") -> str | None:
+    """Between which ends limits alone leave a change that is not told; None where they say next to nothing.
+
+    They do where it may be a fall or a rise, and the one end is a hundred times the other.
+
+    >>> row = {"by_limits_low_percent": -60.0, "by_limits_high_percent": -20.0}
+    >>> by_limits(row)
+    '−60 % and −20 %'
+    >>> by_limits(row | {"by_limits_low_percent": -99.9, "by_limits_high_percent": 18329.0}) is None
+    True
+    """
+    low, high = (row.get(f"by_limits_{end}_percent") for end in ("low", "high"))
+    if low is None or high is None or (low < 0 < high and 100 + high > _SAYS_NOTHING * (100 + low)):
+        return None
+    _ = words(language)
+    return _("{low} and {high}").format(low=percent(low, language), high=percent(high, language))
+
+
 def change_in_words(change: float | None, language: str = "en") -> str:
     """A change as one would say it.
 

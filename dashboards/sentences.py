@@ -48,6 +48,9 @@ def change_sentence(
 under both protocols (−43 % to −41 %); nothing we can test explains it away.
     >>> print(change_sentence(row, [other | {"published_class": "stable"}]).split("left out), ")[1])
     under both protocols (−43 % to −41 %; not told from no change by euda); nothing we can test explains it away.
+    >>> alike = [other | {"protocol": name} for name in ("one", "two")]
+    >>> print(change_sentence(row, alike).split("left out), ")[1].split(";")[0])
+    under all 2 protocols that differ here (−43 % to −41 %)
     >>> counted = [{"option": "cotinine", "change_percent": -39.0}, {"option": "COD", "change_percent": 3.0}]
     >>> print(change_sentence(row, [other], by_population=counted[:1]).split("left out), ")[1])
     under both protocols (−43 % to −41 %) and 2 ways of counting people; nothing we can test explains it away.
@@ -99,12 +102,8 @@ protocol allows. By the limits alone it lies between −100 % and −98 %.
 
 def by_limits(row: _Row, _: Words, language: str) -> str:
     """What limits alone say of a change that is not told; nothing where they say nothing."""
-    low, high = (row.get(f"by_limits_{end}_percent") for end in ("low", "high"))
-    if low is None or high is None:
-        return ""
-    return _(" By the limits alone it lies between {low} and {high}.").format(
-        low=labels.percent(low, language), high=labels.percent(high, language)
-    )
+    ends = labels.by_limits(row, language)
+    return "" if ends is None else _(" By the limits alone it lies between {ends}.").format(ends=ends)
 
 
 def where(row: _Row, _: Words) -> str:
@@ -146,7 +145,16 @@ def _agreement(row: _Row, others: Sequence[_Row], by_population: Sequence[_Row],
         return ""
     if against := _against(row, there, "protocol", _, language):
         return _(", but not under {protocols}").format(protocols=against)
-    agreed = _(", under both protocols") if len(there) == 1 else _(", under all {n} protocols").format(n=len(there) + 1)
+    # Protocols that come to the same figure are one voice: so they do where nothing lies below limits.
+    n_voices = len({round(change["change_percent"], 6) for change in (row, *there)})
+    if n_voices == 1:
+        agreed = _(", the same under all {n} protocols").format(n=len(there) + 1)
+    elif n_voices <= len(there):
+        agreed = _(", under all {n} protocols that differ here").format(n=n_voices)
+    elif n_voices == 2:
+        agreed = _(", under both protocols")
+    else:
+        agreed = _(", under all {n} protocols").format(n=n_voices)
     # They go the same way, though not as far, and by some of them it is no change.
     ends = [labels.percent(end([change["change_percent"] for change in (row, *there)]), language) for end in (min, max)]
     details = [_("{low} to {high}").format(low=ends[0], high=ends[1])] if ends[0] != ends[1] else []

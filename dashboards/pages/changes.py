@@ -47,9 +47,7 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         "factor_mark": mark,
         "is_over_few": row["n_sites_left_out"] > row["n_sites"],
         "because": labels.because(row["reason"], row["n_sites"] + row["n_sites_left_out"], language),
-        "by_limits": labels.interval(row["by_limits_low_percent"], row["by_limits_high_percent"], language)
-        if row["by_limits_low_percent"] is not None
-        else None,
+        "by_limits": labels.by_limits(row, language),
         "doubts": list(labels.flags([row["flags"]], language).values()),
     }
 

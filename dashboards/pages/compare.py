@@ -20,6 +20,7 @@ _WORDS = {
     "period": N_("Period"),
     "noIndex": N_("There is no mean of the baseline of {series}: amounts are shown."),
     "same": N_("Both are the same: choose another place or drug."),
+    "unknown": N_("Not here, so something else is shown: {names}."),
     "missing": N_("{drug} was not measured in {place}, or has no mean there."),
     "low": N_("{mean} ({low} to {high})"),
     "finding": N_("{name}: {change}."),

@@ -13,7 +13,7 @@ from dashboards.figures.grid import MOST_PLACES as MOST_ROWS
 from dashboards.figures.grid import GridData, grid
 from dashboards.figures.parts import PartsData, parts
 from dashboards.figures.rhythm import Day, RhythmData, rhythm
-from dashboards.figures.site_map import MapData, Spot, site_map
+from dashboards.figures.site_map import MapData, Spot, far_off, site_map
 from dashboards.figures.ways import Way, WaysData, ways
 from dashboards.figures.words import (
     BudgetLabels,
@@ -353,25 +353,27 @@ def _alone(log_variance: float, language: str) -> str:
 
 
 def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row | None:
-    """Sites where they lie, of the changes of all places; None where not even two sites say where they lie."""
+    """Sites where they lie, of the changes of all places; None where not two sites say it, or none is judged."""
     _ = words(language)
     found = []
     for row in rows:
         facts = edition.site_facts.get(row["unit_id"]) if row["level"] == "site" else None
         if facts and facts["latitude"] is not None and facts["longitude"] is not None:
             found.append((row, facts))
-    if len(found) < 2:
+    if len(found) < 2 or all(row["kind"] == "untold" for row, _facts in found):
         return None
     spots = [
         Spot(row["place"], facts["longitude"], facts["latitude"], row["kind"], told.in_a_line(row, language))
         for row, facts in found
     ]
-    counted = {kind: sum(spot.kind == kind for spot in spots) for kind in ("fall", "rise", "same")}
+    far = far_off(spots)
+    shown = [spot for spot in spots if spot not in far]
+    counted = {kind: sum(spot.kind == kind for spot in shown) for kind in ("fall", "rise", "same")}
     finding = _("{drug}: of {n} on the map with a verdict {falls} fell and {rises} rose by more than chance.").format(
         drug=name, n=labels.things(sum(counted.values()), "site", "sites", language), falls=counted["fall"],
         rises=counted["rise"],
     )  # fmt: skip
-    if untold := len(spots) - sum(counted.values()):
+    if untold := len(shown) - sum(counted.values()):
         finding += _(" {sites} on the map without a verdict.").format(
             sites=labels.things(untold, "site", "sites", language)
         )
@@ -381,9 +383,13 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
         key += _(" Not on the map, as nobody has said where they lie: {sites}.").format(
             sites=labels.things(n_without, "site", "sites", language)
         )
+    if far:
+        key += _(" Too far off to be on the map, but in the table: {names}.").format(
+            names=_(", ").join(labels.printable(spot.name) for spot in far)
+        )
     first = found[0][0]
     data = MapData(
-        first["drug"], finding, told.subtitle(first, language), spots, edition.outlines, edition.is_simulated
+        first["drug"], finding, told.subtitle(first, language), shown, edition.outlines, edition.is_simulated
     )
     return {
         "id": "map",

@@ -1,7 +1,7 @@
 // Draws two series that are chosen, with their numbers. What is chosen stands in the address: it can be sent.
 "use strict";
 (() => {
-  const { script, unpacked, drawGiven, element, delivered, filled, visible } = window.permille;
+  const { stack, script, unpacked, drawGiven, element, delivered, filled, visible } = window.permille;
   const of = (id) => document.getElementById(id);
   const { words, periods, drugs, addresses, start, simulated } = JSON.parse(of("compare-data").textContent);
   const { body } = document;
@@ -109,6 +109,7 @@
         return made;
       }));
     }));
+    stack(of("compare-changes").querySelector("table"));
   };
 
   const tell = (text) => {
@@ -116,6 +117,7 @@
     note.hidden = !text;
   };
 
+  let unknown = [];
   const draw = async () => {
     const names = sides.map(nameOf);
     const found = await Promise.all(sides.map(({ place }) => placeOf(place.value)));
@@ -128,7 +130,9 @@
     }
     const without = both.findIndex((series) => !series.baseline);
     const isIndex = index.checked && without < 0;
-    tell(names[0] === names[1] ? words.same : (index.checked && !isIndex ? filled(words.noIndex, { series: names[without] }) : ""));
+    const noIndex = index.checked && !isIndex ? filled(words.noIndex, { series: names[without] }) : "";
+    const notHere = unknown.length ? filled(words.unknown, { names: unknown.map(visible).join(", ") }) : "";
+    tell([notHere, names[0] === names[1] ? words.same : noIndex].filter(Boolean).join(words.between));
     const finding = both.map((series, n) => filled(words.finding, { name: names[n], change: series.said[body.dataset.language][7] }))
       .join(words.between);
     of("compare-finding").textContent = finding;
@@ -152,6 +156,9 @@
     const chosen = wanted.length ? wanted : start;
     // One that is given is compared with what stood there, or with the same drug in all places.
     const both = chosen.length > 1 ? chosen : [chosen[0], chosen[0][0] === start[0][0] ? start[1] : [start[0][0], chosen[0][1]]];
+    unknown = both.flatMap(([name, wantedDrug]) => [
+      ...(Object.hasOwn(addresses, name) ? [] : [name]), ...(Object.hasOwn(drugs, wantedDrug) ? [] : [wantedDrug]),
+    ]);
     sides.forEach(({ place, drug }, n) => {
       const [name, wantedDrug] = both[n];
       if (Object.hasOwn(addresses, name)) { place.value = name; }
@@ -166,6 +173,7 @@
   form.addEventListener("change", () => {
     const hash = `#${sides.map(({ place, drug }) => `${place.value}/${drug.value}`).join(",")}${index.checked ? ",index" : ""}`;
     history.replaceState(null, "", hash);
+    unknown = [];
     draw();
   });
   window.addEventListener("hashchange", follow);

@@ -217,7 +217,16 @@
     return made;
   };
   const delivered = (text) => element("bdi", visible(text));
-  window.permille = { script, unpacked, drawGiven, element, delivered, filled, visible };
+  // On a narrow screen the rows of tables with words in them are stacked: each cell says what its column is.
+  const stack = (table) => {
+    if (!table.querySelector("td.text")) { return; }
+    table.classList.add("stacks");
+    const heads = [...table.tHead.rows[0].cells].map((cell) => [...cell.childNodes].map((node) => node.textContent).join(", "));
+    [...table.tBodies[0].rows].forEach((row) => [...row.cells].forEach((cell, at) => { cell.dataset.column = heads[at]; }));
+  };
+  document.querySelectorAll(".scroll > table").forEach(stack);
+
+  window.permille = { stack, script, unpacked, drawGiven, element, delivered, filled, visible };
 
   const originsOf = (file) => {
     if (!fetchedOrigins.has(file)) {
@@ -304,11 +313,21 @@
     return /^[\p{L}\p{N}._: -]+$/u.test(word) ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`;
   };
 
+  // Whatever the language calls it, a period's year stands first, and then its quarter.
+  const periodIn = (text, kind) => {
+    const [year, part] = text.match(/\d+/g);
+    return kind === "quarter" ? `${year}-Q${part}` : year;
+  };
+
   const showOrigin = (figure, period) => originsOf(figure.dataset.origins).then((found) => {
     const { drug, name, unit } = figure.dataset;
     const title = filled(said.origin, { drug: name, period });
     const isSite = Boolean(found.days);
     const [n, rows] = (isSite ? daysTable : sitesTable)(found, drug, period, title);
+    // An address may hold a period that never was.
+    const isShown = [...figure.querySelectorAll(".periods")].some((table) => [...table.tBodies[0].rows]
+      .some((row) => periodIn(row.cells[0].textContent, table.dataset.kind) === period));
+    if (!n && !isShown) { return; }
     const command = `permille explain ${pasted(unit)} ${pasted(drug)} --period ${period}`;
     document.getElementById("origin-title").textContent = title;
     document.getElementById("origin-text").textContent = n
@@ -332,12 +351,6 @@
     }
   };
   const askFor = (figure, period) => { location.hash = `origin=${encodeURIComponent(figure.dataset.drug)}/${period}`; };
-
-  // Whatever the language calls it, a period's year stands first, and then its quarter.
-  const periodIn = (text, kind) => {
-    const [year, part] = text.match(/\d+/g);
-    return kind === "quarter" ? `${year}-Q${part}` : year;
-  };
 
   document.querySelectorAll("figure[data-origins]").forEach((figure) => {
     figure.querySelectorAll(".periods tbody th").forEach((cell) => {

@@ -327,3 +327,19 @@ def test_effects_stand_before_what_other_dates_give():
 def test_colour_belongs_to_the_drug():
     assert theme.colour_of("cocaine") == theme.COLOURS["cocaine"]
     assert len(set(theme.COLOURS.values())) == len(theme.COLOURS)
+
+
+def test_a_map_shows_outlines_whole_where_they_end_near_its_sites():
+    spots = [Spot("a", 10.0, 60.0, "fall", ""), Spot("b", 11.0, 61.0, "same", "")]
+
+    def shown(outlines) -> list[list[float]]:
+        layout = site_map(MapData("cocaine", "t", "s", spots, outlines, True), MapLabels())["layout"]
+        return [layout[f"{axis}axis"]["range"] for axis in "xy"]
+
+    alone = shown([])
+    (west, east), (south, north) = shown([[(9.8, 59.9), (11.2, 61.3)]])
+    assert west < 9.8
+    assert east > 11.2
+    assert south < 59.9
+    assert north > 61.3
+    assert shown([[(0.0, 50.0), (30.0, 70.0)]]) == alone, "a country around a city would make the city a spot"
