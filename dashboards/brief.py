@@ -202,7 +202,9 @@ def _sentences(edition: Edition, known: Sequence[Row], compared: Comparison, lan
     best = sorted(best, key=lambda row: row["credibility"] == "not supported")
     found = []
     for row in best[:_MOST_SENTENCES]:
-        text = told.sentence(edition, row, compared, language)
+        # Where all is simulated the banner says so once.
+        is_marked = row["is_simulated"] and edition.is_mixed
+        text = told.sentence(edition, row | {"is_simulated": is_marked}, compared, language)
         mark = row["factor_mark"]
         found.append(
             _("{sentence} ({mark})").format(sentence=text, mark=labels.resting_on(mark, language)) if mark else text

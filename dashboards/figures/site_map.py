@@ -18,7 +18,7 @@ _ROOM = 0.06
 _ROOM_FOR_OUTLINES = 0.35
 """Of what the sites span: outlines that end within it are shown whole."""
 _FAR = 3.0
-_MOST_FAR = 0.1
+_MOST_FAR = 0.2
 """Sites lie far off beyond so many times the span of the middle half; no more of all sites than this share do."""
 
 

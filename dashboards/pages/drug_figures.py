@@ -54,6 +54,8 @@ CHOICES = {
     "net_of_other_sources": N_("other sources subtracted"),
 }
 """What is varied in the table `robustness`."""
+_MOST_NAMED = 12
+"""Up to here sites that are left out of a map are named."""
 _YES_NO = {"yes": N_("yes"), "no": N_("no")}
 _OPTIONS = {
     "population_method": labels.POPULATION_METHODS,
@@ -386,6 +388,8 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
     if far:
         key += _(" Too far off to be on the map, but in the table: {names}.").format(
             names=_(", ").join(labels.printable(spot.name) for spot in far)
+            if len(far) <= _MOST_NAMED
+            else labels.things(len(far), "site", "sites", language)
         )
     first = found[0][0]
     data = MapData(
