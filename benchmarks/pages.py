@@ -206,7 +206,7 @@ def main() -> None:
             overview = drawn_after(site / "en" / "index.html")
             of_drug = drawn_after(site / "en" / "drugs" / "drug-0.html")
             print(
-                f"| {n_sites} | {seconds:.1f} s | {1000 * seconds / n_sites:.0f} ms | {size / 1e6:.0f} MB"
+                f"| {n_sites} | {seconds:.1f} s | {1000 * seconds / n_sites:.0f} ms | {size / 1e6:.1f} MB"
                 f" | {largest / 1000:.0f} kB | {memory:.0f} MB | {overview:.2f} s | {of_drug:.2f} s |",
                 flush=True,
             )

@@ -58,6 +58,7 @@ _WORDS_OF_SCRIPT = {
     "high": N_("upper end"),
     "saveNumbers": N_("Save the numbers (CSV)"),
     "savePicture": N_("Save the figure (PNG)"),
+    "undrawn": N_("The figure cannot be drawn: plotly.min.js is missing. Its numbers are in the table below."),
     "site": N_("Site"),
     "share": N_("Share of the weight"),
 }

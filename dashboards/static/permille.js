@@ -191,7 +191,10 @@
   });
   if (plots.length) {
     // Where it is missing the tables hold the numbers.
-    library().then(start, (error) => console.error(error.message));
+    library().then(start, (error) => {
+      console.error(error.message);
+      plots.forEach((plot) => { if (said) { plot.textContent = said.undrawn; } });
+    });
   } else if (!document.querySelector(".plot")) {
     document.documentElement.classList.add("figures-drawn");
   }

@@ -139,7 +139,20 @@ def test_without_a_script_the_first_page_lets_the_reader_choose_and_figures_have
     page.goto((folder / "en" / "drugs" / "cocaine.html").as_uri())
     page.get_by_text("The numbers in this figure: Cocaine").click()
     assert page.get_by_role("rowheader", name="2023-Q1").is_visible()
+    assert page.get_by_text("Figures need JavaScript").is_visible()
+    assert not page.locator("#trend-cocaine .plot").is_visible()
     context.close()
+
+
+def test_without_the_drawing_library_pages_say_what_is_missing(build, window):
+    folder = build(city())
+    (folder / "static" / "plotly.min.js").unlink()
+    with browser.visiting(window) as visit:
+        page = visit.page
+        page.goto((folder / "en" / "drugs" / "cocaine.html").as_uri())
+        expect(page.locator("#trend-cocaine .plot")).to_contain_text("plotly.min.js is missing")
+        page.get_by_text("The numbers in this figure: Cocaine").click()
+        assert page.get_by_role("rowheader", name="2023-Q1").is_visible()
 
 
 def test_the_language_is_switched_at_the_same_place_and_remembered(folder, visit):
