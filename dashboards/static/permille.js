@@ -335,6 +335,7 @@
     document.getElementById("origin-title").textContent = title;
     document.getElementById("origin-text").textContent = n
       ? filled(isSite ? said.ofDays : said.ofSites, { n }) : filled(said.notKept, { command });
+    stack(rows);
     document.getElementById("origin-table").replaceChildren(...(n ? [rows] : []));
     document.getElementById("origin-more").textContent = n ? filled(said.again, { command }) : "";
     if (!dialog.open) { dialog.showModal(); }

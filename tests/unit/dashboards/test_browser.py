@@ -488,8 +488,10 @@ def test_no_page_has_an_obstacle_that_axe_finds(folder, window, language, is_dar
 
     axe = Axe()
     rules = {"preload": False, "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    every = sorted(str(file.relative_to(folder / language)) for file in (folder / language).rglob("*.html"))
     with browser.visiting(window, is_dark=is_dark) as visit:
-        for address in KINDS:
+        # In the dark colours differ, and those are of the kind of page.
+        for address in KINDS if is_dark else every:
             page = visit.open(folder / language / address)
             page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
             found = axe.run(page, options=rules)
