@@ -210,8 +210,8 @@ class Edition:
     def headline(self, comparison: Comparison | None, place: Key = NETWORK) -> list[Row]:
         """The changes at a place, what matters first.
 
-        That is: rises and falls that are told, then other changes, then what is not estimable; of each the largest
-        first.
+        That is: rises and falls that are told, those by experimental factors and those that are not supported after the
+        others; then other changes, then what is not estimable; of each the largest first.
         """
         return self._sorted.get((place, comparison), []) if comparison else []
 
@@ -276,9 +276,11 @@ def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, list[_V]]:
     return dict(found)
 
 
-def _what_matters(row: Row) -> tuple[bool, bool, float, str]:
+def _what_matters(row: Row) -> tuple[bool, int, float, str]:
     ratio = 1 + (row["change_percent"] or 0) / 100
     # A fall to a half is as large as a rise to the double.
     size = float("inf") if ratio <= 0 else max(ratio, 1 / ratio)
     is_told = row["verdict"] in ("fall", "rise")
-    return row["change_percent"] is None, not is_told, -size, row["drug"]
+    # Of these first what may be a headline.
+    rank = (row["factor_status"] == "experimental") + 2 * (row["credibility"] == "not supported") if is_told else 9
+    return row["change_percent"] is None, rank, -size, row["drug"]

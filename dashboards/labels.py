@@ -362,13 +362,13 @@ def interval(low: float | None, high: float | None, language: str = "en") -> str
     return words(language)("{low} to {high}").format(low=percent(low, language), high=percent(high, language))
 
 
-_SAYS_NOTHING = 100.0
+_ANY_FALL, _ANY_RISE = -90.0, 900.0
 
 
 def by_limits(row: Mapping[str, Any], language: str = "en") -> str | None:
     """Between which ends limits alone leave a change that is not told; None where they say next to nothing.
 
-    They do where it may be a fall or a rise, and the one end is a hundred times the other.
+    They do where it may be a fall by more than nine tenths and a rise to more than tenfold.
 
     >>> row = {"by_limits_low_percent": -60.0, "by_limits_high_percent": -20.0}
     >>> by_limits(row)
@@ -377,7 +377,7 @@ def by_limits(row: Mapping[str, Any], language: str = "en") -> str | None:
     True
     """
     low, high = (row.get(f"by_limits_{end}_percent") for end in ("low", "high"))
-    if low is None or high is None or (low < 0 < high and 100 + high > _SAYS_NOTHING * (100 + low)):
+    if low is None or high is None or (low < _ANY_FALL and high > _ANY_RISE):
         return None
     _ = words(language)
     return _("{low} and {high}").format(low=percent(low, language), high=percent(high, language))
@@ -458,6 +458,17 @@ def amount(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
+def signed(value: float | None) -> str:
+    """An amount that may lie below zero, with its sign.
+
+    >>> signed(-17.23), signed(0.5), signed(0.0), signed(None)
+    ('−17.2', '+0.500', '0', '–')
+    """
+    if value is None or value == 0:
+        return amount(value)
+    return f"{'−' if value < 0 else '+'}{amount(abs(value))}"
+
+
 def reference(value: float | None) -> str:
     """A reference value as its source states it, with at most six digits; a dash where there is none.
 
@@ -465,6 +476,15 @@ def reference(value: float | None) -> str:
     ('0.39', '303.353', '–')
     """
     return "–" if value is None else f"{value:.6g}"
+
+
+def coordinate(degrees: float) -> str:
+    """Degrees to about a metre.
+
+    >>> coordinate(-123.4567891), coordinate(0.00002), coordinate(60.0)
+    ('-123.45679', '0.00002', '60.0')
+    """
+    return str(round(degrees, 5)) if abs(degrees) >= 0.001 else f"{degrees:.5f}"
 
 
 def count(value: int | None) -> str:

@@ -60,6 +60,7 @@ def environment(language: str) -> Environment:
     made.filters.update(
         in_language,
         amount=labels.amount,
+        coordinate=labels.coordinate,
         count=labels.count,
         delivered=labels.delivered,
         from_figure=Markup,  # escaped as a figure's text already

@@ -50,7 +50,7 @@ under both protocols (−43 % to −41 %); nothing we can test explains it away.
     under both protocols (−43 % to −41 %; not told from no change by euda); nothing we can test explains it away.
     >>> alike = [other | {"protocol": name} for name in ("one", "two")]
     >>> print(change_sentence(row, alike).split("left out), ")[1].split(";")[0])
-    under all 2 protocols that differ here (−43 % to −41 %)
+    the same way under all protocols, which come to 2 figures (−43 % to −41 %)
     >>> counted = [{"option": "cotinine", "change_percent": -39.0}, {"option": "COD", "change_percent": 3.0}]
     >>> print(change_sentence(row, [other], by_population=counted[:1]).split("left out), ")[1])
     under both protocols (−43 % to −41 %) and 2 ways of counting people; nothing we can test explains it away.
@@ -145,14 +145,14 @@ def _agreement(row: _Row, others: Sequence[_Row], by_population: Sequence[_Row],
         return ""
     if against := _against(row, there, "protocol", _, language):
         return _(", but not under {protocols}").format(protocols=against)
-    # Protocols that come to the same figure are one voice: so they do where nothing lies below limits.
-    n_voices = len({round(change["change_percent"], 6) for change in (row, *there)})
-    if n_voices == 1:
-        agreed = _(", the same under all {n} protocols").format(n=len(there) + 1)
+    # Protocols that come to the same figure, as it is said, are one voice: so they do where nothing lies below limits.
+    n_voices = len({labels.percent(change["change_percent"], language) for change in (row, *there)})
+    if len(there) == 1:
+        agreed = _(", with the same figure under both protocols") if n_voices == 1 else _(", under both protocols")
+    elif n_voices == 1:
+        agreed = _(", with the same figure under all {n} protocols").format(n=len(there) + 1)
     elif n_voices <= len(there):
-        agreed = _(", under all {n} protocols that differ here").format(n=n_voices)
-    elif n_voices == 2:
-        agreed = _(", under both protocols")
+        agreed = _(", the same way under all protocols, which come to {n} figures").format(n=n_voices)
     else:
         agreed = _(", under all {n} protocols").format(n=n_voices)
     # They go the same way, though not as far, and by some of them it is no change.

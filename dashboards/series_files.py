@@ -13,7 +13,6 @@ from dashboards.edition import Edition, Place, Row
 from dashboards.languages import LANGUAGES
 from dashboards.pages import changes as told
 from dashboards.rendering import packed
-from dashboards.theme import rounded
 from pipeline.spans import middle, without_gaps
 
 OF_CHANGE = ("baseline", "current", "change", "interval", "verdict", "credibility", "newest", "line")
@@ -53,7 +52,8 @@ def _of_drug(edition: Edition, place: Place, drug: str) -> Row:
 
 def _of_period(period: str, row: Row | None) -> list[Any]:
     values = [row[name] if row else None for name in OF_PERIOD]
-    kept = [rounded(value) if isinstance(value, float) else value for value in values]
+    # Of more digits than are shown: else some would be rounded twice.
+    kept = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
     return [period, middle(period).isoformat(), *kept]
 
 

@@ -48,12 +48,17 @@ _WORDS_OF_SCRIPT = {
     "inhabitants": N_("Inhabitants"),
     "load": N_("Load [mg/day/1000]"),
     "mean": N_("Mean [mg/day/1000]"),
-    "ofDays": N_("Days that make this mean: {n}. Each number is as the warehouse holds it, from left to right."),
+    "ofDays": N_(
+        "Days that make this mean: {n}. Each number is as the warehouse holds it, to seven digits, from left to right."
+    ),
     "ofSites": N_("Sites that make this mean: {n}. Each leads to its days."),
     "notKept": N_("The days of this period are not kept beside the pages. Ask for them with: {command}"),
     "again": N_("To have the cells read again, and every step evaluated: {command}"),
-    "origin": N_("{drug}, {period}: where it comes from"),
+    "origin": N_("{drug}, {place}, {period}: where it comes from"),
     "show": N_("Where {period} comes from"),
+    "everywhere": N_("All sites"),
+    "interval": N_("95 % interval"),
+    "ends": N_("{low} to {high}"),
     "low": N_("lower end"),
     "high": N_("upper end"),
     "saveNumbers": N_("Save the numbers (CSV)"),
@@ -180,7 +185,10 @@ def _rendered(environment: Environment, frame: Mapping[str, Any], page: Page) ->
 
     def drawn(figure: Mapping[str, Any]) -> str:
         """Keeps a figure for the end of the page, under the identifier that is given back."""
-        figures.append((f"figure-{figure['id']}", figure["figure"]))
+        layout = figure["figure"]["layout"]
+        # The caption says the title.
+        kept = {**layout, "title": {"subtitle": layout["title"]["subtitle"]}}
+        figures.append((f"figure-{figure['id']}", {**figure["figure"], "layout": kept}))
         return figures[-1][0]
 
     of_page = {

@@ -70,7 +70,7 @@ def grid(data: GridData, labels: GridLabels) -> theme.Figure:
             "title": theme.head(data.title, data.subtitle, labels.simulated, is_simulated=data.is_simulated),
             "height": _HEIGHT_OF_REST + all_of_it,
             "annotations": theme.watermark(labels.simulated, is_simulated=data.is_simulated),
-            "xaxis": {**_axis(data.periods), "ticks": ""},
+            "xaxis": {**_axis(data.periods), "ticks": "", "automargin": True},
             "yaxis": {"tickvals": list(range(len(places))), "ticktext": [theme.short(place) for place in places],
                       "showgrid": False, "zeroline": False, "tickfont": {"size": 11}, "domain": [0, high / all_of_it]},
             "xaxis2": {"domain": [0, 0.6], "anchor": "y2", "range": list(ends), "showgrid": False,
@@ -117,8 +117,10 @@ def _axis(periods: Sequence[str]) -> dict[str, Any]:
 
 
 def _ticks(low: float, high: float) -> dict[str, Any]:
-    """Two to five round amounts from the lowest to the highest."""
+    """Two to five round amounts from the lowest to the highest; these two where there are none between them."""
     steps = [digit * 10.0**power for power in range(-6, 9) for digit in (1, 2, 5)]
     inside = [step for step in steps if low <= step <= high]
-    shown = inside[:: max(1, -(-len(inside) // 5))] or [high]
+    shown = inside[:: max(1, -(-len(inside) // 5))]
+    if len(shown) < 2:
+        shown = [low, high]
     return {"tickvals": [round(math.log10(step), 4) for step in shown], "ticktext": [reference(step) for step in shown]}

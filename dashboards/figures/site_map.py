@@ -17,9 +17,10 @@ _LEAST_SPAN = 0.02
 _ROOM = 0.06
 _ROOM_FOR_OUTLINES = 0.35
 """Of what the sites span: outlines that end within it are shown whole."""
-_FAR = 3.0
+_FAR, _FAR_DEGREES = 3.0, 5.0
 _MOST_FAR = 0.2
-"""Sites lie far off beyond so many times the span of the middle half; no more of all sites than this share do."""
+"""Sites lie far off beyond so many times the span of the middle half, and so many degrees; no more of all sites than
+this share do."""
 
 
 class Spot(NamedTuple):
@@ -74,7 +75,7 @@ def _fences(values: Sequence[float]) -> tuple[float, float]:
     if len(values) < 2:
         return -math.inf, math.inf
     first, _, third = statistics.quantiles(values, n=4)
-    room = _FAR * max(third - first, _LEAST_SPAN)
+    room = max(_FAR * (third - first), _FAR_DEGREES)
     return first - room, third + room
 
 

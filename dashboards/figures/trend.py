@@ -16,6 +16,7 @@ from pipeline.spans import middle, span, without_gaps
 Trace = dict[str, Any]
 Row = dict[str, Any]
 
+_NEAR_EDGE = 0.06
 MOST_NAMED_AREAS = 12
 """Up to here each area is a line that tells its name; more of them become one quiet texture."""
 
@@ -240,9 +241,14 @@ def _band(period: str) -> dict[str, Any]:
 
 
 def _name(data: TrendData, period: str, word: str) -> dict[str, Any]:
+    start, end = (date.fromisoformat(day).toordinal() for day in _range(data))
+    place = (middle(period).toordinal() - start) / (end - start)
+    # At the edges of a long time a name would reach out of the figure.
+    anchor = "left" if place < _NEAR_EDGE else "right" if place > 1 - _NEAR_EDGE else "center"
     return {
         "text": f"{in_figure(word)}<br>{in_figure(data.said.get(period, period))}",
         "x": middle(period).isoformat(),
+        "xanchor": anchor,
         "yref": "paper",
         "y": 1,
         "yanchor": "bottom",
@@ -290,7 +296,8 @@ def _name_along(day: date, name: str, *, is_below: bool = False) -> dict[str, An
         "yanchor": "bottom" if is_below else "top",
         "textangle": 90,
         "showarrow": False,
-        "font": {"size": 11, "color": theme.QUIET},
+        "font": {"size": 11},
+        "opacity": 0.8,
     }
 
 

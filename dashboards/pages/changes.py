@@ -10,6 +10,8 @@ from dashboards.sentences import change_sentence
 
 SIGNS = {"fall": "▼", "rise": "▲", "no change detected": "=", "not estimable": "–"}
 """What stands beside a verdict, so that it is told without colour as well."""
+DOUBTED = {"fall": "▽", "rise": "△"}
+"""The same where something else could have made all of it."""
 VERDICTS = {
     "fall": N_("fall"),
     "rise": N_("rise"),
@@ -30,19 +32,21 @@ BASES = {"consumption": N_("consumption"), "residue load": N_("residue load")}
 def in_words(edition: Edition, row: Row, language: str) -> Row:
     """What all places that show a change say of it."""
     verdict = row["verdict"]
+    is_doubted = verdict in DOUBTED and row["credibility"] == "not supported"
     mark = labels.factor_mark(is_provisional=row["is_provisional"], factor_status=row["factor_status"])
     return {
         **row,
         "drug_name": edition.name_of(row["drug"], language),
         "name": edition.title_of(row["drug"], language),
-        "sign": SIGNS.get(verdict, ""),
+        "sign": (DOUBTED if is_doubted else SIGNS).get(verdict, ""),
+        "is_doubted": is_doubted,
         "kind": {"fall": "fall", "rise": "rise", "no change detected": "same"}.get(verdict, "untold"),
         "verdict_in_words": labels.said(VERDICTS, verdict, language),
         # What else could have made a change is no question where none was detected.
         "credibility_in_words": "–"
         if verdict == "no change detected"
         else labels.said(CREDIBILITY, row["credibility"], language),
-        "is_held_back": verdict == "no change detected" and leaves_out_none(row),
+        "is_held_back": verdict == "no change detected" and _leaves_out_none(row),
         "basis_in_words": labels.said(BASES, row["basis"], language),
         "factor_mark": mark,
         "is_over_few": row["n_sites_left_out"] > row["n_sites"],
@@ -52,7 +56,7 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
     }
 
 
-def leaves_out_none(row: Row) -> bool:
+def _leaves_out_none(row: Row) -> bool:
     """Whether the interval of a change leaves out that there was none."""
     low, high = row["ci_low_percent"], row["ci_high_percent"]
     return low is not None and high is not None and not low <= 0 <= high
@@ -82,13 +86,20 @@ def sentence(edition: Edition, row: Row, compared: Comparison, language: str) ->
 
 
 def finding(row: Row, language: str) -> str:
-    """A change as a title states it: where none was detected, that first."""
-    if row["verdict"] != "no change detected":
-        return labels.change_in_words(row["change_percent"], language)
+    """A change as a title states it, with its interval: where none was detected, that first."""
     _ = words(language)
-    return _("{verdict} ({change})").format(
-        verdict=labels.said(VERDICTS, row["verdict"], language), change=labels.percent(row["change_percent"], language)
+    ends = (
+        None
+        if row["ci_low_percent"] is None
+        else labels.interval(row["ci_low_percent"], row["ci_high_percent"], language)
     )
+    change = labels.change_in_words(row["change_percent"], language)
+    if row["verdict"] == "no change detected":
+        change = labels.said(VERDICTS, row["verdict"], language)
+        ends = _("{change}, {interval}").format(change=labels.percent(row["change_percent"], language), interval=ends)
+    elif row["verdict"] in DOUBTED and row["credibility"] == "not supported":
+        change = _("{change}, not supported").format(change=change)
+    return change if ends is None else _("{what} ({details})").format(what=change, details=ends)
 
 
 def in_a_line(row: Row, language: str) -> str:
@@ -122,6 +133,8 @@ def others_in_words(others: Sequence[Row], language: str) -> list[Row]:
     return [
         {
             **other,
+            # Of an office's own protocol as it stands in its file.
+            "title": words(language)(other["title"]),
             "basis_in_words": labels.said(BASES, other["basis"], language),
             "verdict_in_words": labels.said(VERDICTS, other["verdict"], language),
             "class_in_words": labels.said(PUBLISHED_CLASSES, other["published_class"], language)

@@ -5,11 +5,11 @@ from typing import Any
 
 from dashboards import addresses, labels
 from dashboards.edition import NETWORK, Edition, Row
-from dashboards.languages import N_
+from dashboards.languages import N_, words
 from dashboards.pages import changes as told
 from dashboards.pages import drug_figures as drawn
 from dashboards.pages.page import Page
-from dashboards.pages.series import trend_of
+from dashboards.pages.series import how_to_read, trend_of
 
 DIRECTIONS = {
     "falling": N_("falling"),
@@ -49,6 +49,7 @@ def _content(edition: Edition, drug: str, name: str, language: str) -> dict[str,
         "change": change,
         "sentence": told.sentence(edition, change, compared, language) if change and compared else None,
         "trend": trend_of(edition, key, name, language),
+        "how_to_read": how_to_read(edition, "network", language),
         "over_time": drawn.over_time(edition, drug, name, language),
         "rhythm": drawn.of_week(edition, drug, name, language),
         "trends": trends_in_words(edition.trends.get(key, []), language),
@@ -81,10 +82,23 @@ def _all_comparisons(edition: Edition, key: tuple[str, str, str], language: str)
 
 def trends_in_words(rows: list[Row], language: str) -> list[Row]:
     """The rows of a table of trends."""
+    _ = words(language)
     return [
         {
             **row,
             "kind": labels.said(KINDS, row["period_kind"], language),
+            "n_of": labels.count(row["n_periods"])
+            if not row["n_periods_left_out"]
+            else _("{n} of {all}").format(
+                n=labels.count(row["n_periods"]), all=labels.count(row["n_periods"] + row["n_periods_left_out"])
+            ),
+            "slope": labels.signed(row["slope_mg_per_day_per_1000_per_year"]),
+            "slope_ends": None
+            if row["ci_low_mg_per_day_per_1000_per_year"] is None
+            else _("{low} to {high}").format(
+                low=labels.signed(row["ci_low_mg_per_day_per_1000_per_year"]),
+                high=labels.signed(row["ci_high_mg_per_day_per_1000_per_year"]),
+            ),
             "direction_in_words": labels.said(DIRECTIONS, row["direction"], language),
             "method_in_words": labels.said(METHODS, row["method"], language),
             "because": labels.because(row["reason"], language=language),

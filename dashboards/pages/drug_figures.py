@@ -196,9 +196,11 @@ def all_ways(edition: Edition, change: Row, key: tuple[str, str, str], language:
     if len(estimated) < 2:
         return None
     low, high = (end(way["change_percent"] for way in estimated) for end in (min, max))
-    finding = _("{drug}: {low} to {high} by {n} ways of computing it.").format(
-        drug=change["name"], low=labels.percent(low, language), high=labels.percent(high, language), n=len(estimated)
-    )
+    ends = labels.percent(low, language), labels.percent(high, language)
+    text = _("{drug}: {low} to {high} by {n} ways of computing it.")
+    if ends[0] == ends[1]:
+        text = _("{drug}: {low} by all {n} ways of computing it.")
+    finding = text.format(drug=change["name"], low=ends[0], high=ends[1], n=len(estimated))
     drawn = [
         Way(
             way["option_in_words"] if way["choice"] == "protocol" else way["name"], way["change_percent"],
@@ -362,14 +364,25 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
         facts = edition.site_facts.get(row["unit_id"]) if row["level"] == "site" else None
         if facts and facts["latitude"] is not None and facts["longitude"] is not None:
             found.append((row, facts))
-    if len(found) < 2 or all(row["kind"] == "untold" for row, _facts in found):
+    if len(found) < 2:
         return None
+    # On both sides of the date line: one plane all the same.
+    longitudes = [facts["longitude"] for _row, facts in found]
+    is_around = min(longitudes) < -90 and max(longitudes) > 90 and min(map(abs, longitudes)) > 90
     spots = [
-        Spot(row["place"], facts["longitude"], facts["latitude"], row["kind"], told.in_a_line(row, language))
+        Spot(
+            row["place"],
+            facts["longitude"] % 360 if is_around else facts["longitude"],
+            facts["latitude"],
+            row["kind"],
+            told.in_a_line(row, language),
+        )
         for row, facts in found
     ]
     far = far_off(spots)
     shown = [spot for spot in spots if spot not in far]
+    if all(spot.kind == "untold" for spot in shown):
+        return None
     counted = {kind: sum(spot.kind == kind for spot in shown) for kind in ("fall", "rise", "same")}
     finding = _("{drug}: of {n} on the map with a verdict {falls} fell and {rises} rose by more than chance.").format(
         drug=name, n=labels.things(sum(counted.values()), "site", "sites", language), falls=counted["fall"],
@@ -401,7 +414,7 @@ def on_a_map(edition: Edition, rows: list[Row], name: str, language: str) -> Row
         "key": key,
         "figure": site_map(data, translated(MapLabels(), language)),
         "rows": [
-            {"place": row["place"], "address": row["address"], "said": spot.said, "longitude": spot.longitude,
+            {**row, "longitude": spot.longitude,
              "latitude": spot.latitude}
             for (row, _facts), spot in zip(found, spots, strict=True)
         ],
@@ -427,10 +440,11 @@ def of_events(edition: Edition, drug: str, name: str, rows: list[Row], language:
         finding = _("{drug}: no effect of {events} is told from chance.").format(
             drug=name, events=labels.things(len(known), "event", "events", language)
         )
-    key = _(
-        "A diamond is how far use lay from where it was heading, beside areas or drugs the event left alone. Ticks are"
-        " what the same analysis finds at dates at which nothing happened: an effect among them is none."
-    )
+    key = _("A diamond is how far use lay from where it was heading, beside areas or drugs the event left alone.")
+    if any(row["placebo_effects_percent"] for row in known):
+        key += _(
+            " Ticks are what the same analysis finds at dates at which nothing happened: an effect among them is none."
+        )
     newest = sorted(known, key=lambda row: (row["starts_on"], row["event_id"]), reverse=True)
     if len(newest) > MOST_EVENTS:
         key += _(" The {n} newest of {all}.").format(n=MOST_EVENTS, all=len(newest))

@@ -21,4 +21,9 @@ def heat(
 
 
 def _cell(edition: Edition, row: Row | None, language: str) -> Row | None:
-    return row and told.in_words(edition, row, language) | {"short": labels.shortly(row["reason"], language)}
+    if row is None:
+        return None
+    # A narrow cell has room for the first of several reasons; the place's page has all.
+    first, *others = (row["reason"] or "").split() or [None]
+    short = labels.shortly(first, language) + (" …" if others else "")
+    return told.in_words(edition, row, language) | {"short": short}

@@ -171,19 +171,33 @@ def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> s
         return ""
     _ = words(language)
     said = counted(changes, comparison, language)
-    falls, is_judged = _falls(changes), _is_judged(changes)
     # An experimental factor is not for headlines, nor is what something else could have made wholly.
-    named = [row for row in falls if row["factor_mark"] != "experimental" and row["credibility"] != "not supported"]
-    if named:
-        largest = min(named, key=lambda row: row["change_percent"])
-        resting = labels.resting_on(largest["factor_mark"], language) if largest["factor_mark"] else ""
-        interval = labels.interval(largest["ci_low_percent"], largest["ci_high_percent"], language)
-        details = _("; ").join(part for part in ((interval if is_judged else ""), resting) if part)
-        text = _(" Largest fall: {drug}, {change} ({details}).") if details else _(" Largest fall: {drug}, {change}.")
-        said += text.format(
-            drug=largest["name"], change=labels.change_in_words(largest["change_percent"], language), details=details
-        )
+    named = [row for row in changes if row["factor_mark"] != "experimental" and not row["is_doubted"]]
+    falls = _falls(named)
+    rises = [row for row in named if row["verdict"] == "rise"]
+    if falls:
+        said += _(" Largest fall: {what}.").format(what=_named(min(falls, key=_change), language))
+    if rises:
+        said += _(" Largest rise: {what}.").format(what=_named(max(rises, key=_change), language))
     return said
+
+
+def _change(row: Row) -> float:
+    return float(row["change_percent"])
+
+
+def _named(row: Row, language: str) -> str:
+    """A change with its drug, its interval, and what kind of factor it rests on."""
+    _ = words(language)
+    interval = (
+        None
+        if row["ci_low_percent"] is None
+        else labels.interval(row["ci_low_percent"], row["ci_high_percent"], language)
+    )
+    resting = labels.resting_on(row["factor_mark"], language) if row["factor_mark"] else None
+    details = _("; ").join(part for part in (interval, resting) if part)
+    asked = {"drug": row["name"], "change": labels.change_in_words(row["change_percent"], language)}
+    return (_("{drug}, {change} ({details})") if details else _("{drug}, {change}")).format(**asked, details=details)
 
 
 def nothing(edition: Edition, comparison: Comparison | None, language: str) -> Row:

@@ -10,7 +10,7 @@ from dashboards.pages import changes as told
 from dashboards.pages.drug import trends_in_words
 from dashboards.pages.heat import heat
 from dashboards.pages.page import Page
-from dashboards.pages.series import trend_of
+from dashboards.pages.series import how_to_read, trend_of
 from schemas.plausibility import RULES
 
 _SENTENCES = {name: rule.sentence for name, rule in RULES.items()}
@@ -63,6 +63,7 @@ def _content(edition: Edition, place: Place, language: str) -> dict[str, Any]:
         "comparison": edition.main,
         "changes": [_change(edition, place, row, language) for row in changes],
         "trends": [trend for trend in trends if trend],
+        "how_to_read": how_to_read(edition, place.level, language),
         "tests_of_trends": [
             row | {"name": edition.title_of(row["drug"], language)}
             for drug in drugs
@@ -110,9 +111,12 @@ def _areas_of(edition: Edition, place: Place) -> list[Row]:
 
 def _findings(edition: Edition, place: Place, language: str) -> list[Row]:
     """What wants looking at, of a site."""
+    column = "residue_name_zh" if language == "zh" else "residue_name"
+    names = {row["residue"]: row[column] or row["residue_name"] for row in edition.rows("factors")}
     return [
         {
             **row,
+            "residue": names.get(row["residue"], row["residue"]),
             "sentence": labels.said(_SENTENCES, row["rule"], language),
             "remedy": labels.said(_REMEDIES, row["rule"], language),
             "when": labels.day(row["sampled_on"], language) if row["sampled_on"] else str(row["sampling_year"]),

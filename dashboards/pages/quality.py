@@ -1,5 +1,6 @@
 """The page on the quality of the data: what came in, what was held back, what wants looking at, what has no figure."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,7 +65,7 @@ def _rule(name: str, language: str) -> dict[str, str]:
     rule = findings.RULES.get(name)
     if rule is None:  # of another version of the program
         return {"sentence": name, "remedy": ""}
-    return {"sentence": _(rule.sentence).format(value="…", detail="…"), "remedy": _(rule.remedy)}
+    return {"sentence": re.sub("… ?…", "…", _(rule.sentence).format(value="…", detail="…")), "remedy": _(rule.remedy)}
 
 
 def _delivered_in_words(edition: Edition, language: str) -> str:

@@ -80,7 +80,7 @@ def trend_of(edition: Edition, key: tuple[str, str, str], name: str, language: s
         "name": name,
         "factor_mark": mark,
         "finding": _finding(name, change, edition.main, level, language),
-        "key": _key(data, level, language),
+        "key": _key(data, language),
         "caption": _("{drug} [mg/day/1000]: {shown}.").format(drug=name, shown=shown),
         "figure": trend(data, translated(TrendLabels(), language)),
         **_table(bold, areas, language),
@@ -156,7 +156,7 @@ def _finding(name: str, change: Row | None, compared: Comparison | None, level: 
             **asked, because=because
         )
     asked |= {
-        "change": labels.change_in_words(change["change_percent"], language),
+        "change": told.finding(change, language),
         "before": labels.amount(change["baseline_mg_per_day_per_1000"]),
         "now": labels.amount(change["current_mg_per_day_per_1000"]),
         "sites": labels.things(change["n_sites"], "site", "sites", language),
@@ -168,19 +168,26 @@ def _finding(name: str, change: Row | None, compared: Comparison | None, level: 
     ).format(**asked)
 
 
-def _key(data: TrendData, level: str, language: str) -> str:
-    """How to read a trend's figure."""
+def how_to_read(edition: Edition, level: str, language: str) -> str:
+    """How all trends of a page are read: said once, however many there are."""
     _ = words(language)
     said = []
-    n_areas = len(data.areas)
     if level != "site":
         said.append(_("The bold line shows all sites available in each period."))
-    if n_areas:
+    if edition.main:
+        said.append(_("Grey bands mark the periods compared, dashed lines in them the means of the same sites."))
+        said.append(
+            _("The coloured band is of the level: errors that all periods share are in it, and cancel from a change.")
+        )
+    return ("" if language == "zh" else " ").join(said)
+
+
+def _key(data: TrendData, language: str) -> str:
+    """What is drawn in one trend's figure alone."""
+    _ = words(language)
+    said = []
+    if n_areas := len(data.areas):
         said.append(_("Thin lines: {areas}.").format(areas=labels.things(n_areas, "area", "areas", language)))
-    if data.baseline_period is not None:
-        said.append(_("Bands mark the periods compared."))
-    if data.baseline is not None or data.current is not None:
-        said.append(_("The dashed lines in them are the means of the same sites."))
     if data.events:
         named = [
             _("{name} ({day})").format(name=labels.printable(name), day=labels.day(first, language))

@@ -1,7 +1,7 @@
 // Draws two series that are chosen, with their numbers. What is chosen stands in the address: it can be sent.
 "use strict";
 (() => {
-  const { stack, script, unpacked, drawGiven, element, delivered, filled, visible } = window.permille;
+  const { escaped, stack, script, unpacked, drawGiven, element, delivered, filled, visible } = window.permille;
   const of = (id) => document.getElementById(id);
   const { words, periods, drugs, addresses, start, simulated } = JSON.parse(of("compare-data").textContent);
   const { body } = document;
@@ -38,8 +38,6 @@
     return value === 0 ? "0" : (value >= 99.95 ? whole : few).format(value);
   };
 
-  // "%{" would begin a field of a hover text.
-  const escaped = (text) => visible(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "%&#123;");
   const nameOf = ({ place, drug }) => `${drugs[drug.value][0]} – ${place.selectedOptions[0].textContent}`;
 
   // Two of one drug have its colour and another one; forms and dashes tell them apart as well.
@@ -50,7 +48,7 @@
   };
   const faint = (colour) => `rgba(${[1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)).join(",")},0.16)`;
 
-  const tracesOf = (series, name, colour, isSecond, scale) => {
+  const tracesOf = (series, name, colour, isSecond, scale, hasBand) => {
     const scaled = (value) => (value === null ? null : value * scale);
     const pieces = series.periods.reduce((found, row) => {
       if (row[3] === null || row[4] === null) { found.push([]); } else { found.at(-1).push(row); }
@@ -61,7 +59,7 @@
       x: [...piece.map((row) => row[1]), ...piece.map((row) => row[1]).reverse()],
       y: [...piece.map((row) => scaled(row[4])), ...piece.map((row) => scaled(row[3])).reverse()],
     }));
-    return [...band, {
+    return [...(hasBand ? band : []), {
       type: "scatter", mode: "lines+markers", name: escaped(name), x: series.periods.map((row) => row[1]),
       y: series.periods.map((row) => scaled(row[2])), text: series.periods.map((row) => periods[row[0]] || row[0]),
       customdata: series.periods.map((row) => formatted(row[2])),
@@ -74,8 +72,8 @@
   const cell = (row) => {
     if (!row || row[2] === null) { return element("td", "–"); }
     const [, , mean, low, high] = row;
-    return element("td", low === null ? formatted(mean)
-      : filled(words.low, { mean: formatted(mean), low: formatted(low), high: formatted(high) }));
+    const ends = low === null ? [] : [element("small", filled(words.low, { low: formatted(low), high: formatted(high) }))];
+    return element("td", formatted(mean), ...ends);
   };
   const head = (scope, ...children) => {
     const made = element("th", ...children);
@@ -91,7 +89,7 @@
     const mark = caption.querySelector("strong");
     caption.replaceChildren(...(mark ? [mark, " "] : []), visible(filled(words.caption, { a: names[0], b: names[1] })));
     table.tHead.replaceChildren(element("tr", head("col", words.period), ...names.map((name) => {
-      const made = head("col", delivered(name));
+      const made = head("col", delivered(name), element("small", words.interval));
       made.className = "number";
       return made;
     })));
@@ -110,6 +108,7 @@
       }));
     }));
     stack(of("compare-changes").querySelector("table"));
+    stack(table, true);
   };
 
   const tell = (text) => {
@@ -139,7 +138,7 @@
     tabulate(both, names);
     const colours = coloursOf();
     const scales = both.map((series) => (isIndex ? 100 / series.baseline : 1));
-    const data = both.flatMap((series, n) => tracesOf(series, names[n], colours[n], n === 1, scales[n]));
+    const data = both.flatMap((series, n) => tracesOf(series, names[n], colours[n], n === 1, scales[n], !isIndex));
     await drawGiven(plot, { data, layout: {
       title: { text: escaped(names.join(" / ")), subtitle: { text: simulated } }, height, showlegend: true,
       annotations: simulated ? [watermark] : [],
@@ -156,9 +155,9 @@
     const chosen = wanted.length ? wanted : start;
     // One that is given is compared with what stood there, or with the same drug in all places.
     const both = chosen.length > 1 ? chosen : [chosen[0], chosen[0][0] === start[0][0] ? start[1] : [start[0][0], chosen[0][1]]];
-    unknown = both.flatMap(([name, wantedDrug]) => [
+    unknown = both.slice(0, 2).flatMap(([name, wantedDrug]) => [
       ...(Object.hasOwn(addresses, name) ? [] : [name]), ...(Object.hasOwn(drugs, wantedDrug) ? [] : [wantedDrug]),
-    ]);
+    ]).filter(Boolean);
     sides.forEach(({ place, drug }, n) => {
       const [name, wantedDrug] = both[n];
       if (Object.hasOwn(addresses, name)) { place.value = name; }

@@ -49,17 +49,29 @@
 
   // Pages say above a figure what it finds, where it wraps as all text does: its own title is for pictures.
   const HEAD = 52;
-  // Chinese may be broken anywhere.
+  // Texts of figures are escaped, and measured as they are seen. "%{" would begin a field of a hover text.
+  const plainOf = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
+  const escaped = (text) => visible(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/%\{/g, "%&#123;");
+
+  // Chinese may be broken anywhere, but for what may not begin or end a line.
+  const piecesOf = (text) => [...text].reduce((pieces, sign) => {
+    const isLast = /[，。；：、）」]/.test(sign);
+    if (isLast && !pieces.at(-1) && pieces.length > 1) { pieces.pop(); }
+    pieces[pieces.length - 1] += sign;
+    if (/\s/.test(sign) || (/[\u3000-\u9fff\uff00-\uffef]/.test(sign) && sign !== "（")) { pieces.push(""); }
+    return pieces;
+  }, [""]);
   const linesOf = (text, most, font) => {
     const pen = document.createElement("canvas").getContext("2d");
     pen.font = font;
-    const pieces = text.split(/(?<=\s)|(?<=[\u3000-\u9fff\uff00-\uffef])(?<!（)/u);
-    return pieces.reduce((lines, piece) => {
+    const isWide = (piece) => pen.measureText(piece.trimEnd()).width > most;
+    // A word that is wider than all of a line is broken where it must be.
+    return piecesOf(text).flatMap((piece) => (isWide(piece) ? [...piece] : [piece])).reduce((lines, piece) => {
       const longer = lines.at(-1) + piece;
-      const fits = pen.measureText(longer.trimEnd()).width <= most || !lines.at(-1);
-      return fits ? [...lines.slice(0, -1), longer] : [...lines, piece];
+      return isWide(longer) && lines.at(-1) ? [...lines, piece] : [...lines.slice(0, -1), longer];
     }, [""]);
   };
+  const broken = (text, most, font) => linesOf(plainOf(text), most, font).map(escaped).join("<br>");
 
   // Names beside a figure leave room for it on a narrow screen: in as many lines as that takes.
   const NARROW = 600;
@@ -69,13 +81,13 @@
     if (!names) { return layout; }
     const size = 11;
     const most = 0.36 * plot.clientWidth;
-    const lines = names.map((name) => linesOf(name, most, `${size}px ${layout.template.layout.font.family}`));
-    const more = names.length * 8 * (Math.max(...lines.map((of) => of.length)) - 1);
+    const lines = names.map((name) => broken(name, most, `${size}px ${layout.template.layout.font.family}`));
+    const more = names.length * 8 * (Math.max(...lines.map((of) => of.split("<br>").length)) - 1);
     return {
       ...layout, height: layout.height && layout.height + more,
       margin: { ...layout.margin, r: layout.annotations?.some(({ xshift }) => xshift) ? 56 : 16 },
       yaxis: {
-        ...layout.yaxis, tickfont: { size }, tickvals: layout.yaxis.tickvals || names, ticktext: lines.map((of) => of.join("<br>")),
+        ...layout.yaxis, tickfont: { size }, tickvals: layout.yaxis.tickvals || names, ticktext: lines,
       },
     };
   };
@@ -115,7 +127,7 @@
 
   // Nor does the library break what a key says.
   const withKeys = (plot, { data, layout }) => data.map((trace) => (trace.name && trace.showlegend !== false
-    ? { ...trace, name: linesOf(trace.name, 0.5 * plot.clientWidth, `13px ${layout.template.layout.font.family}`).join("<br>") } : trace));
+    ? { ...trace, name: broken(trace.name, 0.5 * plot.clientWidth, `13px ${layout.template.layout.font.family}`) } : trace));
 
   const fitted = (plot, figure) => {
     const { layout } = figure;
@@ -129,12 +141,14 @@
   };
 
   const known = new Map();
+  const fittedTo = new Map();
   const drawAnew = async (plot) => {
     // What is known is drawn at once: a page that is about to be printed waits for nothing.
     const { data, layout } = known.get(plot) || await figureOf(plot);
     layout.template = layout.template || template;
     layout.font = { ...layout.font, color: ink() };
     plot.replaceChildren();
+    fittedTo.set(plot, plot.clientWidth);
     await Plotly.newPlot(plot, ...fitted(plot, { data, layout }), config);
     plot.classList.add("drawn");
     plot.dispatchEvent(new Event("drawn"));
@@ -160,6 +174,20 @@
     // Paper is narrower than most windows, and what was not looked at yet is printed as well.
     window.addEventListener("beforeprint", () => { plots.forEach(draw); restyle("#000000"); });
     window.addEventListener("afterprint", () => restyle(ink()));
+    // What was fitted to another width, as when a phone is turned.
+    let isWaiting = null;
+    window.addEventListener("resize", () => {
+      clearTimeout(isWaiting);
+      isWaiting = setTimeout(() => [...drawn].forEach(([plot, done]) => done.then(() => {
+        if (plot.clientWidth && plot.clientWidth !== fittedTo.get(plot)) { drawn.set(plot, drawAnew(plot)); }
+      })), 200);
+    });
+  };
+
+  const undrawn = (which, error) => {
+    console.error(error.message);
+    which.forEach((plot) => { if (said) { plot.textContent = said.undrawn; } });
+    document.querySelectorAll("button.picture").forEach((button) => button.remove());
   };
 
   // A figure that a page makes itself, in place of what it drew there before.
@@ -169,7 +197,7 @@
     if (!plots.includes(plot)) { plots.push(plot); }
     drawn.set(plot, drawAnew(plot));
     return drawn.get(plot);
-  });
+  }, (error) => undrawn([plot], error));
 
   const start = () => {
     const near = new IntersectionObserver((entries) => entries.forEach((entry) => {
@@ -191,10 +219,7 @@
   });
   if (plots.length) {
     // Where it is missing the tables hold the numbers.
-    library().then(start, (error) => {
-      console.error(error.message);
-      plots.forEach((plot) => { if (said) { plot.textContent = said.undrawn; } });
-    });
+    library().then(start, (error) => undrawn(plots, error));
   } else if (!document.querySelector(".plot")) {
     document.documentElement.classList.add("figures-drawn");
   }
@@ -208,7 +233,7 @@
   // --- origins: the days, sites and cells behind a point -----------------------------------------------------------------
   const dialog = document.getElementById("origin");
   const fetchedOrigins = new Map();
-  const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+  const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 9 });
   const formatted = (value) => (value === null || value === undefined ? "–" : number.format(value));
   // Marks that cannot be seen but change what is, as the pages have them.
   const visible = (text) => String(text).replace(/[\t\n\r]/g, " ").replace(/\p{C}/gu, "\ufffd");
@@ -221,15 +246,15 @@
   };
   const delivered = (text) => element("bdi", visible(text));
   // On a narrow screen the rows of tables with words in them are stacked: each cell says what its column is.
-  const stack = (table) => {
-    if (!table.querySelector("td.text")) { return; }
+  const stack = (table, isAlways = false) => {
+    if (!isAlways && !table.querySelector("td.text")) { return; }
     table.classList.add("stacks");
     const heads = [...table.tHead.rows[0].cells].map((cell) => [...cell.childNodes].map((node) => node.textContent).join(", "));
     [...table.tBodies[0].rows].forEach((row) => [...row.cells].forEach((cell, at) => { cell.dataset.column = heads[at]; }));
   };
   document.querySelectorAll(".scroll > table").forEach(stack);
 
-  window.permille = { stack, script, unpacked, drawGiven, element, delivered, filled, visible };
+  window.permille = { escaped, stack, script, unpacked, drawGiven, element, delivered, filled, visible };
 
   const originsOf = (file) => {
     if (!fetchedOrigins.has(file)) {
@@ -324,13 +349,14 @@
 
   const showOrigin = (figure, period) => originsOf(figure.dataset.origins).then((found) => {
     const { drug, name, unit } = figure.dataset;
-    const title = filled(said.origin, { drug: name, period });
+    // An address may hold a period that never was, or one of another kind.
+    const cells = [...figure.querySelectorAll(".periods")].flatMap((table) => [...table.tBodies[0].rows]
+      .map((row) => row.cells[0]).filter((cell) => periodIn(cell.textContent, table.dataset.kind) === period));
+    const place = figure.dataset.origins.startsWith("network-") ? said.everywhere : visible(document.querySelector("h1").textContent);
+    const title = filled(said.origin, { drug: name, place, period: cells.length ? cells[0].textContent : period });
     const isSite = Boolean(found.days);
     const [n, rows] = (isSite ? daysTable : sitesTable)(found, drug, period, title);
-    // An address may hold a period that never was.
-    const isShown = [...figure.querySelectorAll(".periods")].some((table) => [...table.tBodies[0].rows]
-      .some((row) => periodIn(row.cells[0].textContent, table.dataset.kind) === period));
-    if (!n && !isShown) { return; }
+    if (!n && !cells.length) { return; }
     const command = `permille explain ${pasted(unit)} ${pasted(drug)} --period ${period}`;
     document.getElementById("origin-title").textContent = title;
     document.getElementById("origin-text").textContent = n
@@ -390,28 +416,28 @@
   const quoted = (text) => `"${safe(text.replace(/\s+/g, " ").trim()).replace(/"/g, '""')}"`;
   const SIZE = "[+\u2212-]?\\d[\\d,]*(?:\\.\\d+)?(?: ?%)?";
   const NUMBER = new RegExp(`^${SIZE}$`);
-  const ENDS = new RegExp(`^(${SIZE}) ?\\p{L}+ ?(${SIZE})$`, "u");
-  const bare = (text) => (NUMBER.test(text) ? text.replace(/[+,%\s]/g, "").replace("\u2212", "-") : text);
+  const ENDS = said && new RegExp(`^${said.ends.replace("{low}", `(${SIZE})`).replace("{high}", `(${SIZE})`)}$`);
+  const bare = (text) => (NUMBER.test(text) ? text.replace(/[+,%\s]/g, "").replace("\u2212", "-") : text.replace(/^–$/, ""));
   const isAnswer = (cell) => cell.matches("td:not(.text)");
 
   // What stands small below a number is a column of its own, an interval is two, and % stands in the head.
   const apart = (cell) => {
     const small = [...cell.querySelectorAll(":scope > small")];
-    const rest = [...cell.childNodes].filter((node) => !small.includes(node));
+    const rest = [...cell.childNodes].filter((node) => !small.includes(node) && !(node.matches && node.matches(".sign")));
     return [rest, small].map((nodes) => nodes.map((node) => node.textContent).join(" ").trim());
   };
   const columnsOf = (cells) => {
     const [[name, below], ...texts] = cells.map(apart);
-    const body = cells.slice(1);
-    if (!body.some(isAnswer)) { return [cells.map((cell) => cell.textContent)]; }
-    const both = [[name, ...texts.map(([text]) => text)]];
-    if (texts.some(([, text]) => text)) { both.push([below || name, ...texts.map(([, text]) => text)]); }
+    const whole = ([text, small]) => [text, small && `(${small})`].filter(Boolean).join(" ");
+    if (!cells.slice(1).some(isAnswer)) { return [[name, ...texts.map(whole)]]; }
+    // By what the head says, so that a table has the same columns whatever is in it.
+    const both = below ? [[name, ...texts.map(([text]) => text)], [below, ...texts.map(([, text]) => text)]]
+      : [[name, ...texts.map(whole)]];
     return both.flatMap(([title, ...of]) => {
       const head = of.some((text) => text.endsWith("%")) ? `${title} [%]` : title;
+      if (title !== said.interval) { return [[head, ...of.map(bare)]]; }
       const ends = of.map((text) => text.match(ENDS));
-      if (!ends.some(Boolean)) { return [[head, ...of.map(bare)]]; }
-      return [said.low, said.high].map((end, at) => [`${head}, ${end}`,
-        ...ends.map((found, row) => (found ? bare(found[at + 1]) : (at ? "" : of[row])))]);
+      return [said.low, said.high].map((end, at) => [`${head}, ${end}`, ...ends.map((found) => (found ? bare(found[at + 1]) : ""))]);
     });
   };
   const asCsv = (shown) => {
@@ -421,28 +447,46 @@
       .map((row) => [row].flat().map(quoted).join(",")).join("\r\n");
   };
 
+  // A picture says what stands above the figure, and on whose page: it is looked at elsewhere.
+  const WIDE = 1200;
+  const onPaper = (figure, layout) => {
+    const { font, title, margin } = layout.template.layout;
+    const [finding, shown] = ["strong", "small"].map((tag) => figure.querySelector(`figcaption ${tag}`)?.textContent || "");
+    const lines = linesOf(finding, WIDE - 48, `${title.font.size}px ${font.family}`);
+    const more = 20 * (lines.length - 1);
+    const about = [document.querySelector("h1").textContent, shown, document.querySelector(".home").textContent];
+    return {
+      ...withApart({ clientWidth: WIDE }, layout), paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" }, height: (layout.height || 675) + more,
+      margin: { ...margin, ...layout.margin, t: (layout.margin?.t ?? margin.t) + more, r: 32 },
+      title: {
+        text: lines.map(escaped).join("<br>"), subtitle: { text: about.filter(Boolean).map(escaped).join(" · ") },
+        pad: { t: 8 + more, l: 16 },
+      },
+    };
+  };
+
   const nameOf = (figure) => `${location.pathname.split("/").pop().replace(".html", "")}-${figure.id}`;
   // A page of a single figure says nothing by script.
   document.querySelectorAll(said ? "figure:has(table)" : "no-figure").forEach((figure) => {
-    const button = (text, work) => {
+    const button = (text, kind, work) => {
       const made = element("button", text);
       made.type = "button";
-      made.className = "save";
+      made.className = `save ${kind}`;
       made.addEventListener("click", work);
       return made;
     };
     const plot = figure.querySelector(".plot");
     figure.querySelector("details").before(element("p",
-      button(said.saveNumbers, () => {
+      button(said.saveNumbers, "numbers", () => {
         const file = new Blob(["\ufeff", asCsv(figure.querySelector("table"))], { type: "text/csv" });
         const address = URL.createObjectURL(file);
         save(`${nameOf(figure)}.csv`, address);
         URL.revokeObjectURL(address);
       }), " ",
-      button(said.savePicture, async () => {
+      button(said.savePicture, "picture", async () => {
         const { data, layout } = known.get(plot) || await figureOf(plot);
-        const paper = { ...layout, template, paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" } };
-        Plotly.toImage({ data, layout: paper }, { format: "png", width: 1200, height: layout.height || 675, scale: 2 })
+        const paper = onPaper(figure, { ...layout, template });
+        Plotly.toImage({ data, layout: paper }, { format: "png", width: WIDE, height: paper.height, scale: 2 })
           .then((address) => save(`${nameOf(figure)}.png`, address));
       })));
   });

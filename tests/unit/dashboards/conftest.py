@@ -370,6 +370,39 @@ def with_every_figure(tables: Mapping[str, pl.DataFrame], name: str = "Campaign"
     }  # fmt: skip
 
 
+def judged_city(n_sites: int = 8) -> Tables:
+    """A city with verdicts, two baselines and all that pages can say of a change."""
+    tables = city(n_sites=n_sites)
+    is_estimated = pl.col("state") == "estimated"
+    tables["changes"] = tables["changes"].with_columns(
+        ci_low_percent=pl.when(is_estimated).then(pl.col("change_percent") - 8),
+        ci_high_percent=pl.when(is_estimated).then(pl.col("change_percent") + 9),
+        verdict=pl.when(~is_estimated)
+        .then("verdict")
+        .when(pl.col("change_percent").abs() < 20)
+        .then(pl.lit("no change detected"))
+        .when(pl.col("change_percent") < 0)
+        .then(pl.lit("fall"))
+        .otherwise(pl.lit("rise")),
+        smallest_detectable_fall_percent=pl.when(is_estimated).then(12.0),
+        part_concentration_percent=pl.when(is_estimated).then(pl.col("naive_change_percent") - 4),
+        part_flow_percent=pl.when(is_estimated).then(4.0),
+    )
+    ways = tables["changes"].filter(pl.col("level") == "network", pl.col("protocol") == "permille").to_dicts()
+    tables["robustness"] = rows_of(
+        "robustness",
+        [
+            {name: row.get(name) for name in schema_of("robustness")}
+            | {"choice": choice, "option": option, "is_headline": option == "permille", "is_same_panel": True}
+            for row in ways
+            for choice, option in (("protocol", "permille"), ("protocol", "euda"), ("weekday_rule", "plain"))
+        ],
+    )
+    other = tables["changes"].with_columns(baseline_period=pl.lit("2024"))
+    tables["changes"] = pl.concat([tables["changes"], other])
+    return with_every_figure(tables)
+
+
 def factor(drug: str) -> Row:
     """A way back from the drug itself."""
     return {

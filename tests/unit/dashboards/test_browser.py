@@ -4,7 +4,6 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 from playwright.sync_api import expect
 
@@ -15,9 +14,7 @@ from tests.unit.dashboards.conftest import (
     NAMES,
     QUESTION,
     city,
-    rows_of,
-    schema_of,
-    with_every_figure,
+    judged_city,
     without_flows,
     write_warehouse,
 )
@@ -48,39 +45,6 @@ KINDS = (
 
 BUNDLE = Path(__file__).parents[3] / ".bundle" / "plotly.min.js"
 """Where 'make bundle' lays the smaller drawing library."""
-
-
-def judged_city():
-    """A city with verdicts, two baselines and all that pages can say of a change."""
-    tables = city()
-    is_estimated = pl.col("state") == "estimated"
-    tables["changes"] = tables["changes"].with_columns(
-        ci_low_percent=pl.when(is_estimated).then(pl.col("change_percent") - 8),
-        ci_high_percent=pl.when(is_estimated).then(pl.col("change_percent") + 9),
-        verdict=pl.when(~is_estimated)
-        .then("verdict")
-        .when(pl.col("change_percent").abs() < 20)
-        .then(pl.lit("no change detected"))
-        .when(pl.col("change_percent") < 0)
-        .then(pl.lit("fall"))
-        .otherwise(pl.lit("rise")),
-        smallest_detectable_fall_percent=pl.when(is_estimated).then(12.0),
-        part_concentration_percent=pl.when(is_estimated).then(pl.col("naive_change_percent") - 4),
-        part_flow_percent=pl.when(is_estimated).then(4.0),
-    )
-    ways = tables["changes"].filter(pl.col("level") == "network", pl.col("protocol") == "permille").to_dicts()
-    tables["robustness"] = rows_of(
-        "robustness",
-        [
-            {name: row.get(name) for name in schema_of("robustness")}
-            | {"choice": choice, "option": option, "is_headline": option == "permille", "is_same_panel": True}
-            for row in ways
-            for choice, option in (("protocol", "permille"), ("protocol", "euda"), ("weekday_rule", "plain"))
-        ],
-    )
-    other = tables["changes"].with_columns(baseline_period=pl.lit("2024"))
-    tables["changes"] = pl.concat([tables["changes"], other])
-    return with_every_figure(tables)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +181,7 @@ def click_point(page, period: str) -> None:
 def test_a_click_on_a_point_leads_to_its_sites_and_from_there_to_the_cell(folder, visit):
     page = visit.open(folder / "en" / "drugs" / "cocaine.html")
     click_point(page, "2025-Q4")
-    dialog = page.get_by_role("dialog", name="Cocaine, 2025-Q4: where it comes from")
+    dialog = page.get_by_role("dialog", name="2025-Q4: where it comes from")
     expect(dialog).to_contain_text("Sites that make this mean: 8.")
     assert page.url.endswith("#origin=cocaine/2025-Q4")
     dialog.get_by_role("link", name="Plant 2").click()
@@ -266,10 +230,11 @@ def test_numbers_and_picture_of_a_figure_are_saved(folder, visit, tmp_path):
     download.value.save_as(tmp_path / "numbers.csv")
     rows = list(csv.reader((tmp_path / "numbers.csv").read_text(encoding="utf-8-sig").splitlines()))
     assert rows[0][0].startswith("SIMULATED DATA Cocaine [mg/day/1000]")
-    assert rows[1][:4] == ["Period", "Mean", "95 % interval", "Sites"]
-    shown = figure.locator("tbody tr").first.locator("th, td").all_text_contents()
-    assert rows[2] == [text.strip() for text in shown]
+    head = ["Period", "Mean", "95 % interval, lower end", "95 % interval, upper end", "Sites", "of all", "Site-days"]
+    assert rows[1][:7] == head, "whatever is in the table"
+    assert rows[2][0] == figure.locator("tbody th").first.text_content().strip()
     assert float(rows[2][1]) > 0
+    assert rows[2][2:6] == ["", "", "8", ""], "no interval, no site without a mean"
     assert len(rows) == 2 + 16
     with page.expect_download() as download:
         page.locator("#places").get_by_role("button", name="Save the numbers").click()
@@ -279,6 +244,7 @@ def test_numbers_and_picture_of_a_figure_are_saved(folder, visit, tmp_path):
                        "95 % interval [%], upper end", "Verdict", "Credibility"]  # fmt: skip
     assert rows[2][0] == "All sites"
     assert float(rows[2][4]) < float(rows[2][3]) < float(rows[2][5]) < 0
+    assert rows[2][6] == "no change detected", "no sign that a spreadsheet would take for a formula"
     with page.expect_download() as download:
         figure.get_by_role("button", name="Save the figure").click()
     assert download.value.suggested_filename == "cocaine-trend-cocaine.png"
@@ -293,7 +259,8 @@ def test_a_drug_has_every_figure_and_each_states_its_finding(folder, visit):
     page = visit.open(folder / "en" / "drugs" / "cocaine.html")
     visit.draw_everything()
     findings = {
-        "trend-cocaine": "Cocaine: down", "rhythm": "most on Sunday (+14 %), least on Monday (−14 %)",
+        "trend-cocaine": "Cocaine: no change detected (−12 %",
+        "rhythm": "most on Sunday (+14 %), least on Monday (−14 %)",
         "places": "of 3 areas", "map": "of 7 sites on the map", "over-time": "Cocaine: highest in District",
         "split": "the largest part is", "uncertainty": "80 % of what is uncertain about the change comes from batches",
         "effects": "Campaign – −21 %, −30 % to −11 %: fall.",
@@ -348,7 +315,7 @@ def test_any_two_places_and_drugs_are_compared_and_the_address_holds_them(folder
 @pytest.mark.parametrize(
     ("address", "named"),
     [
-        ("#nowhere/cocaine", "nowhere"), ("#network-network/nothing,area-a01/cocaine", "nothing"), ("#/,/", None),
+        ("#nowhere/cocaine", "nowhere"), ("#network-network/nothing,area-a01/cocaine", "nothing"), ("#/,/", ""),
         ("#__proto__/constructor,area-a01/toString", "__proto__, constructor, toString"),
         ("#%E0%A4%A/cocaine", "%E0%A4%A"), ("#<img src=x onerror=alert(1)>/cocaine", "%3Cimg"),
         ("#nonsense", ""), ("#,,index,", ""),
@@ -361,7 +328,7 @@ def test_an_address_of_nothing_shows_something_else_and_says_so(folder, visit, a
     if named == "":
         expect(note).not_to_contain_text("Not here")
     else:
-        expect(note).to_contain_text(f"Not here, so something else is shown: {named or ''}")
+        expect(note).to_contain_text(f"Not here, so something else is shown: {named}")
     assert is_quiet(visit)
 
 
@@ -477,6 +444,34 @@ def test_nothing_that_a_figure_says_is_cut_off(folder, window, language, width):
             )
             # A map has the shape of its land.
             assert min(shares) >= 0.5 or width > 360, (address, shares)
+        assert is_quiet(visit)
+
+
+def test_a_phone_that_is_turned_has_its_figures_fitted_again(folder, window):
+    with browser.visiting(window, width=740, height=360) as visit:
+        page = visit.open(folder / "en" / "drugs" / "cocaine.html")
+        visit.draw_everything()
+        page.set_viewport_size({"width": 360, "height": 740})
+        page.wait_for_function(
+            """[...document.querySelectorAll('.plot')].every((plot) => {
+                const drawn = plot.querySelector('.nsewdrag');
+                return drawn && drawn.getBoundingClientRect().width / plot.clientWidth >= 0.5
+                    && plot.clientWidth < 360;
+            })"""
+        )
+        assert is_quiet(visit)
+
+
+def test_on_a_phone_rows_with_words_are_stacked_and_say_their_columns(folder, window):
+    """A change is not told without its verdict because a screen is narrow."""
+    with browser.visiting(window, width=360) as visit:
+        page = visit.open(folder / "en" / "sites" / "s001.html")
+        table = page.locator("#changes ~ .scroll table").first
+        box, within = table.bounding_box(), table.locator("xpath=..").bounding_box()
+        assert box["width"] <= within["width"] + 1
+        verdict = table.locator("tbody tr").first.locator("td.text").first
+        assert verdict.is_visible()
+        assert "Verdict" in verdict.evaluate("cell => getComputedStyle(cell, '::before').content")
         assert is_quiet(visit)
 
 

@@ -26,6 +26,7 @@ from tests.unit.dashboards.conftest import (
     QUESTION,
     city,
     factor,
+    judged_city,
     rows_of,
     with_every_figure,
     without_flows,
@@ -375,10 +376,7 @@ def test_sources_factors_protocols_and_quarantine_are_told(build):
     assert "north/results-2025.xlsx Northern laboratory simulated-north 2026-01-05 1,203 1,200 3" in quality
     assert "1 file with 1,203 rows: 1,200 accepted, 3 quarantined; 0 of the files refused." in quality
     assert "3 delivered records are in no figure" in quality
-    assert (
-        "… is below zero Correct it, or write <LOQ where a concentration lies below its limit."
-        " north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero."
-    ) in quality
+    assert ("… is below zero north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero.") in quality
     in_chinese = Outline(page(folder, "quality.html", "zh")).text
     assert "…为负" in in_chinese
     assert "更正；浓度低于限值的写作<LOQ。" in in_chinese
@@ -693,3 +691,54 @@ def test_an_approved_factor_beside_an_unverified_marker_is_not_called_provisiona
     )
     assert ">M</abbr>" in heading["Methamphetamine"]
     assert "<b>M</b> provisional population marker" in text
+
+
+def test_sites_overseas_are_left_out_of_the_map_and_named(build):
+    tables = judged_city(n_sites=12)
+    is_far = pl.col("site_id") == "s005"
+    tables["sites"] = tables["sites"].with_columns(longitude=pl.when(is_far).then(-120.0).otherwise("longitude"))
+    folder = build(tables)
+    assert "Too far off to be on the map, but in the table: Plant 6." in said(folder, "drugs/cocaine.html")
+    assert "地图" in said(folder, "drugs/cocaine.html", "zh")
+    drawn = packed_figures(page(folder, "drugs/cocaine.html"))["figure-map"]
+    assert min(x for trace in drawn["data"] for x in trace["x"]) > 0
+
+
+def test_an_interval_without_zero_beside_no_change_detected_is_explained_where_it_stands(build):
+    folder = build(judged_city())
+    note = "some intervals lie wholly above or below zero by chance alone"
+    assert said(folder, "drugs/cocaine.html").count(note) >= 2
+    assert note not in said(folder, "drugs/mdma.html"), "nothing to explain"
+
+
+def test_a_change_that_is_not_supported_looks_like_none(build):
+    tables = judged_city()
+    tables["changes"] = tables["changes"].with_columns(
+        credibility=pl.when(pl.col("verdict") == "fall").then(pl.lit("not supported")).otherwise("credibility")
+    )
+    folder = build(tables)
+    text = page(folder)
+    assert "▼ down" not in said(folder)
+    assert "▽ down" in said(folder)
+    assert re.search(r'class="heat fall doubted"', text)
+    assert "Largest fall" not in said(folder)
+    assert ", not supported (" in said(folder, "drugs/methamphetamine.html")
+
+
+def test_a_title_does_not_call_a_fall_what_was_not_detected(build):
+    folder = build(judged_city())
+    (caption,) = re.findall(
+        r'<figcaption id="caption-trend-cocaine">(.*?)</figcaption>', page(folder, "drugs/cocaine.html")
+    )
+    assert "Cocaine: no change detected (−12 %, −20 % to −2.6 %), from" in caption
+
+
+def test_an_interval_that_reaches_above_a_figure_is_told(build):
+    tables = city()
+    has_mean = pl.col("mean_mg_per_day_per_1000").is_not_null()
+    is_one = (pl.col("level") == "network") & (pl.col("period") == "2024-Q1") & has_mean
+    tables["area_periods"] = tables["area_periods"].with_columns(
+        ci_low_mg_per_day_per_1000=pl.when(is_one).then(1.0).otherwise("ci_low_mg_per_day_per_1000"),
+        ci_high_mg_per_day_per_1000=pl.when(is_one).then(1e6).otherwise("ci_high_mg_per_day_per_1000"),
+    )
+    assert "The interval reaches above the figure" in said(build(tables), "drugs/cocaine.html")
