@@ -205,17 +205,40 @@ def _rendered(environment: Environment, frame: Mapping[str, Any], page: Page) ->
     return rendering.lean(environment.get_template(page.template).render({**frame, **of_page, **page.content}))
 
 
+_ALSO_CALLED = {
+    "methamphetamine": "ice crystal meth 冰毒",
+    "ketamine": "K粉",
+    "mdma": "ecstasy molly",
+    "heroin": "白粉",
+    "cannabis": "marijuana THC",
+    "cocaine": "crack 古柯碱",
+    "etomidate": "烟粉 上头电子烟",
+}
+"""What people type who look for a drug, beside its names."""
+
+
 def _searched(edition: Edition, language: str) -> list[list[str]]:
     """What the search finds: name, kind and address of each drug, area and site."""
     _ = words(language)
     kinds = {"area": _("area"), "site": _("site")}
+    residues: dict[str, set[str]] = {drug: set() for drug in edition.drugs}
+    for row in edition.rows("factors"):
+        if row["drug"] in residues:
+            residues[row["drug"]] |= {row["residue"], row["residue_name"], row["residue_name_zh"]} - {None}
     drugs = [
-        # Found by both names, whatever the page's language.
+        # Found by all its names and by its residues, whatever the page's language.
         [
             edition.title_of(drug, language),
             _("drug"),
             addresses.of_drug(drug),
-            f"{drug} {edition.name_of(drug, 'en')}",
+            " ".join(
+                [
+                    drug,
+                    *(edition.name_of(drug, code) for code in LANGUAGES),
+                    *sorted(residues[drug]),
+                    _ALSO_CALLED.get(drug, ""),
+                ]
+            ).strip(),
         ]
         for drug in edition.drugs
     ]

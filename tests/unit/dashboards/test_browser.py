@@ -137,6 +137,8 @@ def test_the_language_is_switched_at_the_same_place_and_remembered(folder, visit
     ("district b", "District B", "areas/a01.html"),
     ("METHAMPH", "Methamphetamine", "drugs/methamphetamine.html"),
     ("s005", "Plant 6", "sites/s005.html"),
+    ("冰毒", "Methamphetamine", "drugs/methamphetamine.html"),
+    ("k粉", "Ketamine", "drugs/ketamine.html"),
 ])  # fmt: skip
 def test_a_place_or_drug_is_found_by_the_keyboard_alone(folder, visit, typed, name, address):
     page = visit.open(folder / "en" / "areas" / "a00.html")
