@@ -70,9 +70,12 @@ def test_another_protocol_or_period_is_computed_when_it_is_asked_for(counted):
 
 def test_sentences_count_the_ways_of_counting_people(counted):
     said = call("change", "-w", counted.folder, "--format", "sentence")
-    assert re.search(r"under all 5 protocols \(−5\d % to −50 %\) and 2 ways of counting people", said)
+    assert re.search(
+        r"the same way under all protocols, which come to \d figures \(−5\d % to −50 %\) and 2 ways of counting people",
+        said,
+    )
     said = call("change", "-w", counted.folder, "--format", "sentence", "--language", "zh")
-    assert re.search("5种方案一致（−5\\d%至−50%），2种人口计算方式亦一致", said)
+    assert re.search("各方案方向一致、得出\d种数值（−5\\d%至−50%），2种人口计算方式亦一致", said)
     # Of other periods nothing is stored: what was not computed is not told.
     weeks = ("--baseline", "2023-03-04..2023-03-10", "--current", "2024-03-04..2024-03-10")
     assert "counting people" not in call("change", "-w", counted.folder, "--format", "sentence", *weeks)
