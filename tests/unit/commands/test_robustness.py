@@ -75,7 +75,7 @@ def test_sentences_count_the_ways_of_counting_people(counted):
         said,
     )
     said = call("change", "-w", counted.folder, "--format", "sentence", "--language", "zh")
-    assert re.search("各方案方向一致、得出\d种数值（−5\\d%至−50%），2种人口计算方式亦一致", said)
+    assert re.search("各方案方向一致、得出\\d种数值（−5\\d%至−50%），2种人口计算方式亦一致", said)
     # Of other periods nothing is stored: what was not computed is not told.
     weeks = ("--baseline", "2023-03-04..2023-03-10", "--current", "2024-03-04..2024-03-10")
     assert "counting people" not in call("change", "-w", counted.folder, "--format", "sentence", *weeks)
