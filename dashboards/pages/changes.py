@@ -85,14 +85,17 @@ def sentence(edition: Edition, row: Row, compared: Comparison, language: str) ->
     )  # fmt: skip
 
 
+def ends_of(row: Row, language: str) -> str | None:
+    """The interval of a change in words, None where its protocol has none."""
+    if row["ci_low_percent"] is None:
+        return None
+    return labels.interval(row["ci_low_percent"], row["ci_high_percent"], language)
+
+
 def finding(row: Row, language: str) -> str:
     """A change as a title states it, with its interval: where none was detected, that first."""
     _ = words(language)
-    ends = (
-        None
-        if row["ci_low_percent"] is None
-        else labels.interval(row["ci_low_percent"], row["ci_high_percent"], language)
-    )
+    ends = ends_of(row, language)
     change = labels.change_in_words(row["change_percent"], language)
     if row["verdict"] == "no change detected":
         change = labels.said(VERDICTS, row["verdict"], language)

@@ -22,7 +22,7 @@ _WORDS = {
     "same": N_("Both are the same: choose another place or drug."),
     "unknown": N_("Not here, so something else is shown: {names}."),
     "missing": N_("{drug} was not measured in {place}, or has no mean there."),
-    "low": N_("{low} to {high}"),
+    "ends": N_("{low} to {high}"),
     "finding": N_("{name}: {change}."),
 }
 """What the script says, by the names it knows."""

@@ -189,13 +189,8 @@ def _change(row: Row) -> float:
 def _named(row: Row, language: str) -> str:
     """A change with its drug, its interval, and what kind of factor it rests on."""
     _ = words(language)
-    interval = (
-        None
-        if row["ci_low_percent"] is None
-        else labels.interval(row["ci_low_percent"], row["ci_high_percent"], language)
-    )
     resting = labels.resting_on(row["factor_mark"], language) if row["factor_mark"] else None
-    details = _("; ").join(part for part in (interval, resting) if part)
+    details = _("; ").join(part for part in (told.ends_of(row, language), resting) if part)
     asked = {"drug": row["name"], "change": labels.change_in_words(row["change_percent"], language)}
     return (_("{drug}, {change} ({details})") if details else _("{drug}, {change}")).format(**asked, details=details)
 

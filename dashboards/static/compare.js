@@ -72,7 +72,7 @@
   const cell = (row) => {
     if (!row || row[2] === null) { return element("td", "–"); }
     const [, , mean, low, high] = row;
-    const ends = low === null ? [] : [element("small", filled(words.low, { low: formatted(low), high: formatted(high) }))];
+    const ends = low === null ? [] : [element("small", filled(words.ends, { low: formatted(low), high: formatted(high) }))];
     return element("td", formatted(mean), ...ends);
   };
   const head = (scope, ...children) => {
