@@ -252,7 +252,7 @@
     const heads = [...table.tHead.rows[0].cells].map((cell) => [...cell.childNodes].map((node) => node.textContent).join(", "));
     [...table.tBodies[0].rows].forEach((row) => [...row.cells].forEach((cell, at) => { cell.dataset.column = heads[at]; }));
   };
-  document.querySelectorAll(".scroll > table").forEach(stack);
+  document.querySelectorAll(".scroll > table").forEach((table) => stack(table));
 
   window.permille = { escaped, stack, script, unpacked, drawGiven, element, delivered, filled, visible };
 
@@ -456,7 +456,8 @@
     const more = 20 * (lines.length - 1);
     const about = [document.querySelector("h1").textContent, shown, document.querySelector(".home").textContent];
     return {
-      ...withApart({ clientWidth: WIDE }, layout), paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" }, height: (layout.height || 675) + more,
+      ...withApart({ clientWidth: WIDE }, layout), paper_bgcolor: "#ffffff", font: { ...layout.font, color: "#1b2530" },
+      height: (layout.height || 675) + more,
       margin: { ...margin, ...layout.margin, t: (layout.margin?.t ?? margin.t) + more, r: 32 },
       title: {
         text: lines.map(escaped).join("<br>"), subtitle: { text: about.filter(Boolean).map(escaped).join(" · ") },

@@ -471,6 +471,8 @@ def test_on_a_phone_rows_with_words_are_stacked_and_say_their_columns(folder, wi
         table = page.locator("#changes ~ .scroll table").first
         box, within = table.bounding_box(), table.locator("xpath=..").bounding_box()
         assert box["width"] <= within["width"] + 1
+        assert page.locator("table.periods").count()
+        assert page.locator("table.periods.stacks").count() == 0, "numbers alone are read down their columns"
         verdict = table.locator("tbody tr").first.locator("td.text").first
         assert verdict.is_visible()
         assert "Verdict" in verdict.evaluate("cell => getComputedStyle(cell, '::before').content")
