@@ -16,11 +16,13 @@ from dashboards.pages.methods import STATUS
 from dashboards.pages.overview import counted, spark_of
 from dashboards.pages.series import MEANS
 from dashboards.spark import HEIGHT, WIDTH
+from dashboards.targets import target_in_short
 
 MOST_DRUGS = 12
 """Rows of the table, also where there is room for more."""
 WITHOUT_INTERVAL = N_("This protocol has no interval of a change: nothing here says whether one is larger than chance.")
 _MOST_SENTENCES = 4
+_MOST_TARGETS = 3
 _MOST_SENDERS = 3
 _MOST_NAMED = 12
 """Drugs that a line names."""
@@ -74,6 +76,7 @@ def _content(
     name = _shortened(told.called(place, language), _WIDEST_TITLE)
     status, sources = _status(edition, changes, language), _sources(edition, language)
     sentences = _sentences(edition, known, compared, language)
+    targets = _targets(edition, place, drugs, language)
     lead = counted(changes, compared, language)
     has_verdicts = any(row["verdict"] not in (None, "not estimable") for row in known)
     if known and not has_verdicts:
@@ -83,6 +86,7 @@ def _content(
     room -= _LINES_OF_HEADING if _width(name) > _WIDTH_OF_HEADING else 0
     room -= _lines([lead]) - 1
     of_table = sum(_lines_of_row(row) for row in known[:MOST_DRUGS])
+    room -= _lines(targets)
     untold = _untold(edition, place, changes, drugs, language, room - of_table - _lines(sentences))
     room -= _lines(untold) + _lines(sentences[:1])
     shown = _that_fit(known, room, language)
@@ -102,7 +106,7 @@ def _content(
         "lead": lead,
         "has_verdicts": has_verdicts,
         "stable_band_percent": _protocol(edition)["stable_band_percent"],
-        "sentences": sentences[:1] + _while_room(sentences[1:], room),
+        "sentences": sentences[:1] + targets + _while_room(sentences[1:], room),
         "rows": shown,
         "is_of_site": place.level == "site",
         "means": _means(edition, shown, place, language),
@@ -210,6 +214,33 @@ def _sentences(edition: Edition, known: Sequence[Row], compared: Comparison, lan
             _("{sentence} ({mark})").format(sentence=text, mark=labels.resting_on(mark, language)) if mark else text
         )
     return found
+
+
+def _targets(edition: Edition, place: Place, drugs: Collection[str] | None, language: str) -> list[str]:
+    """What was promised there and how far it is; what is more than fits is counted."""
+    _ = words(language)
+    found = [
+        row
+        for row in edition.rows("targets")
+        if (row["level"], row["unit_id"]) == place.key
+        and row["protocol"] == edition.protocol
+        and (drugs is None or row["drug"] in drugs)
+    ]
+    shown = [
+        {
+            **row,
+            "target_name": _shortened(row["target_name"], _WIDEST_NAME),
+            "drug_name": _shortened(edition.name_of(row["drug"], language), _WIDEST_NAME),
+            "unit_name": _shortened(row["unit_name"] or row["unit_id"], _WIDEST_PLACE),
+            # Where all is simulated the banner says so once.
+            "is_simulated": row["is_simulated"] and edition.is_mixed,
+        }
+        for row in found[:_MOST_TARGETS]
+    ]
+    said = [target_in_short(row, language) for row in shown]
+    if more := len(found) - len(said):
+        said.append(_("Further targets, which “permille targets” tells: {n}.").format(n=more))
+    return said
 
 
 def _means(edition: Edition, rows: Sequence[Row], place: Place, language: str) -> str:

@@ -18,7 +18,10 @@ from dashboards import drawing_library, labels
 from dashboards.languages import words
 
 HERE = Path(__file__).parent
-STATIC = ("permille.css", "permille.js", "compare.js")
+STATIC = HERE / "static"
+_PARTS_OF_ONE_FIGURE = ("base", "fitting", "figures")
+_PARTS = ("base", "contents", "fitting", "figures", "origins", "saving", "search")
+"""The parts of the script, each after those it uses. They are one file: pages from the disk may import no module."""
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none';"
@@ -100,8 +103,7 @@ def figure_page(
         key=labels.printable(key), subtitle=figure.layout.title.subtitle.text, headers=headers, rows=rows,
         is_simulated=is_simulated, simulated=labels.SIMULATED,
         island=json_island(figure.to_plotly_json()), plotly=_inline(drawing_library.shipped()),
-        style=_inline((HERE / "static" / "permille.css").read_bytes()),
-        script=_inline((HERE / "static" / "permille.js").read_bytes()),
+        style=_inline((STATIC / "permille.css").read_bytes()), script=_inline(_joined(_PARTS_OF_ONE_FIGURE)),
     )  # fmt: skip
 
 
@@ -117,8 +119,21 @@ def paper_page(template: str, style: str, language: str, content: Mapping[str, A
     """
     return environment(language).get_template(template).render(
         {"language": language, "content_policy": _POLICY_OF_PAPER, **content},
-        style=_inline((HERE / "static" / style).read_bytes()),
+        style=_inline((STATIC / style).read_bytes()),
     )  # fmt: skip
+
+
+def static_files() -> dict[str, bytes]:
+    """The style and the scripts that all pages share, by the names that pages know them under."""
+    return {
+        "permille.css": (STATIC / "permille.css").read_bytes(),
+        "permille.js": _joined(_PARTS),
+        "compare.js": _joined(("compare",)),
+    }
+
+
+def _joined(parts: Sequence[str]) -> bytes:
+    return b"\n".join((STATIC / "script" / f"{part}.js").read_bytes() for part in parts)
 
 
 def _inline(code: bytes) -> Markup:

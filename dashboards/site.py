@@ -35,6 +35,7 @@ NAVIGATION = (
 _WRITERS = {".zip": write_zipped_csv, ".parquet": write_parquet}
 """What writes a table, by the end of the file's name."""
 _WORDS_OF_SCRIPT = {
+    "onThisPage": N_("On this page"),
     "nothing": N_("Nothing found."),
     "found": N_("{n} found."),
     "amount": N_("Amount [mg/day/1000]"),
@@ -137,8 +138,8 @@ def publish_site(
 
 def _write_static(folder: Path, plotly: bytes) -> None:
     folder.mkdir()
-    for file in rendering.STATIC:
-        (folder / file).write_bytes((rendering.HERE / "static" / file).read_bytes())
+    for name, text in rendering.static_files().items():
+        (folder / name).write_bytes(text)
     (folder / "plotly.min.js").write_bytes(plotly)
 
 

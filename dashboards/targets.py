@@ -58,15 +58,7 @@ track. Nothing we can test explains the change away.
 目标未达成：达成的概率1%。按匀速进度此时应为−7.6%：进度符合要求。可检验的其他原因均不能解释这一变化。
     """
     _ = words(language)
-    said = {
-        "label": _("{label}. ").format(label=_(labels.SIMULATED)) if row["is_simulated"] else "",
-        "name": row["target_name"],
-        "drug": labels.capital(row["drug_name"]),
-        "where": where({**row, "unit_name": row["unit_name"] or row["unit_id"]}, _),
-        "aim": labels.change_in_words(row["aim_percent"], language),
-        "baseline": labels.period(row["baseline_period"], language),
-        "deadline": labels.day(row["deadline"], language),
-    }
+    said = _asked(row, _, language)
     asked = _("{label}{name}: {drug} per 1000 people{where} shall be {aim} on {baseline} by {deadline}").format(**said)
     if row["state"] != "estimated":
         because = labels.because(row["reason"], 1 if row["level"] == "site" else 2, language)
@@ -82,6 +74,61 @@ track. Nothing we can test explains the change away.
     met, stands = _MET[row["outcome"]], _STANDS[row["credibility"]]
     is_met = _(met).format(probability=probability(row["probability_met"], language))
     return ("" if language == "zh" else " ").join([now, is_met, _pace(row, _, language), _(stands)])
+
+
+_MET_IN_SHORT = {"met": N_("met"), "not met": N_("not met"), "undecided": N_("undecided whether met")}
+_PACE_IN_SHORT = {"on track": N_("on track"), "behind": N_("behind"), "undecided": N_("undecided whether on track")}
+
+
+def target_in_short(row: _Row, language: str = "en") -> str:
+    """The same in a line, for paper.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> row = {"target_name": "Plan 2027", "drug_name": "cocaine", "level": "network", "unit_id": "network",
+    ...        "unit_name": "All sites", "baseline_period": "2023", "current_period": "2024",
+    ...        "deadline": date(2027, 12, 31), "aim_percent": -30.0, "state": "estimated", "reason": None,
+    ...        "change_percent": -19.6, "ci_low_percent": -28.0, "ci_high_percent": -10.2, "outcome": "not met",
+    ...        "pace": "on track", "credibility": "stands", "is_simulated": False}
+    >>> print(target_in_short(row))
+    Plan 2027: Cocaine, down 30 % on 2023 by 2027-12-31: not met, on track; down 20 % (10 to 28) in 2024.
+    >>> print(target_in_short(row, "zh"))
+    Plan 2027：Cocaine，到2027年12月31日较2023年下降30%：未达成、进度符合要求；2024年下降20%（10至28）。
+    """
+    _ = words(language)
+    said = _asked(row, _, language)
+    asked = _("{label}{name}: {drug}{where}, {aim} on {baseline} by {deadline}").format(**said)
+    if row["state"] != "estimated":
+        return _("{asked}: cannot be told.").format(asked=asked)
+    is_over = middle(row["current_period"]) >= row["deadline"]
+    stands = [
+        labels.said(_MET_IN_SHORT, row["outcome"], language) if row["outcome"] else _("not told without an interval"),
+        _("the deadline has passed") if is_over else None,
+        labels.said(_PACE_IN_SHORT, row["pace"], language) if row["pace"] and not is_over else None,
+        _("the change is not supported") if row["credibility"] == "not supported" else None,
+    ]
+    has_interval = row["ci_low_percent"] is not None
+    return _("{asked}: {stands}; {change}{interval} in {current}.").format(
+        asked=asked,
+        stands=_(", ").join(filter(None, stands)),
+        change=labels.change_in_words(row["change_percent"], language),
+        interval=_(" ({ends})").format(ends=change_ends(row, _, language)) if has_interval else "",
+        current=labels.period(row["current_period"], language),
+    )
+
+
+def _asked(row: _Row, _: Words, language: str) -> dict[str, str]:
+    """What was promised, in words."""
+    return {
+        "label": _("{label}. ").format(label=_(labels.SIMULATED)) if row["is_simulated"] else "",
+        "name": row["target_name"],
+        "drug": labels.capital(row["drug_name"]),
+        "where": where({**row, "unit_name": row["unit_name"] or row["unit_id"]}, _),
+        "aim": labels.change_in_words(row["aim_percent"], language),
+        "baseline": labels.period(row["baseline_period"], language),
+        "deadline": labels.day(row["deadline"], language),
+    }
 
 
 def _progress(share: float | None, _: Words) -> str:

@@ -7,6 +7,7 @@ from dashboards import addresses, credibility, labels
 from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import N_, words
 from dashboards.sentences import change_sentence
+from dashboards.targets import target_sentence
 
 SIGNS = {"fall": "▼", "rise": "▲", "no change detected": "=", "not estimable": "–"}
 """What stands beside a verdict, so that it is told without colour as well."""
@@ -83,6 +84,15 @@ def sentence(edition: Edition, row: Row, compared: Comparison, language: str) ->
         {**row, "unit_name": row["place_name"]}, edition.others.get(key, []), edition.tests.get(key, []), language,
         by_population=edition.other_counts.get(key, []),
     )  # fmt: skip
+
+
+def targets(edition: Edition, language: str, *, place: Place | None = None, drug: str | None = None) -> list[str]:
+    """What is said of targets: all, or those of a place or a drug."""
+    return [
+        target_sentence({**row, "drug_name": edition.name_of(row["drug"], language)}, language)
+        for row in edition.rows("targets")
+        if (place is None or (row["level"], row["unit_id"]) == place.key) and drug in (None, row["drug"])
+    ]
 
 
 def ends_of(row: Row, language: str) -> str | None:

@@ -11,7 +11,6 @@ from dashboards.pages import changes as told
 from dashboards.pages.heat import heat
 from dashboards.pages.page import Page
 from dashboards.spark import Spark, spark
-from dashboards.targets import target_sentence
 
 _MOST_MOVERS = 10
 _MOST_AREAS = 60
@@ -43,7 +42,7 @@ def _content(edition: Edition, comparison: Comparison | None, language: str) -> 
         "drugs": drugs,
         "heat": heat(edition, rows, drugs, comparison, language) if comparison else [],
         "movers": _movers(edition, comparison, language) if comparison else [],
-        "targets": _targets(edition, language) if comparison == edition.main else [],
+        "targets": told.targets(edition, language) if comparison == edition.main else [],
     }
 
 
@@ -116,13 +115,6 @@ def _log_ratio(row: Row) -> float:
     return math.log(ratio) if ratio > 0 else -math.inf
 
 
-def _targets(edition: Edition, language: str) -> list[str]:
-    return [
-        target_sentence({**row, "drug_name": edition.name_of(row["drug"], language)}, language)
-        for row in edition.rows("targets")
-    ]
-
-
 def counted(changes: list[Row], comparison: Comparison, language: str) -> str:
     """How many drugs went down, up and neither: by the verdicts, where the protocol has an interval."""
     _ = words(language)
@@ -171,14 +163,19 @@ def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> s
         return ""
     _ = words(language)
     said = counted(changes, comparison, language)
-    # An experimental factor is not for headlines, nor is what something else could have made wholly.
-    named = [row for row in changes if row["factor_mark"] != "experimental" and not row["is_doubted"]]
-    falls = _falls(named)
-    rises = [row for row in named if row["verdict"] == "rise"]
-    if falls:
-        said += _(" Largest fall: {what}.").format(what=_named(min(falls, key=_change), language))
-    if rises:
-        said += _(" Largest rise: {what}.").format(what=_named(max(rises, key=_change), language))
+    # What something else could have made wholly is not for headlines.
+    supported = [row for row in changes if not row["is_doubted"]]
+    falls, rises = _falls(supported), [row for row in supported if row["verdict"] == "rise"]
+    for text, told_changes, largest in (
+        (_(" Largest fall: {what}."), falls, min),
+        (_(" Largest rise: {what}."), rises, max),
+    ):
+        # Nor is an experimental factor, but who sees the tiles would miss a larger change in silence.
+        ranked = [row for row in told_changes if row["factor_mark"] != "experimental"]
+        if ranked:
+            said += text.format(what=_named(largest(ranked, key=_change), language))
+        if told_changes and largest(told_changes, key=_change) not in ranked:
+            said += _(" Not ranked: {what}.").format(what=_named(largest(told_changes, key=_change), language))
     return said
 
 

@@ -62,6 +62,7 @@ def _content(edition: Edition, place: Place, language: str) -> dict[str, Any]:
         "name": place.called,
         "comparison": edition.main,
         "changes": [_change(edition, place, row, language) for row in changes],
+        "targets": told.targets(edition, language, place=place),
         "trends": [trend for trend in trends if trend],
         "how_to_read": how_to_read(edition, place.level, language),
         "tests_of_trends": [

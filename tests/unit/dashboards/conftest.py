@@ -36,6 +36,19 @@ def rows_of(table: str, rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema_of(table))
 
 
+def target(number: int = 1, **changed: Any) -> Row:
+    """A target of all sites, as the table has it."""
+    return {
+        "target_number": number, "target_name": "Plan 2027", "level": "network", "unit_id": "network",
+        "unit_name": "All sites", "drug": "methamphetamine", "drug_name": "methamphetamine", "protocol": "permille",
+        "baseline_period": "2023", "current_period": "2025", "deadline": date(2027, 12, 31), "aim_percent": -60.0,
+        "state": "estimated", "reason": None, "change_percent": -48.2, "ci_low_percent": -56.0,
+        "ci_high_percent": -39.0, "progress_percent": 72.0, "expected_by_now_percent": -40.0, "probability_met": 0.004,
+        "probability_on_track": 0.96, "outcome": "not met", "pace": "undecided", "credibility": None,
+        "is_provisional": False, "is_simulated": False, **changed,
+    }  # fmt: skip
+
+
 def write_warehouse(file: Path, tables: Mapping[str, pl.DataFrame]) -> Path:
     """A published copy: each table of the register, empty where no rows are given."""
     with duckdb.connect(str(file)) as connection:

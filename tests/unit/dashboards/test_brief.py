@@ -3,6 +3,7 @@
 import re
 import stat
 import time
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from dashboards.edition import NETWORK, Comparison, Edition
 from dashboards.languages import LANGUAGES
 from dashboards.printing import PrintError, print_page, sheets
 from tests import browser
-from tests.unit.dashboards.conftest import city, factor, rows_of, write_warehouse
+from tests.unit.dashboards.conftest import city, factor, rows_of, target, write_warehouse
 from tests.unit.dashboards.test_browser import judged_city
 from tests.unit.dashboards.test_pages import HOSTILE, Outline
 
@@ -74,6 +75,11 @@ def hostile_place():
     tables["areas"] = tables["areas"].with_columns(area_name=evil)
     tables["area_periods"] = tables["area_periods"].with_columns(unit_name=evil)
     tables["changes"] = tables["changes"].with_columns(unit_name=evil)
+    promised = [
+        target(n + 1, target_name=name, level=level, unit_id=unit, unit_name=name, drug=f"d{n % 4:02d}")
+        for n, (level, unit) in enumerate([("network", "network"), ("area", "a00"), ("site", "s001")] * 4)
+    ]
+    tables["targets"] = rows_of("targets", promised)
     return tables
 
 
@@ -107,6 +113,32 @@ def test_a_brief_says_place_periods_age_and_each_change_with_its_interval_and_ve
     assert "provisional factor" in rows["Methamphetamine"][0]
     assert "provisional" not in rows["Cocaine"][0]
     assert "Methamphetamine per 1000 people is down 48 % (39 to 56) on 2023 in 2025, over the same 8 catchments" in text
+
+
+def test_what_was_promised_there_is_told_in_a_line_each(tmp_path):
+    tables = judged_city()
+    tables["targets"] = rows_of("targets", [
+        target(1), target(2, target_name="By EUDA", protocol="euda"),
+        target(3, target_name="Of a site", level="site", unit_id="s001", unit_name="Plant 2", drug="cocaine"),
+        target(4, drug="cocaine", outcome=None, pace=None, ci_low_percent=None, ci_high_percent=None),
+        target(5, drug="mdma", state="not estimable", reason="below_limits", change_percent=None),
+        target(6, drug="ketamine", credibility="not supported", deadline=date(2025, 1, 1)), target(7),
+    ])  # fmt: skip
+    said = Outline(made(tmp_path, tables)).text.replace("\xa0", " ")
+    for line in (
+        "Plan 2027: Methamphetamine, down 60 % on 2023 by 2027-12-31: not met, undecided whether on track; down",
+        "on track; down 48 % (39 to 56) in 2025.",
+        "Plan 2027: Cocaine, down 60 % on 2023 by 2027-12-31: not told without an interval; down 48 % in 2025.",
+        "Plan 2027: MDMA, down 60 % on 2023 by 2027-12-31: cannot be told.",
+        "Further targets, which “permille targets” tells: 2.",
+    ):
+        assert line in said, said
+    assert "By EUDA" not in said
+    assert "Of a site" not in said
+    assert "Of a site: Cocaine in Plant 2, down" in Outline(made(tmp_path, tables, place=("site", "s001"))).text
+    only = Outline(made(tmp_path, tables, drugs=["ketamine"])).text.replace("\xa0", " ")
+    assert "not met, the deadline has passed, the change is not supported; down" in only
+    assert "Methamphetamine, down 60" not in only
 
 
 def test_no_change_stands_without_its_interval_and_verdict(tmp_path):

@@ -152,6 +152,23 @@ def test_a_place_or_drug_is_found_by_the_keyboard_alone(folder, visit, typed, na
     assert is_quiet(visit)
 
 
+def test_a_long_page_says_what_is_on_it_and_leads_there(folder, visit):
+    page = visit.open(folder / "en" / "sites" / "s001.html")
+    contents = page.get_by_role("navigation", name="On this page").get_by_role("link")
+    assert contents.all_text_contents()[:2] == ["Changes", "Trends"]
+    contents.get_by_text("Ketamine").focus()
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#trend-ketamine")
+    page.wait_for_function("document.querySelector('#trend-ketamine .drawn')")
+    top = page.locator("h3", has_text="Ketamine").bounding_box()["y"]
+    assert 0 <= top < 200, "with the heading above the figure, below the banner"
+    page.go_back()
+    page.wait_for_function("scrollY < 100")
+    visit.open(folder / "en" / "about.html")
+    assert not page.get_by_role("navigation", name="On this page").count(), "a short page needs none"
+    assert is_quiet(visit)
+
+
 def test_a_search_for_nothing_says_so_and_escape_ends_it(folder, visit):
     page = visit.open(folder / "zh" / "index.html")
     page.get_by_role("searchbox").fill("<b>nowhere")

@@ -28,6 +28,7 @@ from tests.unit.dashboards.conftest import (
     factor,
     judged_city,
     rows_of,
+    target,
     with_every_figure,
     without_flows,
     write_warehouse,
@@ -187,7 +188,30 @@ def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
     assert "consumption, quarterly means, experimental factor" in page(folder, "drugs/methamphetamine.html")
     assert "consumption, quarterly means, provisional factor" in page(folder, "drugs/ketamine.html")
     assert "Largest fall: Methamphetamine, down 48 % (provisional factor)." in before
-    assert "Largest fall: Cocaine, down" in text
+    lead = re.search(r'<p class="lead">(.*?)</p>', text).group(1)
+    assert "Largest fall: Cocaine, down" in lead
+    assert " Not ranked: Methamphetamine, down 48 % (experimental factor)." in lead, "its tile stands below"
+
+
+def test_a_target_stands_on_the_overview_and_on_the_pages_of_its_drug_and_place(build):
+    tables = city()
+    of_area = {"level": "area", "unit_id": "a00", "unit_name": "<b>District A", "drug": "ketamine"}
+    tables["targets"] = rows_of("targets", [target(1), target(2, target_name="<b>Plan A", **of_area)])
+    folder = build(tables)
+    found = {
+        address: re.findall(r"<li><bdi>(.*?): .*? shall be", page(folder, address))
+        for address in ("index.html", "drugs/methamphetamine.html", "drugs/ketamine.html", "drugs/cocaine.html",
+                        "areas/a00.html", "areas/a01.html", "sites/s001.html")
+    }  # fmt: skip
+    assert found == {
+        "index.html": ["Plan 2027", "&lt;b&gt;Plan A"],
+        "drugs/methamphetamine.html": ["Plan 2027"],
+        "drugs/ketamine.html": ["&lt;b&gt;Plan A"],
+        "drugs/cocaine.html": [],
+        "areas/a00.html": ["&lt;b&gt;Plan A"],
+        "areas/a01.html": [],
+        "sites/s001.html": [],
+    }
 
 
 def test_a_trend_says_of_how_many_sites_it_is(build):
