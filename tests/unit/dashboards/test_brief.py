@@ -135,7 +135,9 @@ def test_what_was_promised_there_is_told_in_a_line_each(tmp_path):
         assert line in said, said
     assert "By EUDA" not in said
     assert "Of a site" not in said
-    assert "Of a site: Cocaine in Plant 2, down" in Outline(made(tmp_path, tables, place=("site", "s001"))).text
+    assert "Of a site: Cocaine at Plant 2, down" in Outline(
+        made(tmp_path, tables, place=("site", "s001"))
+    ).text.replace("\xa0", " ")
     only = Outline(made(tmp_path, tables, drugs=["ketamine"])).text.replace("\xa0", " ")
     assert "not met, the deadline has passed, the change is not supported; down" in only
     assert "Methamphetamine, down 60" not in only
