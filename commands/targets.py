@@ -18,6 +18,7 @@ from commands.common import (
     worded_interval,
 )
 from commands.compared import Language, LanguageOption
+from commands.figures import mark
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,6 +45,7 @@ def targets(
     Example: permille targets --language zh
     """
     from pipeline import estimates
+    from pipeline.factors import with_factor_status
     from pipeline.settings import SETTINGS_FILE
     from pipeline.warehouse import Warehouse, WarehouseError
 
@@ -54,6 +56,10 @@ def targets(
             # By the settings as they are now: a target that was just written needs no run.
             rows = estimates.of_targets(warehouse, here.settings)
             names = warehouse.query("select distinct drug, drug_name_zh from factors order by all").drop_nulls()
+            residues = warehouse.query("select distinct protocol, drug, residue from site_periods order by all")
+            resting = with_factor_status(
+                warehouse, rows.join(residues, on=["protocol", "drug"], how="left", maintain_order="left")
+            )
     except (WarehouseError, estimates.PeriodError) as error:
         fail(str(error))
     is_data = form is not Format.table
@@ -62,7 +68,11 @@ def targets(
     if rows.is_empty():
         typer.echo(_EXAMPLE.format(file=here.folder / SETTINGS_FILE), err=is_data)
     elif not is_data:
-        _print_targets(rows, dict(names.iter_rows()) if language is Language.zh else {}, language)
+        _print_targets(
+            resting.with_columns(mark().alias("rests on")),
+            dict(names.iter_rows()) if language is Language.zh else {},
+            language,
+        )
 
 
 def _print_targets(rows: "pl.DataFrame", names: dict[str, str], language: Language) -> None:
@@ -75,6 +85,7 @@ def _print_targets(rows: "pl.DataFrame", names: dict[str, str], language: Langua
     typer.echo(
         f"{SIMULATED_DATA if rows['is_simulated'].any() else ''}{labels.things(rows.height, 'target', 'targets')}"
     )
+    is_by_several = rows["protocol"].n_unique() > 1
     verdict = pl.col("outcome", "pace").fill_null("–")
     print_table(
         "",
@@ -82,7 +93,7 @@ def _print_targets(rows: "pl.DataFrame", names: dict[str, str], language: Langua
             pl.col("target_name").alias("target"),
             pl.col("unit_name").fill_null(pl.col("unit_id")).alias("place"),
             "drug",
-            *([pl.col("protocol")] if rows["protocol"].n_unique() > 1 else []),
+            *([pl.col("protocol")] if is_by_several else []),
             pl.format("{} to {}", "baseline_period", pl.col("current_period").fill_null("–")).alias("from, to"),
             pl.col("deadline").cast(pl.String),
             worded("aim_percent", labels.percent).alias("aim"),
@@ -95,11 +106,14 @@ def _print_targets(rows: "pl.DataFrame", names: dict[str, str], language: Langua
             verdict,
             worded("expected_by_now_percent", labels.percent).replace("", "–").alias("steady way"),
             pl.col("credibility").fill_null("–"),
+            "rests on",
             worded("reason", labels.shortly).alias("remark"),
         ),
     )
     for row in rows.iter_rows(named=True):
-        say(in_words.target_sentence({**row, "drug_name": names.get(row["drug"], row["drug_name"])}, language.value))
+        named = {**row, "drug_name": names.get(row["drug"], row["drug_name"])}
+        protocol = row["protocol"] if is_by_several else None
+        say(in_words.target_sentence(named, language.value, protocol=protocol, mark=row["rests on"] or None))
     say(
         "met, on track: where the whole 95 % interval lies at the aim or below, or at where a steady way would be; each"
         " target alone. of the way: on the log scale, as falls compound. What else could have made a change: permille"

@@ -31,32 +31,6 @@ if TYPE_CHECKING:
     from pipeline.settings import Workspace
 
 
-_TARGETS_OF_DEMO = """
-# What the simulated city has promised.
-[[targets]]
-name = "Simulated plan 2027"
-drug = "methamphetamine"
-baseline = "2023"
-fall_percent = 60
-deadline = 2027-12-31
-
-[[targets]]
-name = "Simulated plan 2027"
-drug = "cocaine"
-baseline = "2023"
-fall_percent = 20
-deadline = 2027-12-31
-
-[[targets]]
-name = "Harbour plan 2026"
-place = "sim-harbour"
-drug = "ketamine"
-baseline = "2023"
-fall_percent = 25
-deadline = 2026-12-31
-"""
-
-
 def init(workspace: WorkspaceOption = None) -> None:
     """Make a workspace: a folder with permille.toml, an inbox, and folders for what is your own.
 
@@ -81,9 +55,9 @@ def demo(
 
     Example: permille demo --workspace demo
     """
-    from pipeline.simulation import simulate_city, write_deliveries
+    from pipeline.simulation import TARGETS, simulate_city, write_deliveries
 
-    here = _make(workspace, {"title": "A simulated city"}, below=_TARGETS_OF_DEMO)
+    here = _make(workspace, {"title": "A simulated city"}, targets=TARGETS)
     strangers = [path.name for path in sorted(here.inbox.iterdir()) if not path.name.startswith(("simulated-", "."))]
     if strangers:
         fail(
@@ -246,12 +220,12 @@ def status(
         typer.echo(f"  {row['site_id']}: {row['missing']} of {days} ({results}): {row['days']}")
 
 
-def _make(folder: Path | None, settings: dict[str, str] | None = None, *, below: str = "") -> "Workspace":
+def _make(folder: Path | None, settings: dict[str, str] | None = None, *, targets: str = "") -> "Workspace":
     from assets.resources import workspace_folder
     from pipeline.settings import SettingsError, make_workspace
 
     try:
-        return make_workspace(workspace_folder(named(folder)), settings, below=below)
+        return make_workspace(workspace_folder(named(folder)), settings, targets=targets)
     except SettingsError as error:
         fail(str(error))
 

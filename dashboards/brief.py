@@ -30,10 +30,11 @@ _WIDEST_NAME, _WIDEST_PLACE, _WIDEST_SENDER, _WIDEST_TITLE, _WIDEST_SOURCE = 34,
 """What names of drugs, of places in sentences, of senders and of the page may take, and sources, as `_width` counts."""
 _WIDTH_OF_LINE, _WIDTH_OF_HEADING, _WIDTH_OF_CELL = 112, 52, 17
 """Of the running text, of the heading, and of a drug's name in the table, likewise."""
-_LINES = 38
+_LINES = 42
 """Lines of running text that the page holds beside what always stands on it: the table's rows count as such."""
-_LINES_OF_BANNER, _LINES_OF_HEADING, _LINES_OF_ROW, _LINES_OF_NAME = 2, 2, 1.25, 0.9
-"""What the banner takes, a second line of the heading, a row of the table, and each line of it after the first."""
+_LINES_OF_BANNER, _LINES_OF_HEADING, _LINES_OF_TARGETS, _LINES_OF_ROW, _LINES_OF_NAME = 2, 2, 3, 1.25, 0.9
+"""What the banner takes, a second line of the heading, the heading of targets and how to read them, a row of the table,
+and each line of it after the first."""
 _MOST_LINES = {"sources": 6, "status": 4, "untold": 3, "untold, shortly": 5}
 """Lines that a part may take before it says less; of what could not be told where there is no room for more."""
 
@@ -76,7 +77,7 @@ def _content(
     name = _shortened(told.called(place, language), _WIDEST_TITLE)
     status, sources = _status(edition, changes, language), _sources(edition, language)
     sentences = _sentences(edition, known, compared, language)
-    targets = _targets(edition, place, drugs, language)
+    targets = _targets(edition, place, compared, drugs, language)
     lead = counted(changes, compared, language)
     has_verdicts = any(row["verdict"] not in (None, "not estimable") for row in known)
     if known and not has_verdicts:
@@ -86,7 +87,7 @@ def _content(
     room -= _LINES_OF_HEADING if _width(name) > _WIDTH_OF_HEADING else 0
     room -= _lines([lead]) - 1
     of_table = sum(_lines_of_row(row) for row in known[:MOST_DRUGS])
-    room -= _lines(targets)
+    room -= _lines(targets) + (_LINES_OF_TARGETS if targets else 0)
     untold = _untold(edition, place, changes, drugs, language, room - of_table - _lines(sentences))
     room -= _lines(untold) + _lines(sentences[:1])
     shown = _that_fit(known, room, language)
@@ -106,7 +107,8 @@ def _content(
         "lead": lead,
         "has_verdicts": has_verdicts,
         "stable_band_percent": _protocol(edition)["stable_band_percent"],
-        "sentences": sentences[:1] + targets + _while_room(sentences[1:], room),
+        "sentences": sentences[:1] + _while_room(sentences[1:], room),
+        "targets": targets,
         "rows": shown,
         "is_of_site": place.level == "site",
         "means": _means(edition, shown, place, language),
@@ -137,7 +139,9 @@ def _while_room(texts: Sequence[str], room: float) -> list[str]:
 def _lines_of_row(row: Row) -> float:
     """Lines of running text that a row of the table takes: the most of its name, its marks, and two of its words."""
     marks = sum(map(bool, (row["factor_mark"], row["factor_mark"] == labels.MARKER, row["is_marked_simulated"])))
-    of_name = -int(-_width(row["name"]) // _WIDTH_OF_CELL) + marks
+    width = _width(row["name"])
+    # What takes more than a line is not broken where it would fill it.
+    of_name = -int(-width // _WIDTH_OF_CELL) + (width > _WIDTH_OF_CELL) + marks
     return _LINES_OF_ROW + _LINES_OF_NAME * (max(of_name, 3 if row["class_in_words"] else 2) - 1)
 
 
@@ -216,29 +220,28 @@ def _sentences(edition: Edition, known: Sequence[Row], compared: Comparison, lan
     return found
 
 
-def _targets(edition: Edition, place: Place, drugs: Collection[str] | None, language: str) -> list[str]:
-    """What was promised there and how far it is; what is more than fits is counted."""
+def _targets(
+    edition: Edition, place: Place, compared: Comparison, drugs: Collection[str] | None, language: str
+) -> list[str]:
+    """How far what was promised there is, by the page's protocol and now; what is more than that is counted."""
     _ = words(language)
-    found = [
-        row
-        for row in edition.rows("targets")
-        if (row["level"], row["unit_id"]) == place.key
-        and row["protocol"] == edition.protocol
-        and (drugs is None or row["drug"] in drugs)
+    known = [row for row in told.targets(edition, language, place=place) if drugs is None or row["drug"] in drugs]
+    is_here = {"protocol": edition.protocol, "current_period": compared.current}
+    shown = [row for row in known if all(row[name] == value for name, value in is_here.items())][:_MOST_TARGETS]
+    said = [
+        target_in_short(
+            {
+                **row,
+                "target_name": _shortened(row["target_name"], _WIDEST_NAME),
+                "drug_name": _shortened(row["drug_name"], _WIDEST_NAME),
+                "unit_name": _shortened(row["unit_name"] or row["unit_id"], _WIDEST_PLACE),
+            },
+            language,
+            mark=row["factor_mark"],
+        )
+        for row in shown
     ]
-    shown = [
-        {
-            **row,
-            "target_name": _shortened(row["target_name"], _WIDEST_NAME),
-            "drug_name": _shortened(edition.name_of(row["drug"], language), _WIDEST_NAME),
-            "unit_name": _shortened(row["unit_name"] or row["unit_id"], _WIDEST_PLACE),
-            # Where all is simulated the banner says so once.
-            "is_simulated": row["is_simulated"] and edition.is_mixed,
-        }
-        for row in found[:_MOST_TARGETS]
-    ]
-    said = [target_in_short(row, language) for row in shown]
-    if more := len(found) - len(said):
+    if more := len(known) - len(said):
         said.append(_("Further targets, which “permille targets” tells: {n}.").format(n=more))
     return said
 

@@ -578,6 +578,11 @@ def delivered(text: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(printable(text))
 
 
+def told(sentence: str) -> Markup:
+    """A sentence of ours with delivered names in it: escaped, and from left to right whatever name it begins with."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(printable(sentence))
+
+
 def in_figure(text: object) -> str:
     """A delivered text for a figure, which reads a few tags and entities: all of them escaped.
 

@@ -20,8 +20,9 @@ from dashboards.languages import words
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 _PARTS_OF_ONE_FIGURE = ("base", "fitting", "figures")
-_PARTS = ("base", "contents", "fitting", "figures", "origins", "saving", "search")
-"""The parts of the script, each after those it uses. They are one file: pages from the disk may import no module."""
+_PARTS = ("base", "fitting", "figures", "origins", "saving", "search", "contents")
+"""The parts of the script, each after those it uses, what matters most first: an error ends the rest. They are one
+file, for pages from the disk may import no module."""
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; base-uri 'none';"
@@ -70,6 +71,7 @@ def environment(language: str) -> Environment:
         printable=labels.printable,
         reference=labels.reference,
         sign_of=labels.sign_of,
+        told=labels.told,
         unbroken=labels.unbroken,
     )
     made.globals.update(_=words(language), interval=partial(labels.interval, language=language), **in_language)

@@ -36,6 +36,11 @@ _WRITERS = {".zip": write_zipped_csv, ".parquet": write_parquet}
 """What writes a table, by the end of the file's name."""
 _WORDS_OF_SCRIPT = {
     "onThisPage": N_("On this page"),
+    "clicks": N_("A click on a point, or on its period in the table below, shows where it comes from."),
+    "clicksOfAreas": N_(
+        "A click on a point, or on its period in the table below, shows where it comes from; on a thin line, on the"
+        " page of its area."
+    ),
     "nothing": N_("Nothing found."),
     "found": N_("{n} found."),
     "amount": N_("Amount [mg/day/1000]"),

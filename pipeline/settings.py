@@ -391,10 +391,10 @@ def _require_apart(file: Path, settings: Settings) -> None:
                 raise SettingsError(f"{file}: setting {other!r} lies in {name!r}: give each a place of its own.")
 
 
-def make_workspace(folder: Path, settings: dict[str, str] | None = None, *, below: str = "") -> Workspace:
+def make_workspace(folder: Path, settings: dict[str, str] | None = None, *, targets: str = "") -> Workspace:
     """A new workspace with the example settings overridden by `settings`; an old one is kept as it is.
 
-    `below` is what the file says below all settings, as its targets.
+    `targets` are tables [[targets]], as they stand below the settings.
 
     Raises `SettingsError` where the folder is a file, or holds settings that cannot be used.
     """
@@ -407,7 +407,7 @@ def make_workspace(folder: Path, settings: dict[str, str] | None = None, *, belo
         for name, value in (settings or {}).items():
             quoted = value.replace("\\", "\\\\").replace('"', '\\"')
             text = text.replace(f"# {name} = ", f'{name} = "{quoted}"\n# {name} = ', 1)
-        file.write_text(text + below, encoding="utf-8")
+        file.write_text(text + targets, encoding="utf-8")
     workspace = open_workspace(folder)
     workspace.inbox.mkdir(parents=True, exist_ok=True)
     for folder in (workspace.profiles, workspace.protocols, workspace.factors):

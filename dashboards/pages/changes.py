@@ -7,7 +7,7 @@ from dashboards import addresses, credibility, labels
 from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import N_, words
 from dashboards.sentences import change_sentence
-from dashboards.targets import target_sentence
+from dashboards.targets import outcome, target_sentence
 
 SIGNS = {"fall": "▼", "rise": "▲", "no change detected": "=", "not estimable": "–"}
 """What stands beside a verdict, so that it is told without colour as well."""
@@ -86,13 +86,35 @@ def sentence(edition: Edition, row: Row, compared: Comparison, language: str) ->
     )  # fmt: skip
 
 
-def targets(edition: Edition, language: str, *, place: Place | None = None, drug: str | None = None) -> list[str]:
-    """What is said of targets: all, or those of a place or a drug."""
+def targets(edition: Edition, language: str, *, place: Place | None = None, drug: str | None = None) -> list[Row]:
+    """Targets with what pages and briefs say of them: all, or those of a place or a drug."""
     return [
-        target_sentence({**row, "drug_name": edition.name_of(row["drug"], language)}, language)
+        _target_in_words(edition, row, language)
         for row in edition.rows("targets")
         if (place is None or (row["level"], row["unit_id"]) == place.key) and drug in (None, row["drug"])
     ]
+
+
+def _target_in_words(edition: Edition, row: Row, language: str) -> Row:
+    said = {
+        **row,
+        "drug_name": edition.name_of(row["drug"], language),
+        "name": labels.capital(edition.name_of(row["drug"], language)),
+        # Where all is simulated the banner says so once.
+        "is_simulated": row["is_simulated"] and edition.is_mixed,
+        "factor_mark": labels.factor_mark(is_provisional=row["is_provisional"], factor_status=row["factor_status"]),
+    }
+    other = (
+        None
+        if row["protocol"] == edition.protocol
+        else edition.titles_of_protocols.get(row["protocol"], row["protocol"])
+    )
+    return {
+        **said,
+        "sentence": target_sentence(said, language, protocol=other, mark=said["factor_mark"]),
+        "outcome_in_words": outcome(said, language),
+        "address": addresses.of_drug(row["drug"]) if row["drug"] in edition.drugs else None,
+    }
 
 
 def ends_of(row: Row, language: str) -> str | None:

@@ -166,16 +166,19 @@ def _lead(changes: list[Row], comparison: Comparison | None, language: str) -> s
     # What something else could have made wholly is not for headlines.
     supported = [row for row in changes if not row["is_doubted"]]
     falls, rises = _falls(supported), [row for row in supported if row["verdict"] == "rise"]
+    passed_over = []
     for text, told_changes, largest in (
         (_(" Largest fall: {what}."), falls, min),
         (_(" Largest rise: {what}."), rises, max),
     ):
-        # Nor is an experimental factor, but who sees the tiles would miss a larger change in silence.
+        # Nor is an experimental factor, but who sees the tiles would miss a larger change there in silence.
         ranked = [row for row in told_changes if row["factor_mark"] != "experimental"]
         if ranked:
             said += text.format(what=_named(largest(ranked, key=_change), language))
-        if told_changes and largest(told_changes, key=_change) not in ranked:
-            said += _(" Not ranked: {what}.").format(what=_named(largest(told_changes, key=_change), language))
+        if told_changes and (first := largest(told_changes, key=_change)) not in ranked:
+            passed_over.append(_named({**first, "factor_mark": None}, language))
+    if passed_over:
+        said += _(" Larger, but by an experimental factor: {what}.").format(what=_("; ").join(passed_over))
     return said
 
 

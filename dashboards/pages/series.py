@@ -179,11 +179,6 @@ def how_to_read(edition: Edition, level: str, language: str) -> str:
         said.append(
             _("The coloured band is of the level: errors that all periods share are in it, and cancel from a change.")
         )
-    said.append(
-        _("A click on a point shows where it comes from; on a thin line, on the page of its area.")
-        if level == "network"
-        else _("A click on a point shows where it comes from.")
-    )
     return ("" if language == "zh" else " ").join(said)
 
 

@@ -4,8 +4,13 @@ Nothing here reads a delivery or estimates anything: what is computed from the f
 truth.
 """
 
+from pathlib import Path
+
 from pipeline.simulation.city import DEFAULT_SEED, City, simulate_city
 from pipeline.simulation.laboratories import write_deliveries
 from pipeline.simulation.truth import Truth
 
-__all__ = ["DEFAULT_SEED", "City", "Truth", "simulate_city", "write_deliveries"]
+TARGETS = (Path(__file__).parent / "targets.toml").read_text(encoding="utf-8")
+"""What the city has promised, as the settings of a workspace say it."""
+
+__all__ = ["DEFAULT_SEED", "TARGETS", "City", "Truth", "simulate_city", "write_deliveries"]

@@ -4,19 +4,25 @@
   const { element, said } = window.permille;
 
   const FEW = 3;
-  const link = (name, id) => {
-    const made = element("a", name);
+  const link = (heading, id) => {
+    const made = element("a", heading.textContent);
     made.href = `#${id}`;
-    return element("li", made);
+    return made;
   };
-  // A heading without an address of its own stands above a figure that has one.
-  const links = [...document.querySelectorAll("main h2[id], main h3:has(+ figure[id])")]
-    .map((heading) => link(heading.textContent, heading.id || heading.nextElementSibling.id));
-  const first = document.querySelector("main > section");
-  if (said && first && links.length > FEW) {
-    const contents = element("nav", element("span", said.onThisPage), element("ul", ...links));
+  // A heading below another one has no address of its own, but the figure under it has.
+  const below = (section) => [...section.querySelectorAll("h3")].filter((heading) => heading.nextElementSibling?.matches("figure[id]"))
+    .map((heading) => element("li", link(heading, heading.nextElementSibling.id)));
+  const sections = [...document.querySelectorAll("main > section")].filter((section) => section.querySelector("h2[id]"));
+  const items = sections.map((section) => {
+    const heading = section.querySelector("h2[id]");
+    const inner = below(section);
+    return element("li", link(heading, heading.id), ...(inner.length ? [element("ul", ...inner)] : []));
+  });
+  const n = items.flatMap((item) => [...item.querySelectorAll("a")]).length;
+  if (said && n > FEW) {
+    const contents = element("nav", element("span", said.onThisPage), element("ul", ...items));
     contents.className = "contents";
     contents.setAttribute("aria-label", said.onThisPage);
-    first.before(contents);
+    sections[0].before(contents);
   }
 })();

@@ -135,6 +135,15 @@
   };
   const askFor = (figure, period) => { location.hash = `origin=${encodeURIComponent(figure.dataset.drug)}/${period}`; };
 
+  // Said once a page, above its first trend: without a script there is nothing to click, nor on paper.
+  const first = document.querySelector("figure[data-origins]");
+  const reading = first?.closest("section").querySelector(":scope > p.key");
+  if (reading) {
+    const clicks = element("span", ` ${"areas" in first.dataset ? said.clicksOfAreas : said.clicks}`);
+    clicks.className = "clicks";
+    reading.append(clicks);
+  }
+
   document.querySelectorAll("figure[data-origins]").forEach((figure) => {
     figure.querySelectorAll(".periods tbody th").forEach((cell) => {
       const period = periodIn(cell.textContent, cell.closest("table").dataset.kind);

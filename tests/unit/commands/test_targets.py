@@ -90,3 +90,17 @@ def test_without_targets_it_says_how_to_write_one(city):
 
 def test_without_targets_data_are_empty(city):
     assert json.loads(call("targets", "-w", city.folder, "--format", "json")) == []
+
+
+def test_targets_say_by_which_protocol_and_what_they_rest_on(city):
+    asked(city)
+    said = call("targets", "-w", city.folder)
+    assert "by protocol" not in said
+    file = city.folder / "permille.toml"
+    file.write_text(file.read_text(encoding="utf-8") + 'protocol = "euda"\n', encoding="utf-8")
+    said = call("targets", "-w", city.folder)
+    assert "shall be down 10 % on 2023 by 2027-12-31, by protocol euda. How far it is cannot be told." in said
+    cocaine, *_ = [line for line in said.splitlines() if line.startswith("target 2  ")]
+    assert cocaine.split()[-1] == "provisional"
+    (sentence,) = [line for line in said.splitlines() if "shall be down 90 %" in line]
+    assert sentence.endswith("(provisional factor)")

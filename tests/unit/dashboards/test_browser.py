@@ -156,14 +156,17 @@ def test_a_long_page_says_what_is_on_it_and_leads_there(folder, visit):
     page = visit.open(folder / "en" / "sites" / "s001.html")
     contents = page.get_by_role("navigation", name="On this page").get_by_role("link")
     assert contents.all_text_contents()[:2] == ["Changes", "Trends"]
+    inner = page.locator(".contents li:has(> a[href='#trends']) li")
+    assert inner.all_text_contents() == contents.all_text_contents()[2:], "names of drugs stand under what they lead to"
     contents.get_by_text("Ketamine").focus()
     page.keyboard.press("Enter")
     assert page.url.endswith("#trend-ketamine")
-    page.wait_for_function("document.querySelector('#trend-ketamine .drawn')")
+    page.locator("#trend-ketamine .drawn").wait_for()
     top = page.locator("h3", has_text="Ketamine").bounding_box()["y"]
-    assert 0 <= top < 200, "with the heading above the figure, below the banner"
+    banner = page.locator(".simulated").first.bounding_box()
+    assert banner["y"] + banner["height"] <= top < 200, "with the heading above the figure, below the banner"
     page.go_back()
-    page.wait_for_function("scrollY < 100")
+    expect(page.locator("h1")).to_be_in_viewport()
     visit.open(folder / "en" / "about.html")
     assert not page.get_by_role("navigation", name="On this page").count(), "a short page needs none"
     assert is_quiet(visit)
@@ -222,6 +225,28 @@ def test_a_click_on_a_point_leads_to_its_sites_and_from_there_to_the_cell(folder
     expect(dialog).to_contain_text("Sites that make this mean: 8.")
     page.go_back()
     expect(dialog).to_be_hidden()
+    assert is_quiet(visit)
+
+
+def test_a_bold_point_is_found_before_one_of_a_thin_line_that_lies_under_it(folder, visit):
+    """The library takes the smaller of two points: the mouse was on all sites, and led to an area's page."""
+    page = visit.open(folder / "en" / "drugs" / "methamphetamine.html")
+    page.evaluate(
+        """() => {
+            const plot = document.querySelector('.plot.drawn');
+            const bold = plot.data.find(trace => trace.meta === 'origin');
+            const thin = plot.data.findIndex(trace => Array.isArray(trace.meta));
+            const [low, high] = plot._fullLayout.yaxis.range;
+            const pixel = (high - low) / plot._fullLayout.yaxis._length;
+            return Plotly.restyle(plot, { x: [bold.x], y: [bold.y.map(mean => mean + 1.5 * pixel)] }, [thin]);
+        }"""
+    )
+    for period in ("2023-Q3", "2025-Q1"):
+        click_point(page, period)
+        page.locator("dialog[open]").wait_for()
+        assert page.url.endswith(f"/drugs/methamphetamine.html#origin=methamphetamine/{period}")
+        page.keyboard.press("Escape")
+        page.locator("dialog[open]").wait_for(state="detached")
     assert is_quiet(visit)
 
 

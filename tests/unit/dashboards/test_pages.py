@@ -58,7 +58,8 @@ class Outline(HTMLParser):
 
 
 def page(folder: Path, address: str = "index.html", language: str = "en") -> str:
-    return (folder / language / address).read_text(encoding="utf-8")
+    """A page, whatever holds its numbers and signs together."""
+    return (folder / language / address).read_text(encoding="utf-8").replace("\xa0", " ")
 
 
 def said(folder: Path, address: str = "index.html", language: str = "en") -> str:
@@ -190,7 +191,49 @@ def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
     assert "Largest fall: Methamphetamine, down 48 % (provisional factor)." in before
     lead = re.search(r'<p class="lead">(.*?)</p>', text).group(1)
     assert "Largest fall: Cocaine, down" in lead
-    assert " Not ranked: Methamphetamine, down 48 % (experimental factor)." in lead, "its tile stands below"
+    assert " Larger, but by an experimental factor: Methamphetamine, down 48 %." in lead, "its tile stands below"
+
+
+def test_the_lead_names_what_is_larger_by_an_experimental_factor_where_there_is_no_other(build):
+    def lead(*experimental: str) -> str:
+        tables = judged_city()
+        tables["factors"] = tables["factors"].with_columns(
+            factor_status=pl.when(pl.col("drug").is_in(experimental))
+            .then(pl.lit("experimental"))
+            .otherwise("factor_status")
+        )
+        found = re.search(r'<p class="lead">(.*?)</p>', page(build(tables, "-".join(experimental))))
+        return found.group(1).replace("\xa0", " ").split(".", 1)[1]
+
+    assert "experimental" not in lead("cocaine")
+    assert lead("ketamine") == (
+        " Largest fall: Methamphetamine, down 48 % (−56 % to −39 %; provisional factor)."
+        " Larger, but by an experimental factor: Ketamine, up 39 % (+31 % to +48 %)."
+    )
+    assert lead("methamphetamine", "ketamine") == (
+        " Larger, but by an experimental factor: Methamphetamine, down 48 % (−56 % to −39 %);"
+        " Ketamine, up 39 % (+31 % to +48 %)."
+    )
+
+
+def test_a_target_says_by_which_protocol_and_factor_and_begins_at_the_left_whatever_it_is_called(build):
+    tables = city(is_simulated=False)
+    tables["targets"] = rows_of("targets", [
+        target(1, target_name="יעד 2", is_provisional=True, credibility="not supported"),
+        target(2, protocol="euda", credibility="not supported", ci_high_percent=4.0),
+        target(3, state="not estimable", reason="no_current", change_percent=None),
+        *(target(n, target_name=f"Plan {n}") for n in range(4, 9)),
+    ])  # fmt: skip
+    text = page(build(tables)).replace("\xa0", " ")
+    first, second, third, *_ = re.findall(r'<li><strong>.*?</strong>(.*?)<br><bdi dir="ltr">(.*?)</bdi></li>', text)
+    assert first[0] == ' <span class="mark">not met</span> <span class="mark">undecided whether on track</span>'
+    assert first[1].startswith("יעד 2: Methamphetamine per 1000 people shall be")
+    assert "But the change is not supported" in first[1]
+    assert first[1].endswith("(provisional factor)")
+    assert "in 2025, 72 % of the way, by protocol EUDA" in second[1]
+    assert "not supported" not in second[1], "where no change was detected there is nothing to support"
+    assert third[0] == ' <span class="mark">cannot be told</span>'
+    assert "<summary>Further targets (2)</summary>" in text
 
 
 def test_a_target_stands_on_the_overview_and_on_the_pages_of_its_drug_and_place(build):
@@ -199,7 +242,7 @@ def test_a_target_stands_on_the_overview_and_on_the_pages_of_its_drug_and_place(
     tables["targets"] = rows_of("targets", [target(1), target(2, target_name="<b>Plan A", **of_area)])
     folder = build(tables)
     found = {
-        address: re.findall(r"<li><bdi>(.*?): .*? shall be", page(folder, address))
+        address: re.findall(r'<br><bdi dir="ltr">(.*?): .*? shall be', page(folder, address))
         for address in ("index.html", "drugs/methamphetamine.html", "drugs/ketamine.html", "drugs/cocaine.html",
                         "areas/a00.html", "areas/a01.html", "sites/s001.html")
     }  # fmt: skip
