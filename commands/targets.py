@@ -56,7 +56,7 @@ def targets(
             # By the settings as they are now: a target that was just written needs no run.
             rows = estimates.of_targets(warehouse, here.settings)
             names = warehouse.query("select distinct drug, drug_name_zh from factors order by all").drop_nulls()
-            residues = warehouse.query("select distinct protocol, drug, residue from site_periods order by all")
+            residues = warehouse.query("select protocol, drug, min(residue) as residue from site_periods group by all")
             resting = with_factor_status(
                 warehouse, rows.join(residues, on=["protocol", "drug"], how="left", maintain_order="left")
             )

@@ -226,8 +226,8 @@ def _targets(
     """How far what was promised there is, by the page's protocol and now; what is more than that is counted."""
     _ = words(language)
     known = [row for row in told.targets(edition, language, place=place) if drugs is None or row["drug"] in drugs]
-    is_here = {"protocol": edition.protocol, "current_period": compared.current}
-    shown = [row for row in known if all(row[name] == value for name, value in is_here.items())][:_MOST_TARGETS]
+    here = (edition.protocol, compared.current)
+    shown = [row for row in known if (row["protocol"], row["current_period"]) == here][:_MOST_TARGETS]
     said = [
         target_in_short(
             {

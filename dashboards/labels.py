@@ -578,7 +578,7 @@ def delivered(text: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(printable(text))
 
 
-def told(sentence: str) -> Markup:
+def left_to_right(sentence: str) -> Markup:
     """A sentence of ours with delivered names in it: escaped, and from left to right whatever name it begins with."""
     return Markup('<bdi dir="ltr">{}</bdi>').format(printable(sentence))
 

@@ -68,10 +68,10 @@ def environment(language: str) -> Environment:
         count=labels.count,
         delivered=labels.delivered,
         from_figure=Markup,  # escaped as a figure's text already
+        left_to_right=labels.left_to_right,
         printable=labels.printable,
         reference=labels.reference,
         sign_of=labels.sign_of,
-        told=labels.told,
         unbroken=labels.unbroken,
     )
     made.globals.update(_=words(language), interval=partial(labels.interval, language=language), **in_language)

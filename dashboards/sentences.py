@@ -129,6 +129,12 @@ def _both_ends(row: _Row, _: Words, language: str) -> str:
     return _("{low} to {high}").format(low=low, high=high)
 
 
+def leaves_out_none(row: _Row) -> bool:
+    """Whether the interval of a change leaves out that there was none."""
+    low, high = row["ci_low_percent"], row["ci_high_percent"]
+    return low is not None and high is not None and not low <= 0 <= high
+
+
 def change_ends(row: _Row, _: Words, language: str) -> str:
     """The interval without the sign that the words before it have, the smaller change first."""
     ends = sorted((row["ci_low_percent"], row["ci_high_percent"]), key=abs)

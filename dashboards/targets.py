@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards import labels
 from dashboards.languages import N_, Words, number, words
-from dashboards.sentences import change_ends, where
+from dashboards.sentences import change_ends, leaves_out_none, where
 from pipeline.spans import middle
 
 _Row = Mapping[str, Any]
@@ -67,6 +67,11 @@ track. Nothing we can test explains the change away.
     >>> print(target_sentence(row, protocol="EUDA", mark="provisional").split(" in 2024")[1])
     , 61 % of the way, by protocol EUDA. It is not met: the probability that it is, is 1 %. A steady way would be at \
 −7.6 % by now: it is on track. Nothing we can test explains the change away. (provisional factor)
+    >>> print(target_in_short(row, mark="provisional"))
+    Plan 2027: Cocaine, down 30 % on 2023 by 2027-12-31 – not met, on track: down 20 % (10 to 28) in 2024 \
+(provisional factor).
+    >>> print(target_in_short(row, "zh"))
+    Plan 2027：Cocaine，到2027年12月31日较2023年下降30%——未达成、进度符合要求：2024年下降20%（10至28）。
     """
     _ = words(language)
     asked = _("{label}{name}: {drug} per 1000 people{where} shall be {aim} on {baseline} by {deadline}").format(
@@ -88,22 +93,7 @@ track. Nothing we can test explains the change away.
 
 
 def target_in_short(row: _Row, language: str = "en", *, mark: str | None = None) -> str:
-    """The same in a line, for paper.
-
-    Examples
-    --------
-    >>> from datetime import date
-    >>> row = {"target_name": "Plan 2027", "drug_name": "cocaine", "level": "network", "unit_id": "network",
-    ...        "unit_name": "All sites", "baseline_period": "2023", "current_period": "2024",
-    ...        "deadline": date(2027, 12, 31), "aim_percent": -30.0, "state": "estimated", "reason": None,
-    ...        "change_percent": -19.6, "ci_low_percent": -28.0, "ci_high_percent": -10.2, "outcome": "not met",
-    ...        "pace": "on track", "credibility": "stands", "is_simulated": False}
-    >>> print(target_in_short(row, mark="provisional"))
-    Plan 2027: Cocaine, down 30 % on 2023 by 2027-12-31 – not met, on track: down 20 % (10 to 28) in 2024 \
-(provisional factor).
-    >>> print(target_in_short(row, "zh"))
-    Plan 2027：Cocaine，到2027年12月31日较2023年下降30%——未达成、进度符合要求：2024年下降20%（10至28）。
-    """
+    """The same in a line, for paper. Examples stand with `target_sentence`."""
     _ = words(language)
     asked = _("{label}{name}: {drug}{where}, {aim} on {baseline} by {deadline}").format(**_asked(row, _, language))
     if row["state"] != "estimated":
@@ -157,8 +147,7 @@ def _now(row: _Row, _: Words, language: str) -> dict[str, str]:
 
 def _is_change(row: _Row) -> bool:
     """Whether the interval of the change leaves out that there was none; by a protocol without one any change."""
-    low, high = row["ci_low_percent"], row["ci_high_percent"]
-    return low is None or high is None or not low <= 0 <= high
+    return row["ci_low_percent"] is None or leaves_out_none(row)
 
 
 def _is_over(row: _Row) -> bool:

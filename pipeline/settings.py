@@ -407,7 +407,7 @@ def make_workspace(folder: Path, settings: dict[str, str] | None = None, *, targ
         for name, value in (settings or {}).items():
             quoted = value.replace("\\", "\\\\").replace('"', '\\"')
             text = text.replace(f"# {name} = ", f'{name} = "{quoted}"\n# {name} = ', 1)
-        file.write_text(text + targets, encoding="utf-8")
+        file.write_text("\n".join(filter(None, (text, targets))), encoding="utf-8")
     workspace = open_workspace(folder)
     workspace.inbox.mkdir(parents=True, exist_ok=True)
     for folder in (workspace.profiles, workspace.protocols, workspace.factors):

@@ -6,7 +6,7 @@ from typing import Any
 from dashboards import addresses, credibility, labels
 from dashboards.edition import Comparison, Edition, Place, Row
 from dashboards.languages import N_, words
-from dashboards.sentences import change_sentence
+from dashboards.sentences import change_sentence, leaves_out_none
 from dashboards.targets import outcome, target_sentence
 
 SIGNS = {"fall": "▼", "rise": "▲", "no change detected": "=", "not estimable": "–"}
@@ -47,7 +47,7 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         "credibility_in_words": "–"
         if verdict == "no change detected"
         else labels.said(CREDIBILITY, row["credibility"], language),
-        "is_held_back": verdict == "no change detected" and _leaves_out_none(row),
+        "is_held_back": verdict == "no change detected" and leaves_out_none(row),
         "basis_in_words": labels.said(BASES, row["basis"], language),
         "factor_mark": mark,
         "is_over_few": row["n_sites_left_out"] > row["n_sites"],
@@ -55,12 +55,6 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         "by_limits": labels.by_limits(row, language),
         "doubts": list(labels.flags([row["flags"]], language).values()),
     }
-
-
-def _leaves_out_none(row: Row) -> bool:
-    """Whether the interval of a change leaves out that there was none."""
-    low, high = row["ci_low_percent"], row["ci_high_percent"]
-    return low is not None and high is not None and not low <= 0 <= high
 
 
 def columns(changes: Sequence[Row]) -> list[Row]:
@@ -99,7 +93,7 @@ def _target_in_words(edition: Edition, row: Row, language: str) -> Row:
     said = {
         **row,
         "drug_name": edition.name_of(row["drug"], language),
-        "name": labels.capital(edition.name_of(row["drug"], language)),
+        "name": edition.title_of(row["drug"], language),
         # Where all is simulated the banner says so once.
         "is_simulated": row["is_simulated"] and edition.is_mixed,
         "factor_mark": labels.factor_mark(is_provisional=row["is_provisional"], factor_status=row["factor_status"]),

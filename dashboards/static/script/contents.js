@@ -18,9 +18,9 @@
     const inner = below(section);
     return element("li", link(heading, heading.id), ...(inner.length ? [element("ul", ...inner)] : []));
   });
-  const n = items.flatMap((item) => [...item.querySelectorAll("a")]).length;
-  if (said && n > FEW) {
-    const contents = element("nav", element("span", said.onThisPage), element("ul", ...items));
+  const list = element("ul", ...items);
+  if (said && list.querySelectorAll("a").length > FEW) {
+    const contents = element("nav", element("span", said.onThisPage), list);
     contents.className = "contents";
     contents.setAttribute("aria-label", said.onThisPage);
     sections[0].before(contents);

@@ -16,8 +16,7 @@ from dashboards.edition import NETWORK, Comparison, Edition
 from dashboards.languages import LANGUAGES
 from dashboards.printing import PrintError, print_page, sheets
 from tests import browser
-from tests.unit.dashboards.conftest import city, factor, rows_of, target, write_warehouse
-from tests.unit.dashboards.test_browser import judged_city
+from tests.unit.dashboards.conftest import city, factor, judged_city, rows_of, target, write_warehouse
 from tests.unit.dashboards.test_pages import HOSTILE, Outline
 
 A4_CONTENT_MM = 277
