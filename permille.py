@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from commands import factors, fetch, profiles, sites
+from commands import deliveries, factors, fetch, profiles, sites
 from commands.brief import brief
 from commands.changes import change, credibility
 from commands.common import FAILED
@@ -75,7 +75,13 @@ for command in (
     history,
 ):
     app.command()(command)
-for name, group in (("profile", profiles.app), ("fetch", fetch.app), ("factors", factors.app), ("sites", sites.app)):
+for name, group in (
+    ("profile", profiles.app),
+    ("fetch", fetch.app),
+    ("factors", factors.app),
+    ("sites", sites.app),
+    ("deliveries", deliveries.app),
+):
     app.add_typer(group, name=name)
 
 

@@ -35,7 +35,8 @@ class RunFailedError(RuntimeError):
 def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool:
     """Runs the whole job; progress goes to `tell`, a line at a time.
 
-    Returns True where a delivery taken in by this run has rows in quarantine or was refused.
+    Returns True where a delivery taken in by this run has rows in quarantine or was refused, and where deliveries that
+    came in together contradict each other and no person has decided yet.
     Raises `RunFailedError` where the run failed for a reason its user can mend.
     """
     try:
@@ -62,7 +63,14 @@ def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool
         raise RunFailedError(str(error)) from error
     except _SPOKEN as error:
         raise RunFailedError(str(error)) from error
-    return bool(_held(workspace) - before)
+    return bool(_held(workspace) - before) or _is_undecided(workspace)
+
+
+def _is_undecided(workspace: Workspace) -> bool:
+    """Whether deliveries that came in together contradict each other, and no person has decided which is current."""
+    with Warehouse.open(workspace.published, read_only=True) as warehouse:
+        found = warehouse.query("select 1 from contradictions where order_basis = 'undecided' limit 1")
+    return found.height > 0
 
 
 def _held(workspace: Workspace) -> set[tuple[str, int]]:

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 HEAD = ["site_id", "sampled_on", "residue", "concentration", "unit", "lod", "loq", "laboratory", "batch"]
@@ -52,10 +52,11 @@ def write_xlsx(path: Path, n_rows: int) -> None:
 def take_in(path: Path) -> int:
     """Permille: reads and judges the file; returns the rows accepted."""
     from pipeline.deliveries import all_profiles, read_and_judge
+    from pipeline.receipts import at_hand
 
     delivery = read_and_judge(
         path.read_bytes(), path.name, profiles=all_profiles(), known_sites={f"S{n}" for n in range(100)},
-        received_at=datetime.now(UTC).replace(tzinfo=None),
+        receipt=at_hand(1),
     )  # fmt: skip
     return sum(frame.height for frame in delivery.accepted.values())
 

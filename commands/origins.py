@@ -86,7 +86,7 @@ def explain(
 
 def history(
     site: Annotated[str, typer.Argument(help="The site, by id or name.")],
-    residue: Annotated[str, typer.Argument(help="The residue measured, as in the table residues.")],
+    residue: Annotated[str, typer.Argument(help="The residue measured, by any of its names.")],
     day: Annotated[str, typer.Argument(help="The day: 2025-03-11.")],
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -97,13 +97,15 @@ def history(
     from pipeline import explain as explaining
     from pipeline.explain import place_of
     from pipeline.warehouse import Warehouse, WarehouseError
+    from schemas.reference_data import residue_by_spelling
 
     here = opened(workspace)
     warn_of_broken_files(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
             place = place_of(warehouse, site, is_site=True)
-            found = explaining.history(warehouse, archive_of(here), place.unit_id, residue.lower(), day_of(day))
+            known = residue_by_spelling().get(residue.casefold(), residue.casefold())
+            found = explaining.history(warehouse, archive_of(here), place.unit_id, known, day_of(day))
     except WarehouseError as error:
         fail(str(error))
     except explaining.ExplainError as error:

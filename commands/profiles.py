@@ -58,9 +58,8 @@ def profile_test(
 
     Example: permille profile test city/profiles/north-lab.toml may.xlsx
     """
-    from datetime import UTC, datetime
-
     from pipeline.deliveries import read_and_judge
+    from pipeline.receipts import at_hand
     from schemas.profile import ProfileError, load_profile
 
     try:
@@ -69,7 +68,7 @@ def profile_test(
         fail(str(error))
     delivery = read_and_judge(
         file.read_bytes(), file.name, profiles={known.name: known}, known_sites=None, profile_name=known.name,
-        received_at=datetime.now(UTC).replace(tzinfo=None),
+        receipt=at_hand(1),
     )  # fmt: skip
     from_file = ("sheet", "row_number", "source_cell", "value_as_written", "unit_as_written")
     kept = ("delivery_id", "is_simulated", "source_column", "sampling_year")

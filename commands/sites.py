@@ -140,5 +140,5 @@ def sites_report(most: MostOption = 50, workspace: WorkspaceOption = None) -> No
         changed = rows.filter("is_restated")
         typer.echo(f"\n{table[0]}: {rows.height} values were stated again, {changed.height} of them otherwise")
         if changed.height:
-            print_table("", changed.head(most or changed.height).drop("table_name", "is_restated", "is_of_one_moment"))
+            print_table("", changed.head(most or changed.height).drop("table_name", "is_restated"))
     print_first("Stated by an earlier edition, and no longer by the last", found.no_longer_stated, most)

@@ -24,6 +24,7 @@ from commands.common import (
     say,
     warn_of_broken_files,
 )
+from commands.deliveries import tell_contradictions
 from commands.figures import markers_of
 from commands.plausibility import print_counts
 
@@ -195,13 +196,11 @@ def status(
             f"In no figure: {now.in_no_figure['n_results'].sum()} results of {', '.join(now.in_no_figure['residue'])}."
             " No default factor leads from them to a drug: schemas/factors tells from which residue each is computed."
         )
-    for row in now.disputed.head(most or now.disputed.height).iter_rows(named=True):
+    tell_contradictions(now.contradictions, most)
+    for row in now.idle_delivery_decisions.iter_rows(named=True):
         say(
-            f"Stated differently at the very same moment: {row['table_name']}, {row['site_id']},"
-            f" {row['residue'] or ''} {row['occasion']}: {row['earlier_value']} in {row['earlier_file']},"
-            f" {row['value']} in {row['file_name']}. The latter is believed, for no reason:"
-            " correct it (layout permille-corrections),"
-            " or ask for a new file."
+            f"{row['file_name']}, row {row['row_number']}: decision that changes nothing: it names no delivery, or"
+            " several. Correct it: 'permille deliveries' lists them with their sha256."
         )
     print_counts(now.implausible)
     counts = dict(now.tables.iter_rows())

@@ -1,12 +1,12 @@
 """A delivery: a file read by its profile and judged, every row accepted or quarantined. Nothing is stored.
 
-Rules that need one row are in `schemas/intake.py`; those that need to know the sites, or the day the file was saved,
-are here.
+Rules that need one row are in `schemas/intake.py`; those that need to know the sites, or the day the file came in, are
+here.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +17,14 @@ from pipeline.findings import FINDING, DeliveryError, Finding, with_messages
 from pipeline.identity import Register, claims_of, empty_register, resolve, with_our_sites
 from pipeline.judge import judge
 from pipeline.reading.delivery import DeliveredFile, ReadTable, choose_profile, read_delivery, unread_sheets
+from pipeline.receipts import Receipt, utc_now
 from pipeline.units import UnitError, factor_to_ours
 from schemas import profile as profiles_
 from schemas.profile import MEASURED, Profile, ProfileError
 from schemas.reference_data import residue_by_spelling
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
-READER_VERSION = "8"
+READER_VERSION = "9"
 """Raised when reading or judging changes, so that what was taken in before is taken in anew."""
 
 _HARMLESS = ("unread_column", "hidden_rows", "derived_differs", "no_edition")
@@ -90,14 +91,14 @@ def read_and_judge(
     *,
     profiles: Mapping[str, Profile],
     known_sites: Iterable[str] | None,
-    received_at: datetime,
+    receipt: Receipt,
     profile_name: str | None = None,
     register: Register | None = None,
     clocks: Clocks | None = None,
 ) -> Delivery:
     """A delivery from a file's content. Nothing is stored.
 
-    Parameters: `received_at` in UTC without a zone; `profile_name` forces a profile instead of finding one;
+    Parameters: `receipt` when it came in; `profile_name` forces a profile instead of finding one;
     `known_sites` None leaves sites unchecked, for want of a list; `register` is what is known of who is who, `clocks`
     by which clocks sites go.
     Never raises for what a delivery holds: what is wrong stands in the result.
@@ -109,11 +110,11 @@ def read_and_judge(
         tables = read_delivery(file, profile, delivery_id=delivery_id, residues=residue_by_spelling())
         notes = unread_sheets(file, profile)
     except DeliveryError as error:
-        return _refused(delivery_id, file_name, received_at, error.finding, profiles)
+        return _refused(delivery_id, file_name, receipt, error.finding, profiles)
     accepted: dict[str, pl.DataFrame] = {}
     quarantine: list[pl.DataFrame] = [_empty("quarantine")]
     sites = None if known_sites is None else set(known_sites)
-    tables, aliases = _identified(tables, profile, register or empty_register(), delivery_id, file_name, received_at)
+    tables, aliases = _identified(tables, profile, register or empty_register(), delivery_id, file_name, receipt)
     clocks = clocks or Clocks({})
     n_rows = 0
     for read in tables:
@@ -128,7 +129,7 @@ def read_and_judge(
             continue
         parts = [with_clocks(read, clocks, file_name=file_name) for read in parts]
         notes += [note for read in parts for note in read.records.notes if note not in notes]  # type: ignore[union-attr]
-        passed, held = _judged(parts, file_name, sites, received_at)
+        passed, held = _judged(parts, file_name, sites, receipt.last_seen_at)
         n_rows += passed.height + held.height
         accepted[table] = passed
         quarantine.append(held)
@@ -140,7 +141,7 @@ def read_and_judge(
     held_rows = pl.concat(quarantine)
     n_accepted = sum(frame.height for frame in accepted.values())
     record = _record(
-        delivery_id, file_name, received_at, profile, notes, n_rows=n_rows, n_accepted=n_accepted,
+        delivery_id, file_name, receipt, profile, notes, n_rows=n_rows, n_accepted=n_accepted,
         n_quarantined=held_rows.height,
     )  # fmt: skip
     return Delivery(accepted, held_rows, notes, record, aliases)
@@ -148,22 +149,22 @@ def read_and_judge(
 
 def _identified(
     tables: list[ReadTable], profile: Profile, register: Register, delivery_id: str, file_name: str,
-    received_at: datetime,
+    receipt: Receipt,
 ) -> tuple[list[ReadTable], pl.DataFrame]:  # fmt: skip
     """The tables with our sites in place of the sender's numbers, and the rows of `site_aliases`."""
     records = [read.records for read in tables if read.records is not None]
     claims = claims_of(
-        records, profile.numbering, delivery_id=delivery_id, file_name=file_name, received_at=received_at
+        records, profile.numbering, delivery_id=delivery_id, file_name=file_name, receipt_number=receipt.number
     )
     resolved = resolve(register.after(claims))
     resolved = resolved.filter(pl.col("delivery_id") == delivery_id)
-    found = iter(with_our_sites(records, resolved, file_name=file_name, received_at=received_at))
+    found = iter(with_our_sites(records, resolved, file_name=file_name, received_on=receipt.seen_at.date()))
     ours = [read if read.records is None else read._replace(records=next(found)) for read in tables]
     return ours, resolved.select(_types("site_aliases"))
 
 
 def _judged(
-    parts: list[ReadTable], file_name: str, sites: set[str] | None, received_at: datetime
+    parts: list[ReadTable], file_name: str, sites: set[str] | None, last_seen_at: datetime
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Accepted rows and quarantine rows of one table, read from one sheet or several; together all its records."""
     table = parts[0].table.table
@@ -184,13 +185,13 @@ def _judged(
         )  # fmt: skip
     if when := next((name for name in ("sampled_on", "read_at") if name in readable.columns), None):
         day = pl.col(when).cast(pl.Date)
-        # A day of grace for time zones. A clock that was ahead when the file was saved excuses nothing.
-        latest = (min(received_at, datetime.now(UTC).replace(tzinfo=None)) + timedelta(days=1)).date()
+        # A day of grace for time zones. A clock that was ahead when the file came in excuses nothing.
+        latest = (min(last_seen_at, utc_now()) + timedelta(days=1)).date()
         findings.append(
             readable.filter(day > latest).select(
                 "record", *place, header_of(when).alias("source_column"),
                 pl.lit("date_in_future").alias("rule"), day.cast(pl.String).alias("value"),
-                pl.lit(f"({received_at:%Y-%m-%d})").alias("detail"),
+                pl.lit(f"({last_seen_at:%Y-%m-%d})").alias("detail"),
             )
         )  # fmt: skip
     columns = list(TABLES[table].types)
@@ -315,16 +316,16 @@ def _empty(table: str) -> pl.DataFrame:
 
 
 def _refused(
-    delivery_id: str, file_name: str, received_at: datetime, finding: Finding, profiles: Mapping[str, Profile]
+    delivery_id: str, file_name: str, receipt: Receipt, finding: Finding, profiles: Mapping[str, Profile]
 ) -> Delivery:
-    record = _record(delivery_id, file_name, received_at, None, [finding], n_rows=0, n_accepted=0, n_quarantined=0)
+    record = _record(delivery_id, file_name, receipt, None, [finding], n_rows=0, n_accepted=0, n_quarantined=0)
     # By other profiles it may be readable.
     record = record.with_columns(profile_digest=pl.lit(digest_of(profiles)))
     return Delivery({}, _empty("quarantine"), [finding], record, _empty("site_aliases"))
 
 
 def _record(
-    delivery_id: str, file_name: str, received_at: datetime, profile: Profile | None, notes: list[Finding], *,
+    delivery_id: str, file_name: str, receipt: Receipt, profile: Profile | None, notes: list[Finding], *,
     n_rows: int, n_accepted: int, n_quarantined: int,
 ) -> pl.DataFrame:  # fmt: skip
     if n_accepted == 0:
@@ -337,7 +338,11 @@ def _record(
         "file_name": file_name,
         "profile": profile.name if profile else None,
         "profile_digest": profile.digest if profile else None,
-        "received_at": received_at,
+        "receipt_number": receipt.number,
+        "received_at": receipt.seen_at,
+        "saved_at": receipt.saved_at,
+        "place": receipt.number,  # for the moment: see pipeline/precedence.py
+        "is_withdrawn": False,
         "sender": profile.sender if profile else None,
         "numbering": profile.numbering.name if profile and profile.numbering else None,
         "release": profile.numbering.release_of(file_name) if profile and profile.numbering else None,

@@ -4,7 +4,6 @@ Nothing is read or stored here; `pipeline/intake.py` does what is found due.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import polars as pl
@@ -21,13 +20,13 @@ from pipeline.warehouse import Warehouse
 from schemas.profile import MEASURED, Profile
 from schemas.tables import TABLES
 
-_TURNS = ({"site_decisions"}, {"areas", "sites"})
+_TURNS = ({"site_decisions", "delivery_decisions"}, {"areas", "sites"})
 """What other deliveries need is taken in before them."""
 
 
 def is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], found: Candidate) -> bool:
     """Whether what was delivered is to be taken in, given what the warehouse holds of it: a row of `deliveries`."""
-    if before is None or before["reader_version"] != READER_VERSION or before["received_at"] != found.saved:
+    if before is None or before["reader_version"] != READER_VERSION or before["received_at"] != found.receipt.seen_at:
         return True
     if before["status"] == "refused" and found.is_in_inbox:
         return True
@@ -50,22 +49,8 @@ def turn(file: InboxFile, profiles: Mapping[str, Profile]) -> int:
     return next((turn for turn, first in enumerate(_TURNS) if tables & first), len(_TURNS))
 
 
-def last_day_in(warehouse: Warehouse, delivery_id: str) -> date | None:
-    """The last day of which a delivery holds anything that was accepted."""
-    found = warehouse.query(
-        "select max(day) as day from ("
-        "select max(sampled_on) as day from results where delivery_id = $id"
-        " union all select max(sampled_on) from reported_loads where delivery_id = $id"
-        " union all select max(sampled_on) from flows where delivery_id = $id"
-        " union all select max(read_at)::date from flow_readings where delivery_id = $id)",
-        {"id": delivery_id},
-    )
-    last: date | None = found["day"].item()
-    return last
-
-
 def held_for_a_day(warehouse: Warehouse) -> set[str]:
-    """The deliveries with rows that wait because their day lies after the file was saved."""
+    """The deliveries with rows that wait because their day lies after the file came in."""
     rows = warehouse.query("select distinct delivery_id from quarantine where rule like '%date_in_future%'")
     return set(rows["delivery_id"])
 
@@ -76,7 +61,7 @@ def with_other_sites(warehouse: Warehouse) -> set[str]:
     register = site_register(warehouse)
     types = TABLES["site_aliases"].types
     now = resolve(register).select([pl.col(name).cast(kind) for name, kind in types.items()]).unique()
-    stored = warehouse.query("select * from site_aliases").cast(types)  # type: ignore[arg-type]
+    stored = warehouse.query("select a.* from site_aliases a join ordered_deliveries using (delivery_id)").cast(types)  # type: ignore[arg-type]
     keys = list(types)
     differs = pl.concat(
         one.join(other, on=keys, how="anti", nulls_equal=True) for one, other in ((now, stored), (stored, now))
@@ -96,7 +81,7 @@ def accepted_in_vain(warehouse: Warehouse) -> set[str]:
     """The deliveries with rows of sites that no list holds any more, for the list is in doubt by now."""
     gone = warehouse.query(
         "select distinct delivery_id, site_id from site_aliases"
-        " where site_id is not null and site_id not in (select site_id from sites)"
+        " where site_id is not null and site_id not in (select site_id from current_sites)"
     )
     if gone.is_empty():
         return set()

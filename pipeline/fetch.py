@@ -23,6 +23,7 @@ import httpx
 
 from pipeline.deliveries import all_profiles, read_and_judge
 from pipeline.inbox import list_archive, list_inbox, sha256_of
+from pipeline.receipts import append_lines, at_hand
 from pipeline.settings import SETTINGS_FILE, Workspace
 from schemas.profile import Profile
 
@@ -374,7 +375,7 @@ def _require_recognised(download: _Download, profiles: dict[str, Profile]) -> No
     part = download.part
     delivery = read_and_judge(
         download.content, _name(download), profiles=profiles, known_sites=None,
-        received_at=download.fetched_at.replace(tzinfo=None),
+        receipt=at_hand(1),
     )  # fmt: skip
     where = f"{part.what}, {download.final_url}: nothing was laid into the inbox, for this"
     found = delivery.record["profile"].item()
@@ -421,7 +422,7 @@ def _place(workspace: Workspace, downloads: list[_Download], profiles: dict[str,
             done.append(Fetched(part.what, part.profile, target, size, licence, True, _same_head(download, held)))
         # Before they are placed: a file whose origin nobody recorded would stay so, for the next time it is unchanged.
         if lines:
-            _record(workspace.folder / RECORD, lines)
+            append_lines(workspace.folder / RECORD, lines)
         for beside, target in unfinished:
             beside.replace(target)
     finally:
@@ -468,15 +469,3 @@ def _line(download: _Download, name: str, licence: str | None) -> str:
             "licence": licence,
         }
     )
-
-
-def _record(path: Path, lines: list[str]) -> None:
-    """Appends to the record; a line that was cut off when a disk was full does not spoil the next."""
-    with path.open("a+b") as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                lines = ["", *lines]
-        file.write("".join(f"{line}\n" for line in lines).encode())
-        file.flush()
-        os.fsync(file.fileno())

@@ -139,6 +139,11 @@ RULES: dict[str, Rule] = {
         "the correction does not say what it changes",
         "A concentration needs residue and new value, a flow no residue, what is withdrawn a residue and no new value.",
     ),
+    "decision_incomplete": Rule(
+        "the decision does not say what it decides",
+        "'supersede' names the delivery that becomes current and, under supersedes, another one; 'withdraw' and"
+        " 'restore' name one delivery and leave supersedes empty.",
+    ),
     "lod_above_loq": Rule(
         "the limit of detection is above the limit of quantification", "Correct one of the limits."
     ),

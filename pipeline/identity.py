@@ -6,7 +6,7 @@ once and at nothing else, so the order in which files come in changes nothing. N
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -24,7 +24,7 @@ _EARTH_RADIUS_KM = 6371.0
 _OWN = ""
 
 CLAIM: dict[str, Any] = {
-    "delivery_id": pl.String, "received_at": pl.Datetime("us"), "numbering": pl.String, "release": pl.String,
+    "delivery_id": pl.String, "receipt_number": pl.Int64, "numbering": pl.String, "release": pl.String,
     "site_code": pl.String, "site_label": pl.String, "latitude": pl.Float64, "longitude": pl.Float64,
 }  # fmt: skip
 """What a delivery calls a site; `numbering` null where the numbers are ours."""
@@ -83,7 +83,7 @@ def distance_km(latitude: pl.Expr, longitude: pl.Expr, other_latitude: pl.Expr, 
 
 
 def claims_of(
-    tables: Iterable[Canonical], numbering: Numbering | None, *, delivery_id: str, file_name: str, received_at: datetime
+    tables: Iterable[Canonical], numbering: Numbering | None, *, delivery_id: str, file_name: str, receipt_number: int
 ) -> pl.DataFrame:
     """What a delivery calls its sites, each number and name once: the columns `CLAIM`."""
     parts = [pl.DataFrame(schema={name: CLAIM[name] for name in list(CLAIM)[4:]})]
@@ -104,7 +104,7 @@ def claims_of(
     )
     return found.select(
         pl.lit(delivery_id).alias("delivery_id"),
-        pl.lit(received_at).cast(pl.Datetime("us")).alias("received_at"),
+        pl.lit(receipt_number, pl.Int64).alias("receipt_number"),
         pl.lit(numbering.name if numbering else None, pl.String).alias("numbering"),
         pl.lit(numbering.release_of(file_name) if numbering else None, pl.String).alias("release"),
         "site_code", "site_label", "latitude", "longitude",
@@ -134,7 +134,7 @@ def resolve(register: Register) -> pl.DataFrame:
     claims = register.claims.with_columns(
         pl.col("numbering").fill_null(_OWN),
         place_key("site_label"),
-        pl.struct("received_at", "delivery_id").rank("dense").alias("order"),
+        _order(register.claims).alias("order"),
     ).with_row_index("claim")
     decided = _decided(claims, register.decisions)
     open_ = claims.join(decided, on="claim", how="anti")
@@ -149,6 +149,34 @@ def resolve(register: Register) -> pl.DataFrame:
         claims.join(known, on="claim", how="left", maintain_order="left_right")
         .with_columns(pl.when(pl.col("numbering") != _OWN).then("numbering").alias("numbering"))
         .select(*CLAIM, *decided.columns[1:])
+    )
+
+
+def _order(claims: pl.DataFrame) -> pl.Series:
+    """The order of claims: by receipt, but that of a sender's editions a later one is later, as of deliveries.
+
+    >>> _order(pl.DataFrame({"numbering": ["a", "a"], "release": ["2025", "2023"], "receipt_number": [1, 2]})).to_list()
+    [2, 1]
+    """
+    numbering = pl.col("numbering").fill_null(_OWN)
+    editions = (
+        claims.filter(pl.col("release").is_not_null())
+        .group_by(numbering, "release")
+        .agg(pl.col("receipt_number").max().alias("last"))
+        .sort("numbering", "release")
+        .with_columns(pl.col("last").cum_max().shift(1).over("numbering").alias("earlier_edition_number"))
+    )
+    return (
+        claims.with_columns(numbering)
+        .join(editions, on=["numbering", "release"], how="left", maintain_order="left")
+        .select(
+            pl.struct(
+                pl.max_horizontal("receipt_number", "earlier_edition_number"),
+                pl.col("release").fill_null(""),
+                pl.col("receipt_number").alias("number"),
+            ).rank("dense")
+        )
+        .to_series()
     )
 
 
@@ -305,19 +333,19 @@ def _by_list(open_: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_our_sites(
-    tables: Iterable[Canonical], resolved: pl.DataFrame, *, file_name: str, received_at: datetime
+    tables: Iterable[Canonical], resolved: pl.DataFrame, *, file_name: str, received_on: date
 ) -> list[Canonical]:
     """The tables with our sites in place of the sender's numbers, and a finding for each record in doubt.
 
     Parameters: `resolved` are the rows `resolve` gives for this delivery.
     """
     return [
-        _with_our_sites(table, resolved, file_name, received_at) if _is_named_by_sender(table) else table
+        _with_our_sites(table, resolved, file_name, received_on) if _is_named_by_sender(table) else table
         for table in tables
     ]
 
 
-def _with_our_sites(table: Canonical, resolved: pl.DataFrame, file_name: str, received_at: datetime) -> Canonical:
+def _with_our_sites(table: Canonical, resolved: pl.DataFrame, file_name: str, received_on: date) -> Canonical:
     rows = table.rows
     label = _label_of_site() if table.table == "sites" else pl.col("site_label")
     # What has no day holds when it was delivered; what has only a year, all of it.
@@ -326,8 +354,8 @@ def _with_our_sites(table: Canonical, resolved: pl.DataFrame, file_name: str, re
         day = [day_of_composite()]
     until = [pl.col("valid_to")] if "valid_to" in rows.columns else []
     year = "sampling_year" in rows.columns
-    first = pl.coalesce(*day, *([pl.date("sampling_year", 1, 1)] if year else []), pl.lit(received_at.date()))
-    last = pl.coalesce(*until, *day, *([pl.date("sampling_year", 12, 31)] if year else []), pl.lit(received_at.date()))
+    first = pl.coalesce(*day, *([pl.date("sampling_year", 1, 1)] if year else []), pl.lit(received_on))
+    last = pl.coalesce(*until, *day, *([pl.date("sampling_year", 12, 31)] if year else []), pl.lit(received_on))
     known = resolved.select(
         "site_code", pl.col("site_label").alias("_label"), pl.col("site_id").alias("_ours"), "question", "detail",
         pl.col("valid_from").alias("_from"), pl.col("valid_to").alias("_to"), "decided_on",

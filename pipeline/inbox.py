@@ -1,15 +1,17 @@
-"""The inbox and the archive: which files lie there, when each was saved, and a copy of each under its identity.
+"""The inbox and the archive: which files lie there, and a copy of each content under its identity.
 
 Nothing is read beyond a file's bytes (`pipeline/deliveries.py`) and nothing is stored in the warehouse
-(`pipeline/intake.py`).
+(`pipeline/intake.py`). In which order contents came in says the ledger (`pipeline/receipts.py`).
 """
 
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pipeline.receipts import Copy, Ledger, Receipt, moment_of, utc_now
 
 _UNFINISHED = (".part", ".crdownload", ".tmp", ".download")
 
@@ -23,10 +25,10 @@ class InboxFile(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """One content that was delivered, in the inbox or before: where to read it, and when it was first saved."""
+    """One content that was delivered, in the inbox or before: where to read it, and when it came in."""
 
     file: InboxFile
-    saved: datetime
+    receipt: Receipt
     is_in_inbox: bool
 
 
@@ -57,16 +59,6 @@ def list_archive(archive: Path, profiles: Iterable[str] = ()) -> dict[str, Inbox
     }
 
 
-def received_at(path: Path) -> datetime:
-    """When a file was saved, UTC without a zone, to the microsecond."""
-    return datetime(1970, 1, 1) + timedelta(microseconds=path.stat().st_mtime_ns // 1000)  # noqa: DTZ001
-
-
-def _may_hold(saved: datetime, day: date) -> bool:
-    """Whether a file that was saved at a moment may hold what is of a day: a day of grace for time zones."""
-    return day <= (saved + timedelta(days=1)).date()
-
-
 def sha256_of(path: Path) -> str:
     """The identity of a file's content."""
     with path.open("rb") as file:
@@ -74,39 +66,46 @@ def sha256_of(path: Path) -> str:
 
 
 def candidates_of(
-    in_inbox: Iterable[InboxFile], archive: Path, profiles: Iterable[str], known: Mapping[str, Mapping[str, Any]],
-    held_for_a_day: set[str], last_day_in: Callable[[str], date | None], tell: Callable[[str], None],
-) -> dict[str, Candidate]:  # fmt: skip
-    """Every content that was delivered, by its identity.
+    in_inbox: Iterable[InboxFile], archive: Path, profiles: Iterable[str], ledger: Ledger,
+    stored: Mapping[str, datetime], tell: Callable[[str], None],
+) -> tuple[dict[str, Candidate], list[Copy]]:  # fmt: skip
+    """Every content that was delivered, by its identity; what is new is written into the ledger before it is used.
 
-    Of several copies the earliest counts, whatever they are called: a copy made later says nothing new. Except where
-    rows wait because their day lies after the file was saved: then the newest copy tells when that was; and what was
-    accepted so was not saved before its last day.
+    Parameters: `stored` the deliveries of a warehouse from before there was a ledger, with the moments they were
+    ordered by.
+    Returns also the copies of known contents that have appeared under another name or time since.
     """
     copies: dict[str, list[tuple[InboxFile, datetime]]] = {}
     for file in in_inbox:
         try:
-            delivery_id, saved = sha256_of(file.path), received_at(file.path)
+            delivery_id, saved = sha256_of(file.path), moment_of(file.path)
         except OSError as error:
             tell(f"{file.name}: cannot be read now ({error.strerror}); it is left for the next run")
             continue
         copies.setdefault(delivery_id, []).append((file, saved))
     archived = list_archive(archive, profiles)
-    found = {}
-    for delivery_id in sorted({*copies, *archived}):
-        there = copies.get(delivery_id, [])
-        times = [saved for _, saved in there]
-        if times and delivery_id in held_for_a_day:
-            saved = max(times)
-        else:
-            before = [known[delivery_id]["received_at"]] if delivery_id in known else []
-            kept = [received_at(archived[delivery_id].path)] if delivery_id in archived else []
-            said = {*times, *before, *kept}
-            last = last_day_in(delivery_id) if len(said) > 1 and delivery_id in known else None
-            saved = min((at for at in said if last is None or _may_hold(at, last)), default=max(said))
-        file = there[0][0] if there else archived[delivery_id]
-        found[delivery_id] = Candidate(file, saved, bool(there))
-    return found
+    laid = [
+        Copy(delivery_id, file.name, file.profile_name, saved)
+        for delivery_id, there in copies.items()
+        for file, saved in there
+    ]
+    kept = [
+        Copy(delivery_id, file.name, file.profile_name, stored.get(delivery_id) or moment_of(file.path))
+        for delivery_id, file in archived.items()
+    ]
+    if not ledger.exists and kept:
+        ledger.adopt(kept, laid)
+    # What lies in the archive and was never received was put there by somebody: it comes in now.
+    found_there = [copy for copy in kept if copy.delivery_id not in ledger and copy.delivery_id not in copies]
+    again = ledger.receive([*laid, *found_there], utc_now())
+    found = {
+        delivery_id: Candidate(
+            copies[delivery_id][0][0] if delivery_id in copies else archived[delivery_id],
+            ledger[delivery_id], delivery_id in copies,
+        )
+        for delivery_id in sorted({*copies, *archived})
+    }  # fmt: skip
+    return found, again
 
 
 def content_of(found: Candidate, delivery_id: str, tell: Callable[[str], None]) -> bytes | None:

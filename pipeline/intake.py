@@ -1,7 +1,7 @@
 """Taking deliveries in: from the inbox into the warehouse, each in a transaction of its own.
 
-So a process that is killed has taken a delivery in or not. The result does not depend on the order of files: what
-supersedes what is told by when a file was saved, and rows of a site that becomes known later are judged again.
+So a process that is killed has taken a delivery in or not. What supersedes what is told by the order of receipt and by
+decisions of persons (`receipts.py`, `precedence.py`), and rows of a site that becomes known later are judged again.
 """
 
 import logging
@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline import due, inbox
+from pipeline import due, inbox, precedence
 from pipeline.deliveries import Delivery, all_profiles, read_and_judge
 from pipeline.identity import CLAIM
-from pipeline.inbox import Candidate, list_inbox, received_at
+from pipeline.inbox import Candidate, list_inbox
 from pipeline.known import known_sites, site_clocks, site_register
+from pipeline.receipts import Copy, Ledger, at_hand, moment_of, stored_copies
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse
 from schemas.profile import Profile
@@ -24,13 +25,22 @@ from schemas.tables import MEASUREMENT_TABLES
 
 _log = logging.getLogger("permille")
 _MOST_TOLD = 5
+_MOST_PAIRS_TOLD = 20
+_DECISIONS = ("site_decisions", "delivery_decisions")
 
 
 class IntakeReport(NamedTuple):
-    """What one run of the intake did."""
+    """What one run of the intake did.
+
+    Attributes:
+        taken: the deliveries taken in.
+        n_unchanged: the files of the inbox that were taken in before.
+        again: copies of known contents that have appeared under another name or time since.
+    """
 
     taken: list[Delivery]
     n_unchanged: int
+    again: list[Copy]
 
 
 def check_file(path: Path, workspace: Workspace | None, profile_name: str | None = None) -> Delivery:
@@ -39,17 +49,18 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
     Sites are those the workspace knows; without a warehouse there is no site list yet and sites go unchecked.
     """
     known: set[str] | None = None
-    register, clocks = None, None
+    register, clocks, next_number = None, None, 1
     if workspace is not None and workspace.published.is_file():
         with Warehouse.open(workspace.published, read_only=True) as warehouse:
-            known = set(warehouse.query("select site_id from current_sites")["site_id"])
+            known = known_sites(warehouse)
+            next_number = 1 + warehouse.count("deliveries")
             register, clocks = site_register(warehouse), site_clocks(warehouse, workspace)
     return read_and_judge(
         path.read_bytes(),
         path.name,
         profiles=all_profiles(workspace.profiles if workspace else None),
         known_sites=known,
-        received_at=received_at(path),
+        receipt=at_hand(next_number, moment_of(path)),
         profile_name=profile_name,
         register=register,
         clocks=clocks,
@@ -66,33 +77,32 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     """
     profiles = all_profiles(workspace.profiles)
     taken: list[Delivery] = []
+    ledger = Ledger(workspace.receipts)
+    stored = {} if ledger.exists else stored_copies(workspace.warehouse)
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles)
-        candidates = inbox.candidates_of(
-            in_inbox, workspace.archive, profiles, known, due.held_for_a_day(warehouse),
-            partial(due.last_day_in, warehouse), tell,
-        )  # fmt: skip
+        candidates, seen_again = inbox.candidates_of(in_inbox, workspace.archive, profiles, ledger, stored, tell)
         again = partial(_take_again, warehouse, workspace, candidates, profiles, tell)
         to_take = [name for name, found in candidates.items() if due.is_due(known.get(name), profiles, found)]
         # Decisions and site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(
-            to_take, key=lambda name: (due.turn(candidates[name].file, profiles), candidates[name].file.name)
+            to_take, key=lambda name: (due.turn(candidates[name].file, profiles), candidates[name].receipt.number)
         )
         register = site_register(warehouse)
         for number, delivery_id in enumerate(order, start=1):
             content = inbox.content_of(candidates[delivery_id], delivery_id, tell)
             if content is None:
                 continue
-            file, saved, _ = candidates[delivery_id]
+            file, receipt, _ = candidates[delivery_id]
             delivery = read_and_judge(
-                content, file.name, profiles=profiles, known_sites=known_sites(warehouse), received_at=saved,
+                content, file.name, profiles=profiles, known_sites=known_sites(warehouse), receipt=receipt,
                 profile_name=file.profile_name, register=register, clocks=site_clocks(warehouse, workspace),
             )  # fmt: skip
-            inbox.archive(file.name, content, delivery_id, workspace.archive, saved)
+            inbox.archive(file.name, content, delivery_id, workspace.archive, receipt.saved_at)
             _store(warehouse, delivery)
             # Read anew only where something was decided: there are thousands of deliveries in a workspace.
-            is_decision = "site_decisions" in delivery.accepted and delivery.accepted["site_decisions"].height > 0
+            is_decision = any(table in delivery.accepted for table in _DECISIONS)
             register = site_register(warehouse) if is_decision else register.after(_claims(delivery))
             taken.append(delivery)
             tell(f"[{number}/{len(order)}] {_line(delivery)}")
@@ -100,19 +110,23 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
                 tell(f"    {message}")
             if len(delivery.messages) > _MOST_TOLD:
                 tell(f"    ... and {len(delivery.messages) - _MOST_TOLD} more: 'permille status' lists them")
-        taken += again(due.with_other_sites(warehouse), "who is who has changed")
+        taken += again(due.with_other_sites(warehouse), "site identities have changed")
         clocks = site_clocks(warehouse, workspace)
         taken += again(due.with_other_clock(warehouse, clocks), "its sites go by another clock")
         taken += again(due.accepted_in_vain(warehouse), "their sites are in doubt now")
         held = due.held_without_need(warehouse, clocks)
         taken += again(held, "its sites are known now", is_sure=False)
+        later = {name for name, found in candidates.items() if found.receipt.last_seen_at > found.receipt.seen_at}
+        taken += again(due.held_for_a_day(warehouse) & later, "it was saved again later", is_sure=False)
+        _note_contradictions(warehouse)
+        _tell_contradictions(warehouse, {delivery.record["delivery_id"].item() for delivery in taken}, seen_again, tell)
     for delivery_id, found in candidates.items():
         if found.is_in_inbox and delivery_id in known and not (workspace.archive / delivery_id).exists():
             content = inbox.content_of(found, delivery_id, tell)
             if content is not None:
-                inbox.archive(found.file.name, content, delivery_id, workspace.archive, found.saved)
+                inbox.archive(found.file.name, content, delivery_id, workspace.archive, found.receipt.saved_at)
     n_due = sum(candidates[delivery_id].is_in_inbox for delivery_id in to_take)
-    return IntakeReport(taken, len(in_inbox) - n_due)
+    return IntakeReport(taken, len(in_inbox) - n_due, seen_again)
 
 
 def _take_again(
@@ -120,7 +134,7 @@ def _take_again(
     tell: Callable[[str], None], chosen: set[str], why: str, *, is_sure: bool = True,
 ) -> list[Delivery]:  # fmt: skip
     """Takes deliveries in anew, those first that others need; where that is not sure, if what is held has changed."""
-    records = warehouse.query("select delivery_id, file_name, profile, received_at from deliveries")
+    records = warehouse.query("select delivery_id, file_name, profile from deliveries")
     rows = [row for row in records.iter_rows(named=True) if row["delivery_id"] in chosen & set(candidates)]
     rows.sort(
         key=lambda row: (due.turn(candidates[row["delivery_id"]].file, profiles), row["file_name"], row["delivery_id"])
@@ -133,7 +147,7 @@ def _take_again(
             continue
         delivery = read_and_judge(
             content, row["file_name"], profiles=profiles, known_sites=known_sites(warehouse),
-            received_at=row["received_at"], profile_name=row["profile"], register=register,
+            receipt=candidates[row["delivery_id"]].receipt, profile_name=row["profile"], register=register,
             clocks=site_clocks(warehouse, workspace),
         )  # fmt: skip
         before = warehouse.query("select * from quarantine where delivery_id = $id", {"id": row["delivery_id"]})
@@ -147,7 +161,8 @@ def _take_again(
 
 def _claims(delivery: Delivery) -> pl.DataFrame:
     """What a delivery that was judged calls its sites."""
-    aliases = delivery.aliases.with_columns(pl.lit(delivery.record["received_at"].item()).alias("received_at"))
+    number = pl.lit(delivery.record["receipt_number"].item(), pl.Int64).alias("receipt_number")
+    aliases = delivery.aliases.with_columns(number)
     return aliases.select(list(CLAIM)).cast(CLAIM).unique(["delivery_id", "site_code", "site_label"])  # type: ignore[arg-type]
 
 
@@ -162,6 +177,32 @@ def _store(warehouse: Warehouse, delivery: Delivery) -> None:
         warehouse.insert("site_aliases", delivery.aliases)
         warehouse.insert("quarantine", delivery.quarantine)
         warehouse.insert("deliveries", delivery.record)
+        precedence.put_in_order(warehouse)
+
+
+def _note_contradictions(warehouse: Warehouse) -> None:
+    """Writes down which values deliveries state differently, where that has changed."""
+    with warehouse.transaction():
+        warehouse.replace("contradictions", precedence.find_contradictions(warehouse))
+
+
+def _tell_contradictions(
+    warehouse: Warehouse, taken: set[str], seen_again: list[Copy], tell: Callable[[str], None]
+) -> None:
+    """Says which deliveries contradict each other, as far as this run or a person has to do with it."""
+    pairs = precedence.compared_deliveries(warehouse)
+    concerns = pl.any_horizontal(
+        pl.col("order_basis") == "undecided",
+        pl.col("delivery_id").is_in(sorted(taken)),
+        pl.col("superseded_delivery_id").is_in(sorted(taken)),
+    )
+    lines = precedence.described(pairs.filter(concerns))
+    for copy in seen_again:
+        lines += precedence.appeared_again(copy, pairs)
+    for line in lines[:_MOST_PAIRS_TOLD]:
+        tell(line)
+    if len(lines) > _MOST_PAIRS_TOLD:
+        tell(f"... and {len(lines) - _MOST_PAIRS_TOLD} more: 'permille deliveries' lists them")
 
 
 def _line(delivery: Delivery) -> str:

@@ -8,7 +8,7 @@ from pipeline.warehouse import Warehouse
 
 def known_sites(warehouse: Warehouse) -> set[str]:
     """The sites that a list of ours holds."""
-    return set(warehouse.query("select distinct site_id from sites")["site_id"])
+    return set(warehouse.query("select site_id from current_sites")["site_id"])
 
 
 def site_clocks(warehouse: Warehouse, workspace: Workspace) -> Clocks:
@@ -20,8 +20,8 @@ def site_clocks(warehouse: Warehouse, workspace: Workspace) -> Clocks:
 def site_register(warehouse: Warehouse) -> Register:
     """What a warehouse holds of who is who."""
     claims = warehouse.query(
-        "select delivery_id, d.received_at, a.numbering, a.release, site_code, site_label, latitude, longitude"
+        "select delivery_id, d.receipt_number, a.numbering, a.release, site_code, site_label, latitude, longitude"
         " from (select distinct on (delivery_id, site_code, site_label) * from site_aliases) a"
-        " join deliveries d using (delivery_id) order by all"
+        " join ordered_deliveries d using (delivery_id) order by all"
     )
     return Register(claims.cast(CLAIM), warehouse.query("select * from current_site_decisions order by all"))  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from pipeline.deliveries import read_and_judge
 from pipeline.identity import DECISION, SAME_PLACE_KM, Register, distance_km, place_key, resolve
 from pipeline.inbox import list_archive
 from pipeline.known import site_clocks, site_register
+from pipeline.receipts import Receipt
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, sql
 from schemas.profile import Profile
@@ -101,7 +102,7 @@ def questions(workspace: Workspace, warehouse: Warehouse, profiles: Mapping[str,
     theirs = _values_in_doubt(workspace, warehouse, profiles, register, open_)
     sites = warehouse.query("select site_id, latitude, longitude from current_sites order by site_id")
     standing = resolved.filter(pl.col("site_id").is_not_null()).group_by("numbering", "site_code").agg(
-        pl.col("site_id").sort_by("received_at", "delivery_id").first().alias("standing")
+        pl.col("site_id").sort_by("receipt_number").first().alias("standing")
     )  # fmt: skip
     open_ = open_.join(standing, on=["numbering", "site_code"], how="left", nulls_equal=True, maintain_order="left")
     candidates = _candidates(open_, sites, _shared(theirs, ours))
@@ -146,8 +147,8 @@ def _values_in_doubt(
         pl.col(name).cast(kind) for name, kind in DECISION.items()
     )
     deliveries = warehouse.query(
-        "select distinct delivery_id, file_name, profile, received_at from deliveries join site_aliases using"
-        " (delivery_id) where question is not null order by all"
+        "select distinct delivery_id, file_name, profile, receipt_number, received_at, saved_at from ordered_deliveries"
+        " join site_aliases using (delivery_id) where question is not null order by all"
     )
     archived = list_archive(workspace.archive, profiles)
     parts = [pl.DataFrame(schema=_VALUE)]
@@ -157,7 +158,8 @@ def _values_in_doubt(
             continue
         delivery = read_and_judge(
             file.path.read_bytes(), row["file_name"], profiles=profiles, known_sites=None,
-            received_at=row["received_at"], profile_name=row["profile"],
+            receipt=Receipt(row["receipt_number"], row["received_at"], row["received_at"], row["saved_at"]),
+            profile_name=row["profile"],
             register=register._replace(decisions=as_if), clocks=site_clocks(warehouse, workspace),
         )  # fmt: skip
         parts += [_values(table, rows) for table, rows in delivery.accepted.items() if table in _MEASURED]

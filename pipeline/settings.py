@@ -22,7 +22,7 @@ from schemas.protocol import SHIPPED, Protocol, ProtocolError, load_protocols, p
 from schemas.time_zones import time_zones
 
 SETTINGS_FILE = "permille.toml"
-_PLACES = ("inbox", "warehouse", "published", "site", "profiles", "protocols", "factors", "archive")
+_PLACES = ("inbox", "warehouse", "published", "site", "profiles", "protocols", "factors", "archive", "receipts")
 _PREFIX = "PERMILLE_"
 _OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
 """Variables that are no settings: where the workspace is, and two of the tests."""
@@ -138,6 +138,7 @@ class Settings(BaseSettings):
     protocols: Path = Path("protocols")
     factors: Path = Path("factors")
     archive: Path = Path("archive")
+    receipts: Path = Path("receipts.jsonl")
     euda_data_url: str = ""
     """Address of the agency's data file, for `permille fetch euda`. No default: it changes with each yearly release."""
     euda_sites_url: str = ""
@@ -242,6 +243,11 @@ class Workspace(NamedTuple):
     def archive(self) -> Path:
         """A copy of each delivered file, in a folder named by its content."""
         return self._of(self.settings.archive)
+
+    @property
+    def receipts(self) -> Path:
+        """The ledger: in which order contents came in. Kept beside the archive, it is all a rebuild needs."""
+        return self._of(self.settings.receipts)
 
 
 def open_workspace(folder: Path) -> Workspace:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.plausibility import implausible
+from pipeline.precedence import compared_deliveries, decisions
 from pipeline.warehouse import Warehouse, sql
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
@@ -26,7 +27,8 @@ class Status(NamedTuple):
         in_no_figure: `residue`, `n_results`: measured residues that lead neither to a drug by a default factor nor
             to inhabitants.
         implausible: findings of the table `plausibility`, rule by rule.
-        disputed: values that two deliveries saved at the very same moment state differently: see `sql/restated.sql`.
+        contradictions: the pairs of deliveries that state values differently: see `sql/compared_deliveries.sql`.
+        idle_delivery_decisions: decisions on deliveries that name none, or several.
     """
 
     deliveries: pl.DataFrame
@@ -37,7 +39,8 @@ class Status(NamedTuple):
     idle_decisions: pl.DataFrame
     in_no_figure: pl.DataFrame
     implausible: pl.DataFrame
-    disputed: pl.DataFrame
+    contradictions: pl.DataFrame
+    idle_delivery_decisions: pl.DataFrame
 
     @property
     def is_simulated(self) -> bool:
@@ -73,12 +76,6 @@ def status(warehouse: Warehouse) -> Status:
             " and residue not in (select residue from population_markers) group by residue order by residue"
         ),
         implausible(warehouse),
-        _disputed(warehouse),
+        compared_deliveries(warehouse),
+        decisions(warehouse)[1],
     )
-
-
-def _disputed(warehouse: Warehouse) -> pl.DataFrame:
-    of_one_moment = "select 1 from deliveries group by received_at having count(*) > 1 limit 1"
-    # All values are held against each other only where there is a reason to.
-    asked = "is_restated and is_of_one_moment" if warehouse.query(of_one_moment).height else "false"
-    return warehouse.query(f"select * from ({sql('restated')}) where {asked} order by all")  # noqa: S608

@@ -202,6 +202,10 @@ class Warehouse:
         # Not by `sql`: its relations were seen to wait for ever (DuckDB 1.5.5) on a registered frame in a union.
         return self.connection.execute(statement, dict(parameters or {})).pl()
 
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Carries out a statement with bound parameters. Inside a transaction."""
+        self._do(statement, parameters)
+
     def count(self, table: str) -> int:
         """Rows of a table."""
         found = self._do(f'select count(*) from "{_known(table)}"')

@@ -27,7 +27,11 @@ COLUMNS: dict[str, Column] = {
     "file_name": Column(None, "path of the delivered file inside the inbox"),
     "profile": Column(None, "name of the profile the file was read by"),
     "profile_digest": Column(None, "SHA-256 of the profile's content, so that a changed profile is noticed"),
-    "received_at": Column(None, "when the file was saved into the inbox, UTC; a later delivery supersedes an earlier"),
+    "received_at": Column(None, "when this workspace first saw the content, UTC"),
+    "receipt_number": Column("count", "place of the delivery in the order of receipt, as the ledger has it"),
+    "saved_at": Column(None, "time of last change of the file that was seen first, UTC: decides nothing by itself"),
+    "place": Column("count", "place in the order in which deliveries supersede each other: the highest is current"),
+    "is_withdrawn": Column(None, "true where a person withdrew the delivery: nothing of it counts"),
     "sender": Column(None, "who sent the delivery, as the profile states it"),
     "licence": Column(None, "terms of use of the delivered data, as the profile states them"),
     "status": Column(None, "what became of the delivery: accepted, partly accepted, or refused as a whole"),
@@ -50,6 +54,23 @@ COLUMNS: dict[str, Column] = {
     "rule": Column(None, "identifier of the rule the row broke"),
     "message": Column(None, "what is wrong, where, and what to do"),
     "row_as_written": Column(None, "the whole row as written, as a JSON object of header and text"),
+    # --- which delivery is current -------------------------------------------------------------------
+    "decision": Column(None, "what a person decided of a delivery: supersede, withdraw or restore"),
+    "decided_delivery": Column(None, "SHA-256 of the delivery that becomes current, or is withdrawn or restored"),
+    "other_delivery": Column(None, "SHA-256 of the delivery that it supersedes; empty where it is not about another"),
+    "table_name": Column(None, "table of the value"),
+    "occasion": Column(None, "what besides place and residue tells the value from others: day, laboratory, attribute"),
+    "stated_value": Column(None, "the current value, in the unit of its table; empty for a text, or below a limit"),
+    "stated_limit": Column(None, "the limit it lies below, or the relative error of a number of inhabitants"),
+    "stated_text": Column(None, "the current text, where it is no number"),
+    "superseded_delivery_id": Column(None, "SHA-256 of the delivery whose value was superseded"),
+    "superseded_qualifier": Column(None, "qualifier of the superseded value"),
+    "superseded_value": Column(None, "the superseded value, in the unit of its table"),
+    "superseded_limit": Column(None, "the limit the superseded value lies below, or its relative error"),
+    "superseded_text": Column(None, "the superseded text"),
+    "order_basis": Column(
+        None, "why the one is current: receipt (it came later), edition, decision (of a person), or undecided"
+    ),
     # --- plausibility --------------------------------------------------------------------------------
     "value": Column(
         None, "what the rule looked at: L/day a head, mg/day/1000, ng/L, a ratio, a share, or deviations, as it says"

@@ -12,6 +12,7 @@ FLAGS: dict[str, str] = {
     "spike_recovery": "a spike of the batch was recovered to less than 70 or more than 120 percent",
     "z_questionable": "a proficiency test of the batch gave |z| above 2",
     "z_unsatisfactory": "a proficiency test of the batch gave |z| of 3 or more",
+    "order_undecided": "two deliveries that came in together state the value differently, and no person has decided",
     "corrected": "an analyst corrected a value the figure rests on: see the table corrections",
     "derived_differs": "what the sender computed from the value does not follow from it",
     "half_life_outside_range": "no half-life is known at the temperature of the sewage: the nearest one stands in",

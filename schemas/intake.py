@@ -24,6 +24,8 @@ NG_PER_L_OF_PURE = 1e12
 """What a litre weighs: no concentration is above it, and a number that is was mistyped."""
 FIRST_DAY = date(1990, 1, 1)
 """Before it nobody measured drugs in wastewater: an earlier day was mistyped."""
+DELIVERY_DECISIONS = ["supersede", "withdraw", "restore"]
+ORDER_BASES = ["receipt", "edition", "decision", "undecided"]
 DELIVERY_STATUS = ["accepted", "partly accepted", "refused"]
 
 
@@ -67,7 +69,11 @@ class Deliveries(_Table):
     file_name: str = column("file_name")
     profile: str = column("profile", nullable=True)
     profile_digest: str = column("profile_digest", nullable=True)
+    receipt_number: pl.Int64 = column("receipt_number", ge=1, unique=True)
     received_at: pl.Datetime("us") = column("received_at")  # type: ignore[valid-type]
+    saved_at: pl.Datetime("us") = column("saved_at")  # type: ignore[valid-type]
+    place: pl.Int64 = column("place", ge=1, unique=True)
+    is_withdrawn: bool = column("is_withdrawn")
     sender: str = column("sender", nullable=True)
     numbering: str = column("numbering", nullable=True)
     release: str = column("release", nullable=True)
@@ -343,6 +349,53 @@ class SiteDecisions(_Lasting):
         unique = [  # noqa: RUF012
             "delivery_id", "numbering", "release", "site_code", "site_label", "valid_from",
         ]  # fmt: skip
+
+
+class DeliveryDecisions(_Delivered):
+    """One decision of a person which of two deliveries is current, or that one counts no more, or counts again."""
+
+    decision: str = column("decision", isin=DELIVERY_DECISIONS)
+    decided_delivery: str = column("decided_delivery", str_matches=r"^[0-9a-f]{8,64}$")
+    other_delivery: str = column("other_delivery", nullable=True, str_matches=r"^[0-9a-f]{8,64}$")
+    justification: str = column("justification", str_length={"min_value": 3})
+    author: str = column("author", str_length={"min_value": 1})
+    decided_on: pl.Date = column("decided_on", ge=FIRST_DAY)
+
+    @pa.dataframe_check(error="decision_incomplete")
+    def names_what_it_decides(cls, data: PolarsData) -> pl.LazyFrame:  # noqa: N805
+        """What supersedes names another delivery; what is withdrawn or restored names none."""
+        is_other = pl.col("decided_delivery") != pl.col("other_delivery")
+        supersedes = pl.col("decision") == "supersede"
+        return data.lazyframe.select(
+            pl.when(supersedes).then(is_other.fill_null(value=False)).otherwise(pl.col("other_delivery").is_null())
+        )
+
+    class Config:
+        strict = True
+        unique = ["delivery_id", "decision", "decided_delivery", "other_delivery", "decided_on"]  # noqa: RUF012
+
+
+class Contradictions(_Table):
+    """One value that a superseded delivery states differently from the current one."""
+
+    table_name: str = column("table_name")
+    site_id: str = column("site_id")
+    residue: str = column("residue", nullable=True)
+    occasion: str = column("occasion")
+    delivery_id: str = column("delivery_id", str_matches=r"^[0-9a-f]{64}$")
+    sheet: str = column("sheet")
+    row_number: pl.Int64 = column("row_number", ge=1)
+    source_column: str = column("source_column")
+    qualifier: str = column("qualifier", isin=QUALIFIERS)
+    stated_value: float = column("stated_value", nullable=True)
+    stated_limit: float = column("stated_limit", nullable=True)
+    stated_text: str = column("stated_text", nullable=True)
+    superseded_delivery_id: str = column("superseded_delivery_id", str_matches=r"^[0-9a-f]{64}$")
+    superseded_qualifier: str = column("superseded_qualifier", isin=QUALIFIERS)
+    superseded_value: float = column("superseded_value", nullable=True)
+    superseded_limit: float = column("superseded_limit", nullable=True)
+    superseded_text: str = column("superseded_text", nullable=True)
+    order_basis: str = column("order_basis", isin=ORDER_BASES)
 
 
 class SiteAliases(_Table):

@@ -35,6 +35,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "events": ("event_id*", "event_name*", "event_kind*", "starts_on*", "ends_on", "area_id", "drug"),
     "site_decisions": ("numbering", "release", "site_code*", "site_label", "site_id*", "valid_from", "valid_to",
                        "justification*", "author*", "decided_on*"),
+    "delivery_decisions": ("decision*", "decided_delivery*", "other_delivery", "justification*", "author*",
+                           "decided_on*"),
     "quality_controls": ("laboratory*", "batch*", "residue", "control*", "control_value*", "control_limit"),
 }  # fmt: skip
 MEASURED = {
@@ -139,7 +141,7 @@ class TableProfile(_Strict):
 
     table: Literal[
         "results", "reported_loads", "flows", "populations", "sites", "areas", "corrections", "quality_controls",
-        "site_decisions", "flow_readings", "events",
+        "site_decisions", "delivery_decisions", "flow_readings", "events",
     ]  # fmt: skip
     sheet: str | None = None
     """Name of the sheet, `*` and `?` allowed: all that match are read. The first sheet where it is left out."""

@@ -56,6 +56,8 @@ TABLES: dict[str, Table] = {
     "corrections": Table("intake", intake.Corrections),
     "events": Table("intake", intake.Events),
     "site_decisions": Table("intake", intake.SiteDecisions),
+    "delivery_decisions": Table("intake", intake.DeliveryDecisions),
+    "contradictions": Table("intake", intake.Contradictions),
     "site_aliases": Table("intake", intake.SiteAliases),
     "quarantine": Table("intake", intake.Quarantine),
     "residues": Table("reference", reference.Residues),
@@ -94,5 +96,6 @@ MEASUREMENT_TABLES = (
     "corrections",
     "events",
     "site_decisions",
+    "delivery_decisions",
 )
 """The tables a delivery's accepted rows go to, in the order they depend on each other."""

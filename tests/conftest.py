@@ -10,11 +10,14 @@ import pytest
 
 from pipeline import estimates
 from pipeline.deliveries import all_profiles, read_and_judge
+from pipeline.inbox import sha256_of
+from pipeline.receipts import Copy, Ledger, Receipt
 from pipeline.settings import make_workspace
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("PERMILLE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 RECEIVED = datetime(2026, 1, 15, 12, 0)  # noqa: DTZ001  UTC without a zone, as deliveries keep it
+RECEIPT = Receipt(1, RECEIVED, RECEIVED, RECEIVED)
 
 
 def shared(name: str) -> Path:
@@ -43,14 +46,27 @@ def judge_text(profiles):
     def judge(text, name="delivery.csv", sites=("S1", "S2"), profile_name=None, received=RECEIVED):
         content = text if isinstance(text, bytes) else text.encode()
         return read_and_judge(
-            content, name, profiles=profiles, known_sites=sites, received_at=received, profile_name=profile_name
+            content,
+            name,
+            profiles=profiles,
+            known_sites=sites,
+            receipt=Receipt(1, received, received, received),
+            profile_name=profile_name,
         )
 
     return judge
 
 
 def lay(workspace, name: str, content: str | bytes, saved: datetime = RECEIVED) -> Path:
-    """Lays a file into the inbox as saved at a moment."""
+    """Lays a file into the inbox, saved and received at a moment; `lay_unseen` where no run has looked at it yet."""
+    path = lay_unseen(workspace, name, content, saved)
+    copy = Copy(sha256_of(path), name, None, saved)
+    Ledger(workspace.receipts).receive([copy], saved)
+    return path
+
+
+def lay_unseen(workspace, name: str, content: str | bytes, saved: datetime = RECEIVED) -> Path:
+    """Lays a file into the inbox as saved at a moment: the next run sees it, with all others it has not seen."""
     path = workspace.inbox / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -21,7 +21,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from typing import NamedTuple
 from pipeline.deliveries import all_profiles, read_and_judge
 from pipeline.findings import DeliveryError
 from pipeline.reading.delivery import DeliveredFile, choose_profile
+from pipeline.receipts import at_hand
 from schemas.profile import Profile
 
 ROOT = Path(__file__).parents[1]
@@ -319,7 +320,7 @@ def judge(number: int) -> Outcome:
     problem = ""
     try:
         delivery = read_and_judge(
-            content, name, profiles=profiles, known_sites=None, received_at=datetime(2026, 6, 1),  # noqa: DTZ001
+            content, name, profiles=profiles, known_sites=None, receipt=at_hand(1),
             profile_name=profile,
         )  # fmt: skip
         row = delivery.record.row(0, named=True)

@@ -11,6 +11,7 @@ import polars as pl
 from pipeline.explain.refusals import refuse
 from pipeline.explain.steps import NEAR
 from pipeline.findings import DeliveryError
+from pipeline.precedence import Decision, decisions
 from pipeline.reading.delivery import DeliveredFile
 from pipeline.warehouse import Warehouse, sql
 from schemas.columns import COLUMNS
@@ -117,8 +118,8 @@ def sources_of(
     """The rows of a day that are believed, and those that later deliveries took the place of."""
     rows = warehouse.query(
         # The table's name is one of two of our own.
-        f'select r.*, d.file_name, d.received_at, d.place, d.profile, {_CALLED} from "{table}" r'  # noqa: S608
-        " join ordered_deliveries d using (delivery_id)"
+        f'select r.*, d.file_name, d.received_at, d.place, d.profile, d.is_withdrawn, {_CALLED} from "{table}" r'  # noqa: S608
+        " join deliveries d using (delivery_id)"
         " where r.site_id = $site and r.sampled_on = $day and r.residue = $residue"
         " order by d.place, r.row_number, r.source_column",
         of_day,
@@ -149,7 +150,7 @@ def _source(row: Mapping[str, Any], table: str, archive: Archive) -> Source:
         "population_method": row.get("population_method"), "valid_from": row.get("valid_from"),
         "valid_to": row.get("valid_to"), "flags": row.get("flags"), "corrected": row.get("corrected"),
         "from": row.get("value_from"), "why": row.get("justification"), "by": row.get("author"),
-        "on": row.get("corrected_on"),
+        "on": row.get("corrected_on"), "withdrawn": "yes" if row.get("is_withdrawn") else None,
     }  # fmt: skip
     unit = COLUMNS[ours].unit or ""
     per_1000 = "/1000" if ours.endswith("_per_1000") else ""
@@ -221,6 +222,7 @@ def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, 
     """
     of_day = {"site": site_id, "day": sampled_on, "residue": residue}
     found: list[Source] = []
+    decided, _ = decisions(warehouse)
     for table in ("results", "reported_loads"):
         believed, superseded = sources_of(warehouse, archive, table, of_day)
         corrections = corrections_of(warehouse, archive, of_day) if table == "results" else []
@@ -230,14 +232,30 @@ def history(warehouse: Warehouse, archive: Archive, site_id: str, residue: str, 
             made = next((c for c in corrections if _is_of(c, source)), None)
             until = f"until it was corrected: {made.details['why']}" if made else "now"
             found.append(source._replace(details=source.details | {"believed": until}))
-        # The first that came later is what took its place.
-        arrivals = sorted({(source.place, source.received_at) for source in [*believed, *superseded]})
+        # The first that comes later in the order is what took its place.
+        in_order = sorted([*believed, *superseded], key=lambda source: source.place)
         for source in superseded:
-            until = next((at for place, at in arrivals if place > source.place), source.received_at)
+            later = next((other for other in in_order if other.place > source.place), None)
+            until = _until(source, later, decided)
             found.append(source._replace(details=source.details | {"believed": f"until {until}"}))
     if not found:
         refuse(warehouse, {"site": site_id, "residue": residue, "day": sampled_on})
     return sorted(found, key=lambda source: (source.place, source.row_number))
+
+
+def _until(source: Source, later: Source | None, decided: list[Decision]) -> str:
+    """Until when a delivery's value was current: a decision of a person, or the receipt of what superseded it."""
+
+    def made(decision: Decision) -> str:
+        return f"{decision.decided_on}, decided by {decision.author}: {decision.justification}"
+
+    about = [one for one in decided if source.delivery_id in (one.delivery_id, one.other)]
+    if source.details.get("withdrawn"):
+        return f"it was withdrawn on {made([one for one in about if one.decision == 'withdraw'][-1])}"
+    between = [one for one in about if later is not None and later.delivery_id in (one.delivery_id, one.other)]
+    if between:
+        return f"it was superseded on {made(between[-1])}"
+    return later.received_at if later is not None else source.received_at
 
 
 def _is_of(correction: Source, source: Source) -> bool:

@@ -22,6 +22,7 @@ DATES = {
     "corrections": ("sampled_on", "corrected_on"),
     "events": ("starts_on", "ends_on"),
     "site_decisions": ("valid_from", "valid_to", "decided_on"),
+    "delivery_decisions": ("decided_on",),
 }
 """The fields of each table that are days or moments."""
 MOMENTS = {

@@ -54,7 +54,7 @@ select
     m.source_column,
     m.source_cell,
     joined_flags(concat_ws(
-        ' ', m.flags, if(m.is_flow_corrected, 'corrected', null), if(m.flow_basis = 'filled', 'flow_filled', null), p.flags
+        ' ', m.flags, m.flow_flags, if(m.flow_basis = 'filled', 'flow_filled', null), p.flags
     )) as flags,
     coalesce(p.is_provisional, false) as is_provisional,
     m.is_simulated or coalesce(m.is_flow_simulated, false) or coalesce(p.is_simulated, false) as is_simulated

@@ -6,11 +6,11 @@ with
 
 sampled as (
     select distinct site_id, sampled_on, sampled_on as first_day, sampled_on as last_day
-    from results
+    from standing_results
     where sampling_year = $year
     union all
     select distinct site_id, null, make_date($year, 1, 1), make_date($year, 12, 31)
-    from reported_loads
+    from current_reported_loads
     where sampling_year = $year
 ),
 
@@ -18,7 +18,7 @@ sampled as (
 delivered as (
     select
         s.site_id, s.sampled_on, 'delivered' as population_basis, p.population_method, p.population, p.population_rsd,
-        p.delivery_id, p.sheet, p.row_number, p.source_column, p.source_cell, false as is_provisional, p.is_simulated
+        p.delivery_id, p.sheet, p.row_number, p.source_column, p.source_cell, p.flags, false as is_provisional, p.is_simulated
     from sampled s
     join current_populations p
         on p.site_id = s.site_id
@@ -49,7 +49,7 @@ by_marker as (
         ) as population_by_domestic_share,
         m.delivery_id, m.sheet, m.row_number, m.source_column, m.source_cell,
         joined_flags(concat_ws(
-            ' ', m.flags, if(m.is_flow_corrected, 'corrected', null), if(m.flow_basis = 'filled', 'flow_filled', null)
+            ' ', m.flags, m.flow_flags, if(m.flow_basis = 'filled', 'flow_filled', null)
         )) as flags,
         k.marker_status <> 'approved' as is_provisional,
         m.is_simulated or coalesce(m.is_flow_simulated, false) or s.is_simulated as is_simulated

@@ -28,9 +28,7 @@ ordered as (
         s.*, d.file_name,
         lag(s.value) over before as earlier_value,
         lag(s.qualifier) over before as earlier_qualifier,
-        lag(d.file_name) over before as earlier_file,
-        lag(d.received_at) over before = d.received_at and lag(d.release) over before is not distinct from d.release
-            as is_of_one_moment
+        lag(d.file_name) over before as earlier_file
     from stated s join ordered_deliveries d using (delivery_id)
     window before as (
         partition by s.table_name, s.site_id, s.residue, s.occasion order by d.place
@@ -39,9 +37,7 @@ ordered as (
 
 select
     table_name, site_id, residue, occasion, earlier_value, earlier_qualifier, value, qualifier, earlier_file, file_name,
-    not (is_same_value(value, earlier_value) and qualifier = earlier_qualifier) as is_restated,
-    -- Which of the two is the later one was told by nothing but their content.
-    is_of_one_moment
+    not (is_same_value(value, earlier_value) and qualifier = earlier_qualifier) as is_restated
 from ordered
 where earlier_qualifier is not null
 order by table_name, site_id, residue, occasion, file_name

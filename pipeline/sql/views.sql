@@ -1,24 +1,15 @@
--- What is believed now: of each record the one from the latest delivery. Nothing is deleted, so what was believed
--- before can be had again. Deliveries received at the same moment are ordered by their content, never by their names.
+-- The current version of each record: that of the delivery whose place in the order is the highest. Nothing is deleted, so
+-- earlier versions can be had again. How the order comes about says pipeline/precedence.py.
 
--- Of a sender whose editions are known a later edition is the later delivery, whichever was saved first.
+-- Deliveries that count; those a person withdrew do not.
 create or replace temp view ordered_deliveries as
-with told as (
-    select
-        *,
-        max(received_at) over (
-            partition by numbering order by release nulls last groups between unbounded preceding and 1 preceding
-        ) as earlier_edition_at
-    from deliveries
-)
-select
-    * exclude (earlier_edition_at),
-    row_number() over (
-        order by
-            greatest(received_at, if(release is null, null, earlier_edition_at)), release nulls first,
-            received_at, delivery_id
-    ) as place
-from told;
+from deliveries where not is_withdrawn;
+
+-- The values that are current only because of two deliveries that came in together one had to be: no person has decided.
+create or replace temp view undecided_rows as
+select distinct table_name, delivery_id, sheet, row_number, source_column
+from contradictions
+where order_basis = 'undecided';
 
 create or replace temp view current_areas as
 select
@@ -50,8 +41,12 @@ from sites s join ordered_deliveries d using (delivery_id)
 group by s.site_id;
 
 create or replace temp view current_populations as
-select p.*
-from populations p join ordered_deliveries d using (delivery_id)
+select p.*, if(u.delivery_id is not null, 'order_undecided', null) as flags
+from populations p
+join ordered_deliveries d using (delivery_id)
+left join (from undecided_rows where table_name = 'populations') u
+    on u.delivery_id = p.delivery_id and u.sheet = p.sheet and u.row_number = p.row_number
+    and u.source_column = p.source_column
 qualify row_number() over (
     partition by p.site_id, p.population_method, p.valid_from order by d.place desc
 ) = 1;
@@ -110,8 +105,13 @@ qualify row_number() over (
 create or replace temp view current_flows as
 select
     f.* replace (coalesce(c.value_to, f.flow_m3_per_day) as flow_m3_per_day),
-    c.value_to is not null as is_corrected
+    joined_flags(concat_ws(
+        ' ', if(c.value_to is not null, 'corrected', null), if(u.delivery_id is not null, 'order_undecided', null)
+    )) as flags
 from delivered_flows f
+left join (from undecided_rows where table_name = 'flows') u
+    on u.delivery_id = f.delivery_id and u.sheet = f.sheet and u.row_number = f.row_number
+    and u.source_column = f.source_column
 left join current_corrections c
     on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
     and is_same_value(c.value_from, f.flow_m3_per_day);
@@ -138,8 +138,11 @@ later as (
     from spans s
     where follows_within_an_hour(s.from_steady, s.to_steady)
 )
-select r.* exclude (day, place)
+select r.* exclude (day, place), if(u.delivery_id is not null, 'order_undecided', null) as flags
 from read r
+left join (from undecided_rows where table_name = 'flow_readings') u
+    on u.delivery_id = r.delivery_id and u.sheet = r.sheet and u.row_number = r.row_number
+    and u.source_column = r.source_column
 where not exists (
     select 1
     from later s
@@ -157,17 +160,22 @@ select
     read_steady as to_steady,
     lag(flow_m3_per_day) over before as flow_before_m3_per_day,
     flow_m3_per_day as flow_after_m3_per_day,
+    coalesce(flags, lag(flags) over before) as flags,
     is_simulated
 from current_flow_readings
 window before as (partition by site_id order by read_steady)
 qualify from_steady is not null and follows_within_an_hour(from_steady, to_steady);
+
+-- Results of deliveries that count.
+create or replace temp view standing_results as
+from results where delivery_id not in (select delivery_id from deliveries where is_withdrawn);
 
 -- Nearly all days have one measurement of a residue, of which there is nothing to compare or to sum up: those are told apart
 -- first. By a number for the day in place of its texts: where two days share a number both are taken to have several, which
 -- changes nothing but the way they are computed. Parameter: the year, null for all.
 create or replace temp macro days_with_several(of_year) as table
 select hash(sampling_year, site_id, sampled_on, residue) as day_number
-from results
+from standing_results
 where of_year is null or sampling_year = of_year
 group by day_number
 having count(*) > 1;
@@ -177,10 +185,10 @@ having count(*) > 1;
 -- Parameters: the year, null for all; of the days 'all', those with 'one' measurement or those with 'several'.
 create or replace temp macro delivered_results_of(of_year, part) as table
 with asked as (
-    select * from results where part = 'all' and (of_year is null or sampling_year = of_year)
+    select * from standing_results where part = 'all' and (of_year is null or sampling_year = of_year)
     union all
     select r.*
-    from results r
+    from standing_results r
     where part = 'several' and (of_year is null or r.sampling_year = of_year)
         and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) in (select day_number from days_with_several(of_year))
 ),
@@ -214,7 +222,7 @@ where not a.is_repeated or not exists (
 )
 union all
 select r.*
-from results r
+from standing_results r
 where part = 'one' and (of_year is null or r.sampling_year = of_year)
     and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) not in (select day_number from days_with_several(of_year));
 
@@ -231,7 +239,7 @@ select
         when control = 'proficiency' and abs(control_value) >= 3 then 'z_unsatisfactory'
         when control = 'proficiency' and abs(control_value) > 2 then 'z_questionable'
     end, ' ')) as flags
-from quality_controls
+from quality_controls join ordered_deliveries using (delivery_id)
 group by laboratory, batch, residue;
 
 -- Parameters as of delivered_results_of.
@@ -248,7 +256,10 @@ select
             when c.corrected = 'withdrawn' then 'not measured'
             else r.qualifier
         end as qualifier,
-        joined_flags(concat_ws(' ', r.flags, q.flags, a.flags, if(c.corrected is not null, 'corrected', null))) as flags
+        joined_flags(concat_ws(
+            ' ', r.flags, q.flags, a.flags, if(c.corrected is not null, 'corrected', null),
+            if(u.delivery_id is not null, 'order_undecided', null)
+        )) as flags
     )
 from delivered_results_of(of_year, part) r
 -- Of batches with a flag only: there are few.
@@ -259,7 +270,10 @@ left join (from batch_flags where flags is not null and residue is null) a
 left join current_corrections c
     on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
     and is_same_value(c.value_from, r.concentration_ng_per_l)
-    and (c.value_from is not null or r.qualifier <> 'not measured');
+    and (c.value_from is not null or r.qualifier <> 'not measured')
+left join (from undecided_rows where table_name = 'results') u
+    on u.delivery_id = r.delivery_id and u.sheet = r.sheet and u.row_number = r.row_number
+    and u.source_column = r.source_column;
 
 create or replace temp view current_results as
 from current_results_of(null, 'all');
@@ -425,8 +439,15 @@ create or replace temp view day_results as
 from summed_up_days(null, 'all');
 
 create or replace temp view current_reported_loads as
-select r.*
-from reported_loads r join ordered_deliveries d using (delivery_id)
+select
+    r.* replace (
+        joined_flags(concat_ws(' ', r.flags, if(u.delivery_id is not null, 'order_undecided', null))) as flags
+    )
+from reported_loads r
+join ordered_deliveries d using (delivery_id)
+left join (from undecided_rows where table_name = 'reported_loads') u
+    on u.delivery_id = r.delivery_id and u.sheet = r.sheet and u.row_number = r.row_number
+    and u.source_column = r.source_column
 qualify row_number() over (
     partition by r.sampling_year, r.site_id, r.sampled_on, r.weekday, r.residue
     order by r.qualifier = 'not measured', d.place desc
@@ -495,6 +516,7 @@ flow_of_window as (
             )
             order by s.from_steady
         ) * 86400 / epoch(w.to_steady - w.from_steady) as flow_m3_per_day,
+        max(s.flags) as flags,
         bool_or(s.is_simulated) as is_simulated
     from (
         select
@@ -505,7 +527,7 @@ flow_of_window as (
     join (select *, epoch(to_steady - from_steady) as seconds, to_steady::date as day from flow_segments) g
         on g.site_id = w.site_id and g.day = w.day and g.from_steady < w.to_steady and g.to_steady > w.from_steady,
     lateral (
-        select g.from_steady, g.seconds, g.flow_before_m3_per_day, g.flow_after_m3_per_day, g.is_simulated,
+        select g.from_steady, g.seconds, g.flow_before_m3_per_day, g.flow_after_m3_per_day, g.flags, g.is_simulated,
             greatest(g.from_steady, w.from_steady) as begins, least(g.to_steady, w.to_steady) as ends
     ) s
     group by w.site_id, w.from_steady, w.to_steady
@@ -516,7 +538,7 @@ flow_of_window as (
 flow_of_days as (
     select
         w.site_id, w.from_at, w.to_at, avg(f.flow_m3_per_day order by f.sampled_on) as flow_m3_per_day,
-        bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
+        string_agg(f.flags, ' ') as flags, bool_or(f.is_simulated) as is_simulated
     from (select distinct site_id, from_at, to_at from measured where is_multi_day and has_window) w
     join current_flows f
         on f.site_id = w.site_id
@@ -529,7 +551,7 @@ flow_of_days as (
 flow_filled as (
     select
         d.site_id, d.sampled_on, median(f.flow_m3_per_day) as flow_m3_per_day,
-        bool_or(f.is_corrected) as is_corrected, bool_or(f.is_simulated) as is_simulated
+        string_agg(f.flags, ' ') as flags, bool_or(f.is_simulated) as is_simulated
     from (select distinct site_id, sampled_on from measured) d
     join current_flows f
         on f.site_id = d.site_id and isodow(f.sampled_on) = isodow(d.sampled_on)
@@ -540,7 +562,7 @@ flow_filled as (
 ),
 
 flow_of_readings as (
-    select d.site_id, d.sampled_on, d.time_zone, w.flow_m3_per_day, w.is_simulated
+    select d.site_id, d.sampled_on, d.time_zone, w.flow_m3_per_day, w.flags, w.is_simulated
     from days d join flow_of_window w using (site_id, from_steady, to_steady)
 )
 
@@ -561,12 +583,12 @@ select
         when 'filled' then i.flow_m3_per_day
     end as flow_m3_per_day,
     case flow_basis
-        when 'window' then false
-        when 'days' then s.is_corrected
-        when 'day' then d.is_corrected
-        when 'readings of the day' then false
-        when 'filled' then i.is_corrected
-    end as is_flow_corrected,
+        when 'window' then w.flags
+        when 'days' then s.flags
+        when 'day' then d.flags
+        when 'readings of the day' then r.flags
+        when 'filled' then i.flags
+    end as flow_flags,
     case flow_basis
         when 'window' then w.is_simulated
         when 'days' then s.is_simulated
@@ -591,9 +613,9 @@ create or replace temp view site_population_methods as
 with sampled as (
     select site_id, count(*) as n_sampled
     from (
-        select distinct site_id, sampled_on from results
+        select distinct site_id, sampled_on from standing_results
         union all
-        select distinct site_id, make_date(sampling_year, 1, 1) from reported_loads
+        select distinct site_id, make_date(sampling_year, 1, 1) from current_reported_loads
     )
     group by site_id
 ),

@@ -11,7 +11,7 @@ from pipeline.deliveries import read_and_judge
 from pipeline.intake import check_file, take_in
 from pipeline.reading.workbook import OLE
 from pipeline.warehouse import Warehouse
-from tests.conftest import RECEIVED, lay
+from tests.conftest import RECEIPT, lay
 
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 GOOD = "S1,2025-03-11,methamphetamine,12.5,ng/L,0.3,1,Lab,B1\n"
@@ -146,7 +146,7 @@ def test_a_composite_longer_than_its_period_is_quarantined(profiles):
         "S1,2025-03-15 08:00,2025-03-14 09:00,METH,5\n"
     )
     delivery = read_and_judge(
-        text.encode(), "c.csv", profiles={"composites": profile}, known_sites={"S1"}, received_at=RECEIVED
+        text.encode(), "c.csv", profiles={"composites": profile}, known_sites={"S1"}, receipt=RECEIPT
     )
     assert delivery.quarantine["rule"].to_list() == ["composite_too_long", "composite_ends_before_it_starts"]
     assert "49.0 hours, where the profile allows 24" in delivery.quarantine["message"][0]
@@ -299,9 +299,7 @@ def test_mutated_deliveries_never_raise_and_always_add_up(simulated_inbox, profi
                     del content[at : at + chance.randrange(2_000)]
                 case _:
                     content[at:at] = content[: chance.randrange(300)]
-        delivery = read_and_judge(
-            bytes(content), file.name, profiles=profiles, known_sites={"sim-01"}, received_at=RECEIVED
-        )
+        delivery = read_and_judge(bytes(content), file.name, profiles=profiles, known_sites={"sim-01"}, receipt=RECEIPT)
         counts = delivery.record.select("n_rows", "n_accepted", "n_quarantined").row(0)
         accepted = sum(frame.height for frame in delivery.accepted.values())
         assert counts == (accepted + delivery.quarantine.height, accepted, delivery.quarantine.height)

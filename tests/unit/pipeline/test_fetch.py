@@ -16,8 +16,9 @@ import permille
 from commands import fetch as fetch_command
 from pipeline import fetch as fetching
 from pipeline.fetch import FetchError, Limits, fetch_euda
-from pipeline.inbox import list_inbox, received_at
+from pipeline.inbox import list_inbox
 from pipeline.intake import take_in
+from pipeline.receipts import moment_of
 from tests.conftest import shared
 
 DATA = (
@@ -222,7 +223,7 @@ def test_both_files_come_whole_and_their_origin_is_recorded(server, workspace, f
     assert data["licence"] == "reuse with acknowledgement of the source"
     assert (sites["etag"], sites["profile"]) == (None, "euda-sites")
     # By the time stamp the intake tells the later delivery: it is when the file was fetched, not when it was published.
-    assert received_at(workspace.inbox / "all-data.csv") >= before
+    assert moment_of(workspace.inbox / "all-data.csv") >= before
     taken = take_in(workspace, tell=lambda line: None).taken
     assert [(one.record["profile"].item(), one.status) for one in taken] == [
         ("euda-sites", "accepted"), ("euda-data", "accepted")]  # fmt: skip
@@ -371,7 +372,7 @@ def test_a_changed_file_is_laid_beside_the_one_before_and_told(server, workspace
     assert data.beside.read_bytes() == DATA
     assert data.file.read_bytes() == NEXT_DATA
     assert data.file.name == f"all-data-{records(workspace)[2]['sha256'][:8]}.csv"
-    assert received_at(data.file) > received_at(data.beside)
+    assert moment_of(data.file) > moment_of(data.beside)
 
 
 def test_neither_is_laid_down_where_one_fails_or_is_not_what_it_should_be(server, refused):

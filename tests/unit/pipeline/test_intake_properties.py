@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.deliveries import Delivery, all_profiles, read_and_judge
-from tests.conftest import RECEIVED
+from tests.conftest import RECEIPT
 
 PROFILES = all_profiles()
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch"
@@ -20,7 +20,7 @@ QUICK = settings(max_examples=150, deadline=None, derandomize=True, suppress_hea
 
 def judged(content: bytes, name: str = "any.csv", profile_name: str | None = None) -> Delivery:
     delivery = read_and_judge(
-        content, name, profiles=PROFILES, known_sites={"S1"}, received_at=RECEIVED, profile_name=profile_name
+        content, name, profiles=PROFILES, known_sites={"S1"}, receipt=RECEIPT, profile_name=profile_name
     )
     row = delivery.record.row(0, named=True)
     n_accepted = sum(frame.height for frame in delivery.accepted.values())

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from pipeline.deliveries import Delivery, read_and_judge
 from schemas.profile import Profile, ProfileError, load_profile
-from tests.conftest import RECEIVED, shared
+from tests.conftest import RECEIPT, shared
 
 DATA = Path(__file__).parents[2] / "data"
 UNSTATED = {"0": "quarantine", "": "not measured"}
@@ -30,7 +30,7 @@ def results(**changed: Any) -> dict[str, Any]:
 
 def read(content: bytes | str, profile: Profile, name: str = "may.csv") -> Delivery:
     content = content.encode() if isinstance(content, str) else content
-    delivery = read_and_judge(content, name, profiles={"own": profile}, known_sites=None, received_at=RECEIVED)
+    delivery = read_and_judge(content, name, profiles={"own": profile}, known_sites=None, receipt=RECEIPT)
     row = delivery.record.row(0, named=True)
     assert row["n_rows"] == row["n_accepted"] + row["n_quarantined"]
     return delivery

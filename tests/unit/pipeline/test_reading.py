@@ -9,7 +9,7 @@ import xlsxwriter
 
 from pipeline.deliveries import Delivery, read_and_judge
 from schemas.profile import Profile, load_profiles
-from tests.conftest import RECEIVED
+from tests.conftest import RECEIPT
 
 PROFILES = load_profiles()
 HEAD = ["site_id", "sampled_on", "residue", "concentration", "unit", "lod", "loq", "laboratory", "batch"]
@@ -35,7 +35,7 @@ def book(*sheets: list[list[Any]], hidden: tuple[int, ...] = ()) -> bytes:
 
 def read(content: bytes, *, profile: Profile | None = None, name: str = "may.xlsx", sites=None) -> Delivery:
     profiles = PROFILES if profile is None else {profile.name: profile}
-    return read_and_judge(content, name, profiles=profiles, known_sites=sites, received_at=RECEIVED)
+    return read_and_judge(content, name, profiles=profiles, known_sites=sites, receipt=RECEIPT)
 
 
 def plain(**changed: Any) -> Profile:

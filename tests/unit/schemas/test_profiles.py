@@ -9,7 +9,7 @@ from pipeline.deliveries import read_and_judge
 from pipeline.reading.canonical import wanted_headers
 from schemas.profile import FIELDS, SHIPPED, Profile, TableProfile, load_profile, load_profiles
 from schemas.reference_data import load_residues
-from tests.conftest import RECEIVED, shared
+from tests.conftest import RECEIPT, shared
 
 DATA = Path(__file__).parents[2] / "data"
 FILES = sorted(SHIPPED.glob("*.toml"))
@@ -35,7 +35,7 @@ def headers_of(profile: Profile) -> frozenset[tuple[str, str]]:
 
 def read(path: Path, *, sites=None, profiles=None):
     return read_and_judge(
-        path.read_bytes(), path.name, profiles=profiles or load_profiles(), known_sites=sites, received_at=RECEIVED
+        path.read_bytes(), path.name, profiles=profiles or load_profiles(), known_sites=sites, receipt=RECEIPT
     )
 
 
@@ -76,7 +76,7 @@ def test_the_readme_lists_the_headers_of_the_plain_layouts():
 def test_columns_that_may_be_left_out_are_empty(profiles):
     delivery = read_and_judge(
         b"site_id,sampled_on,residue,concentration,unit\nS1,2025-03-11,METH,5,ng/L\n", "may.csv",
-        profiles=profiles, known_sites={"S1"}, received_at=RECEIVED,
+        profiles=profiles, known_sites={"S1"}, receipt=RECEIPT,
     )  # fmt: skip
     row = delivery.accepted["results"].row(0, named=True)
     assert (row["concentration_ng_per_l"], row["lod_ng_per_l"], row["batch"]) == (5, None, None)
@@ -87,7 +87,7 @@ def test_a_file_that_lacks_a_column_is_meant_for_the_profile_that_reads_most_of_
     """It holds all a site list needs, and yet is none."""
     delivery = read_and_judge(
         b"site_id,site_name,sampled_on,residue,concentration,lod,loq\nS1,One,2025-03-11,METH,5,1,2\n", "may.csv",
-        profiles=profiles, known_sites={"S1"}, received_at=RECEIVED,
+        profiles=profiles, known_sites={"S1"}, receipt=RECEIPT,
     )  # fmt: skip
     assert delivery.messages == (
         (
@@ -104,7 +104,7 @@ def test_a_file_with_the_headers_of_a_profile_is_read_by_it(name):
     headers = sorted({names[0] for table in profile.tables for names in wanted_headers(table)})
     delivery = read_and_judge(
         (",".join(headers) + "\n" + "x," * len(headers)).encode(), "a.csv",
-        profiles=load_profiles(), known_sites=None, received_at=RECEIVED,
+        profiles=load_profiles(), known_sites=None, receipt=RECEIPT,
     )  # fmt: skip
     assert delivery.record["profile"].item() == name
 
