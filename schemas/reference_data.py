@@ -6,9 +6,10 @@ macros. Protocols are read by `protocol.py`, profiles by `profile.py`.
 """
 
 import csv
+import io
 import re
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,11 +76,11 @@ def _refuse(file: Path, row: int, column: str, what: str) -> NoReturn:
     raise FactorError(f"{file}, row {row}, column {column!r}: {what}.")
 
 
-def _cells(file: Path, names: list[str]) -> list[tuple[int, dict[str, str]]]:
+def _cells(file: Path, content: bytes, names: list[str]) -> list[tuple[int, dict[str, str]]]:
     """The rows of a CSV file under its headers, each with its number, counted from 1 as a spreadsheet shows it."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(lines), start=1)]
+        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
+        rows = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(lines), start=1)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise FactorError(f"{file}: this is no CSV file in UTF-8 ({error}): save it as one.") from error
     header = rows[0][1] if rows else []
@@ -123,8 +124,14 @@ def _value(text: str, kind: Any) -> Any:
 
 
 def _load(file: Path, model: type[pa.DataFrameModel]) -> pl.DataFrame:
+    """The rows of a reference file, with their numbers as `_row`."""
+    return _valid(file, file.read_bytes(), model)
+
+
+@lru_cache(maxsize=64)  # by content: a file is parsed and validated anew only when it has changed
+def _valid(file: Path, content: bytes, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     types = {name: column.dtype.type for name, column in model.to_schema().columns.items()}
-    cells = _cells(file, list(types))
+    cells = _cells(file, content, list(types))
     values: dict[str, list[Any]] = {name: [] for name in types}
     for number, row in cells:
         for name, kind in types.items():
