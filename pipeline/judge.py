@@ -6,8 +6,12 @@ No reading (`pipeline/reading`) and no storing (`pipeline/warehouse.py`).
 import copy
 from functools import cache
 
+import pandera.backends.polars.builtin_checks  # noqa: F401  what `isin` and the like are for polars
 import pandera.polars as pa
 import polars as pl
+from pandera.api.polars.types import PolarsData
+from pandera.backends.polars.checks import PolarsCheckBackend
+from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaErrors
 
 # pandera's names of checks, by how they begin, and the rule they stand for.
@@ -44,8 +48,11 @@ def judge(frame: pl.DataFrame, model: type[pa.DataFrameModel]) -> pl.DataFrame:
     """
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("judge takes an eager polars DataFrame: on a LazyFrame pandera checks no values")
+    is_unique_asked = _may_repeat(frame, model.to_schema().unique)
+    if not is_unique_asked and _is_flawless(frame, model.to_schema()):
+        return pl.DataFrame(schema=VERDICTS)
     try:
-        _schema(model, is_unique_asked=_may_repeat(frame, model.to_schema().unique)).validate(frame, lazy=True)
+        _schema(model, is_unique_asked=is_unique_asked).validate(frame, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
         if cases["index"].null_count():
@@ -78,6 +85,34 @@ def _may_repeat(frame: pl.DataFrame, columns: list[str] | None) -> bool:
     hashes = pl.sum_horizontal(pl.col(name).hash(seed) for seed, name in enumerate(names))
     # By the streaming engine, which shares the rows among the processors.
     return frame.lazy().select(hashes.alias("hash")).collect(engine="streaming")["hash"].n_unique() < frame.height
+
+
+def _is_flawless(frame: pl.DataFrame, schema: pa.DataFrameSchema) -> bool:
+    """True where each row keeps all rules but that no row stands twice, seen in one pass.
+
+    pandera takes its rules one by one, four times as long, and says which are broken.
+    """
+    if dict(frame.schema) != {name: column.dtype.type for name, column in schema.columns.items()}:
+        return False
+    if frame.is_empty():
+        return True
+    rows = frame.lazy()
+    asked = [
+        rows.select(
+            pl.all_horizontal(
+                *(pl.col(name).null_count() == 0 for name, column in schema.columns.items() if not column.nullable),
+                *(pl.col(name).is_unique().all() for name, column in schema.columns.items() if column.unique),
+                *(~pl.col(name).is_nan().any() for name, kind in frame.schema.items() if kind.is_float()),
+            )
+        )
+    ]
+    checks = [(check, name) for name, column in schema.columns.items() for check in column.checks]
+    for check, name in [*checks, *((check, "*") for check in schema.checks)]:
+        kept = PolarsCheckBackend(check).apply(PolarsData(rows, name))
+        if not check.ignore_na or isinstance(kept, bool):
+            return False
+        asked.append(kept.select(pl.col(CHECK_OUTPUT_KEY).fill_null(value=True).all()))
+    return all(answer.item() for answer in pl.collect_all(asked))
 
 
 def _in_words(check: pl.Expr) -> pl.Expr:
