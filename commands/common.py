@@ -80,8 +80,7 @@ def named(folder: Path | None) -> Path | None:
 
 def opened(folder: Path | None) -> "Workspace":
     """The workspace that is asked for; ends where there is none."""
-    from assets.resources import workspace_folder
-    from pipeline.settings import SettingsError, open_workspace
+    from pipeline.settings import SettingsError, open_workspace, workspace_folder
 
     try:
         return open_workspace(workspace_folder(named(folder)))
@@ -91,8 +90,7 @@ def opened(folder: Path | None) -> "Workspace":
 
 def opened_if_there(folder: Path | None) -> "Workspace | None":
     """The workspace that was named, or the usual one if it is there: some commands work without."""
-    from assets.resources import workspace_folder
-    from pipeline.settings import SETTINGS_FILE
+    from pipeline.settings import SETTINGS_FILE, workspace_folder
 
     is_there = (workspace_folder(named(folder)) / SETTINGS_FILE).is_file()
     return opened(folder) if folder or is_there else None

@@ -37,8 +37,7 @@ def init(workspace: WorkspaceOption = None) -> None:
 
     Example: permille init --workspace city
     """
-    from assets.resources import workspace_folder
-    from pipeline.settings import SETTINGS_FILE
+    from pipeline.settings import SETTINGS_FILE, workspace_folder
 
     was_there = (workspace_folder(named(workspace)) / SETTINGS_FILE).is_file()
     made = _make(workspace)
@@ -220,8 +219,7 @@ def status(
 
 
 def _make(folder: Path | None, settings: dict[str, str] | None = None, *, targets: str = "") -> "Workspace":
-    from assets.resources import workspace_folder
-    from pipeline.settings import SettingsError, make_workspace
+    from pipeline.settings import SettingsError, make_workspace, workspace_folder
 
     try:
         return make_workspace(workspace_folder(named(folder)), settings, targets=targets)

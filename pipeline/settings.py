@@ -250,6 +250,11 @@ class Workspace(NamedTuple):
         return self._of(self.settings.receipts)
 
 
+def workspace_folder(given: str | Path | None = None) -> Path:
+    """The workspace's folder: the given one, else PERMILLE_WORKSPACE, else ./workspace."""
+    return Path(given or os.environ.get("PERMILLE_WORKSPACE") or "workspace").resolve()
+
+
 def open_workspace(folder: Path) -> Workspace:
     """The workspace in a folder, with its settings overridden by the environment.
 
