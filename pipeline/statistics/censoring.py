@@ -10,8 +10,8 @@ No tables and no units here, nothing random, and no judgement how much censoring
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -188,10 +188,10 @@ def expected_below(mu: ArrayLike, sigma: ArrayLike, limit: ArrayLike) -> Numbers
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # sigma 0, and forms that are not chosen
         z = np.where(mean == log_top, 0.0, (log_top - mean) / spread)
         lag = spread - z
-        in_tail = top * (special.erfcx(lag / np.sqrt(2)) / special.erfcx(-z / np.sqrt(2)))
-        between = top * special.erfcx(lag / np.sqrt(2)) / 2 * np.exp(-(z**2) / 2) / special.ndtr(z)
+        in_tail = top * (scipy.special.erfcx(lag / np.sqrt(2)) / scipy.special.erfcx(-z / np.sqrt(2)))
+        between = top * scipy.special.erfcx(lag / np.sqrt(2)) / 2 * np.exp(-(z**2) / 2) / scipy.special.ndtr(z)
         # z > sigma: the exponent is below log(limit), so nothing overflows.
-        above = np.exp(mean + spread**2 / 2) * special.ndtr(-lag) / special.ndtr(z)
+        above = np.exp(mean + spread**2 / 2) * scipy.special.ndtr(-lag) / scipy.special.ndtr(z)
         found = np.select([z == -np.inf, z <= 0, lag > 0], [top, in_tail, between], above)
     return np.where(np.isnan(mean) | np.isnan(spread), np.nan, found)
 
@@ -359,7 +359,7 @@ def regression_on_order_statistics(
     of_detect = _position(rows.n_detects_to - first_detect, n_in_section, plotting_constant)
     of_limit = _position(ordinal - rows.start, n_at_limit, plotting_constant)
     position = np.where(is_limit, share_here * of_limit, share_here + (share_next - share_here) * of_detect)
-    quantile = special.ndtri(np.where(is_present, position, 0.5))
+    quantile = scipy.special.ndtri(np.where(is_present, position, 0.5))
 
     n_detects = rows.is_detect.sum(axis=1)
     count = np.maximum(n_detects, 1)
@@ -468,7 +468,7 @@ def profile_interval_of_mean(values: ArrayLike, is_censored: ArrayLike, level: f
     peak = _peak(series)
     is_found = ~np.isnan(peak.height)
     rows, series, peak = rows[is_found], _part(series, is_found), _Peak(*(array[is_found] for array in peak))
-    depth = float(special.ndtri(0.5 + level / 2))
+    depth = float(scipy.special.ndtri(0.5 + level / 2))
     low, high = np.full((2, len(numbers)), np.nan)
     low[rows] = _exp(series.center + series.unit * _end(series, peak, -depth))
     high[rows] = _exp(series.center + series.unit * _end(series, peak, depth))
@@ -555,7 +555,7 @@ def _limits(logs: Numbers, censored: Flags) -> Numbers:
 
 def hazard(z: Numbers) -> Numbers:
     """phi(z) / Phi(z), exact in both tails; the derivative of log Phi."""
-    return np.asarray(np.sqrt(2 / np.pi) / special.erfcx(-z / np.sqrt(2)))
+    return np.asarray(np.sqrt(2 / np.pi) / scipy.special.erfcx(-z / np.sqrt(2)))
 
 
 def curvature(z: Numbers, ratio: Numbers) -> Numbers:
@@ -579,7 +579,7 @@ def _peak(series: _Likelihoods) -> _Peak:
         log_likelihood = (
             part.n_detects * (np.log(by) - at**2 / 2)
             - by * (by * part.squares - 2 * at * part.total) / 2
-            + special.log_ndtr(z).sum(axis=1)
+            + scipy.special.log_ndtr(z).sum(axis=1)
         )
         has_risen = log_likelihood >= height[active] - 1e-11 * (1 + np.abs(log_likelihood))
         share[active[~has_risen]] /= 2
@@ -692,7 +692,7 @@ def _ridge(series: _Likelihoods, mean: Numbers, log_sigma: Numbers) -> tuple[Num
         if not is_moving.any():
             break
         log_sigma = np.where(is_moving, after, log_sigma)
-    height = -n * log_sigma - sum_z2 / 2 + special.log_ndtr(z).sum(axis=1)
+    height = -n * log_sigma - sum_z2 / 2 + scipy.special.log_ndtr(z).sum(axis=1)
     return height, (sum_z - ratio.sum(axis=1)) / sigma, log_sigma
 
 

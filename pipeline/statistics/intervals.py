@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincinv, ndtr, stdtr, stdtrit
+import scipy
 
 Floats = npt.NDArray[np.float64]
 _UPPER = 0.975
@@ -103,7 +103,7 @@ def p_value(log_ratio: Floats, days_log_variance: Floats, days_df: Floats, other
     with np.errstate(divide="ignore", invalid="ignore"):
         t = -np.abs(log_ratio) / np.sqrt(total)
     finite = np.where(np.isfinite(df), np.maximum(df, 1), 1e12)
-    p: Floats = np.where(np.isnan(df) | ~(total > 0), np.nan, 2 * stdtr(finite, t))
+    p: Floats = np.where(np.isnan(df) | ~(total > 0), np.nan, 2 * scipy.special.stdtr(finite, t))
     of = _are_few(days_log_variance, days_df, other_log_variance)
     if of.any():
         days, few, other = days_log_variance[of], days_df[of], other_log_variance[of]
@@ -170,14 +170,14 @@ def _are_few(days_log_variance: Floats, days_df: Floats, other_log_variance: Flo
 
 def _chi_squares(df: Floats) -> Floats:
     """Quantiles of chi-square at the squares of the nodes, close together where spreads may be large. (n, n_nodes)"""
-    found: Floats = 2 * gammaincinv(np.maximum(df, 1)[:, np.newaxis] / 2, _NODES**2)
+    found: Floats = 2 * scipy.special.gammaincinv(np.maximum(df, 1)[:, np.newaxis] / 2, _NODES**2)
     return found
 
 
 def _beyond(distance: Floats, days: Floats, df: Floats, other: Floats, chi: Floats) -> Floats:
     """The probability that t of the days and the normal rest together lie further off than this, on either side."""
     sd = np.sqrt(other[:, np.newaxis] + (days * np.maximum(df, 1))[:, np.newaxis] / chi)
-    share: Floats = (2 * ndtr(-distance[:, np.newaxis] / sd)) @ (2 * _NODES * _WEIGHTS)
+    share: Floats = (2 * scipy.special.ndtr(-distance[:, np.newaxis] / sd)) @ (2 * _NODES * _WEIGHTS)
     return share
 
 
@@ -199,5 +199,5 @@ def student_quantile(df: Floats) -> Floats:
     [2.44691, 1.95996]
     """
     finite = np.where(np.isfinite(df), np.maximum(df, 1), 1e12)
-    quantile: Floats = np.where(np.isnan(df), np.nan, stdtrit(finite, _UPPER))
+    quantile: Floats = np.where(np.isnan(df), np.nan, scipy.special.stdtrit(finite, _UPPER))
     return quantile

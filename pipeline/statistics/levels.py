@@ -7,7 +7,7 @@ are published. Spreads come from `spread.py`.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_ndtr
+import scipy
 
 from pipeline.statistics.censoring import curvature, expected_below, hazard
 from pipeline.statistics.spread import Bools, Floats, Ints, locations
@@ -163,7 +163,7 @@ def _first_order_bias(residual: Floats, is_censored: Bools, period: Ints, level:
     of = period[is_censored]
     a = (residual[is_censored] - level[of]) / log_sd[of]
     n_days = np.bincount(period, minlength=n_periods)
-    ratio, below = hazard(a), np.exp(log_ndtr(a))
+    ratio, below = hazard(a), np.exp(scipy.special.log_ndtr(a))
     # The limits of measured days are not known. A day below a limit stands for as many days with that limit as it takes
     # to find one below: for itself only where nearly all lie below. Days that nothing stands for had low limits.
     stands_for = 1 / np.maximum(below, _TINY)
@@ -185,6 +185,6 @@ def _first_order_bias(residual: Floats, is_censored: Bools, period: Ints, level:
 
 def _expected_information(a: Floats) -> Floats:
     """What a day tells of its level, in units of its variance, where its limit lies `a` spreads above the level."""
-    ratio, below = hazard(a), np.exp(log_ndtr(a))
+    ratio, below = hazard(a), np.exp(scipy.special.log_ndtr(a))
     known: Floats = 1 - below + below * curvature(a, ratio)
     return known

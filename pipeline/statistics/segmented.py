@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr
+import scipy
 
 from pipeline.statistics.intervals import student_quantile
 
@@ -49,7 +49,7 @@ class Effect(NamedTuple):
         """Two-sided, of no effect."""
         with np.errstate(divide="ignore", invalid="ignore"):
             t = -np.abs(self.effect) / self.standard_error
-        p: Floats = np.where(np.isnan(t), np.nan, 2 * stdtr(np.where(np.isnan(self.df), 1, self.df), t))
+        p: Floats = np.where(np.isnan(t), np.nan, 2 * scipy.special.stdtr(np.where(np.isnan(self.df), 1, self.df), t))
         return p
 
 

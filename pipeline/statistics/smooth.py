@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import make_smoothing_spline
+import scipy
 
 from pipeline.statistics.intervals import student_quantile
 
@@ -67,7 +67,7 @@ def smooth(time: Floats, value: Floats) -> Smooth:
         return Smooth(nothing, nothing, nothing)
     # Smoothing is the same rotation at any strength: what is shrunk by how much follows from one of them.
     middle = ((time[-1] - time[0]) / (n - 1)) ** 3
-    hat = make_smoothing_spline(time, np.eye(n), lam=middle)(time)
+    hat = scipy.interpolate.make_smoothing_spline(time, np.eye(n), lam=middle)(time)
     kept, axes = np.linalg.eigh((hat + hat.T) / 2)
     roughness = np.maximum(1 / np.clip(kept, 1e-12, 1) - 1, 0)
     shares = 1 / (1 + _STRENGTHS[:, np.newaxis] * roughness)

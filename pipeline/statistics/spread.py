@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma, log_ndtr, polygamma
+import scipy
 
 from pipeline.statistics.censoring import curvature, hazard
 
@@ -118,7 +118,7 @@ def locations(
 def log_likelihood(log_value: Floats, is_censored: Bools, mean: Floats, log_sd: Floats | float) -> Floats:
     """Of each value, normal on the log scale: the density where it was measured, what lies below where it was not."""
     z = (log_value - mean) / log_sd
-    density: Floats = np.where(is_censored, log_ndtr(z), -0.5 * z * z - np.log(log_sd) - _HALF_LOG_2PI)
+    density: Floats = np.where(is_censored, scipy.special.log_ndtr(z), -0.5 * z * z - np.log(log_sd) - _HALF_LOG_2PI)
     return density
 
 
@@ -216,9 +216,9 @@ def _of_log_moments(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """
     half_df = 1 / (4 * variance) + 0.5  # trigamma(x) is about 1/x + 1/(2 x^2)
     for _ in range(20):
-        step = (polygamma(1, half_df) - 4 * variance) / polygamma(2, half_df)
+        step = (scipy.special.polygamma(1, half_df) - 4 * variance) / scipy.special.polygamma(2, half_df)
         half_df = np.maximum(half_df - step, half_df / 4)
-    return mean - (np.log(half_df) - digamma(half_df)) / 2, 2 * half_df
+    return mean - (np.log(half_df) - scipy.special.digamma(half_df)) / 2, 2 * half_df
 
 
 def _log_prior(log_nodes: Floats, middle: int, apart: float) -> Floats:

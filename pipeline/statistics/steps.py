@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-import ruptures
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +45,8 @@ def steps(value: Floats) -> list[int]:
     >>> steps(3 + 0.1 * rng.standard_normal(24)), steps(np.linspace(3, 2, 24) + 0.1 * rng.standard_normal(24))
     ([], [])
     """
+    import ruptures  # here: no command that only reads needs it
+
     n = len(value)
     if n < FEWEST:
         return []

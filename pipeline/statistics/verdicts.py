@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.stats import false_discovery_control
+import scipy
 
 from pipeline.statistics.intervals import half_width
 
@@ -30,7 +30,7 @@ def adjusted_p_values(p: pl.Series) -> pl.Series:
     if not known.any():
         return pl.Series(p.name, [None] * len(p), dtype=pl.Float64)
     adjusted = np.full(len(p), np.nan)
-    adjusted[known.to_numpy()] = false_discovery_control(p.drop_nulls().to_numpy(), method="bh")
+    adjusted[known.to_numpy()] = scipy.stats.false_discovery_control(p.drop_nulls().to_numpy(), method="bh")
     return pl.Series(p.name, adjusted).fill_nan(None)
 
 
