@@ -91,8 +91,9 @@ def _asked(
             wanted = protocol or here.settings.protocol
             require_protocol(here, wanted, (*known, "all"))
             chosen = periods_of(warehouse, here, baseline, current)
-            compared = changes.between(warehouse, *chosen)
-            judged = tests.judged(warehouse, compared)
+            # Drawing days anew needs the days; else stored rows answer where the last run compared these periods.
+            compared = None if n_resamples is None else changes.between(warehouse, *chosen)
+            judged = tests.of_periods(warehouse, *chosen) if compared is None else tests.judged(warehouse, compared)
             is_level = pl.col("level") == level.value
             every = with_factor_status(warehouse, judged.changes).filter(is_level)
             asked = known if wanted == "all" else [wanted]
@@ -100,7 +101,7 @@ def _asked(
             if drug is not None:
                 rows = rows.filter(pl.col("drug") == drug_of(drug, sorted(rows["drug"].unique())))
             rows = rows.sort("protocol", "drug", "unit_id")
-            if n_resamples is not None:
+            if compared is not None and n_resamples is not None:
                 rows = resampling.beside(warehouse, compared, rows, n_resamples=n_resamples, seed=seed)
             names = warehouse.query("select distinct drug, drug_name_zh from factors order by all").drop_nulls()
             return _Asked(

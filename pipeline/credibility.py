@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.changes import Compared
+from pipeline.changes import Compared, between
 from pipeline.periods import typed
 from pipeline.warehouse import Warehouse, sql
 from schemas.credibility import EXPLANATIONS, LIMITS
 
 CHANGE = ["level", "unit_id", "drug", "protocol"]
+_ORDER = ["protocol", "level", "unit_id", "drug"]
+_EXPLANATION = pl.col("explanation").replace_strict({name: place for place, name in enumerate(EXPLANATIONS)})
 
 
 class Judged(NamedTuple):
@@ -22,6 +24,15 @@ class Judged(NamedTuple):
     credibility: pl.DataFrame
 
 
+def of_periods(warehouse: Warehouse, baseline: str, current: str) -> Judged:
+    """The changes between two periods and the tests of them: stored rows where there are any, else computed now."""
+    asked = {"baseline_period": baseline, "current_period": current}
+    rows, tests = (warehouse.read(table).filter(**asked) for table in ("changes", "credibility"))
+    if rows.is_empty():
+        return judged(warehouse, between(warehouse, baseline, current))
+    return Judged(rows.sort(_ORDER), tests.sort(*_ORDER, _EXPLANATION))
+
+
 def judged(warehouse: Warehouse, compared: Compared) -> Judged:
     """Tests the explanations of changes just compared in this warehouse: the view `spanned_days` is still theirs."""
     with (
@@ -29,8 +40,7 @@ def judged(warehouse: Warehouse, compared: Compared) -> Judged:
         warehouse.known_as("compared_changes", compared.changes),
     ):
         tests = warehouse.query(sql("credibility"), LIMITS)
-    order = pl.col("explanation").replace_strict({name: place for place, name in enumerate(EXPLANATIONS)})
-    tests = typed("credibility", tests.sort("protocol", "level", "unit_id", "drug", order))
+    tests = typed("credibility", tests.sort(*_ORDER, _EXPLANATION))
     return Judged(_with_overall(compared.changes, tests), tests)
 
 
