@@ -50,6 +50,7 @@ def environment(language: str) -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -165,8 +166,9 @@ def packed(data: Mapping[str, Any] | Sequence[Any]) -> Markup:
     True
     """
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    # No time in it: the same data are the same bytes.
-    return Markup(base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii"))  # noqa: S704
+    # No time in it: the same data are the same bytes. Level 9 takes three times as long and saves a twentieth.
+    compressed = gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)
+    return Markup(base64.b64encode(compressed).decode("ascii"))  # noqa: S704
 
 
 _ENDS_OF_CELLS = re.compile(r"</t[dhr]>\s*(?=<t[dhr][ >]|</tr>|</tbody>|</thead>)")
