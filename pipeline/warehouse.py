@@ -18,7 +18,10 @@ from schemas.tables import TABLES
 
 _SQL = Path(__file__).parent / "sql"
 _MOST_MEMORY = "6 GiB"
-"""What DuckDB may take, and no more than the machine lets it: less than a laptop has, beside what Python needs."""
+"""The most that DuckDB may take: more was of no use with 20 million results (docs/speed.md)."""
+_SHARE_OF_DEFAULT = 0.5 / 0.8
+"""DuckDB's own limit is 0.8 of the memory that the machine, or its control group, has. Half of it leaves Python room:
+polars frames and Dagster stand beside DuckDB in one process, on 8 GB as well."""
 _TYPES: dict[Any, str] = {
     pl.String: "varchar",
     pl.Boolean: "boolean",
@@ -98,10 +101,11 @@ class Warehouse:
         return rows
 
     def _limit_memory(self) -> None:
-        # By itself DuckDB takes four fifths of the machine, though it needs a part of that and can use the disk.
+        # Beyond it DuckDB uses the disk.
         ((most,),) = self._do(
-            "select least(parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes($most))",
-            {"most": _MOST_MEMORY},
+            "select least($share * parse_formatted_bytes(current_setting('memory_limit')),"
+            " parse_formatted_bytes($most))::bigint",
+            {"share": _SHARE_OF_DEFAULT, "most": _MOST_MEMORY},
         )
         self._do(f"set memory_limit = '{most} B'")
 
