@@ -193,3 +193,120 @@ def test_intervals_cover_and_levels_are_not_off_where_days_lie_below_limits(n_we
     off = np.log(found.mean[is_known] / truth) / np.sqrt((found.log_variance + found.spread_log_variance)[is_known])
     assert 0.93 < (np.abs(off) < 1.96).mean() < 0.97
     assert found.mean[is_known].mean() / truth == pytest.approx(1, abs=0.02)
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def periods_of(*days, n_periods=1, log_sd=0.3, rhythm=NO_RHYTHM, df=100.0, **options):
+    """Levels of days given as (value, is below, period, weekday)."""
+    value, below, period, weekday = (np.array(part) for part in zip(*days, strict=True))
+    return period_levels(
+        value.astype(float), below, period, weekday, n_periods, log_sd=np.full(n_periods, log_sd),
+        df=np.full(n_periods, df), rhythm=rhythm, **options,
+    )  # fmt: skip
+
+
+def measured(values, weekdays, period=0):
+    return [(value, False, period, weekday) for value, weekday in zip(values, weekdays, strict=True)]
+
+
+DOUBLED = np.log([1.0, 1, 1, 1, 1, 1, 2])
+"""Twice as much on Sundays as on any other day."""
+
+
+def test_the_variance_of_a_day_grows_with_the_square_of_its_weekday():
+    """Errors multiply, so a Sunday twice as high varies four times as much.
+
+    A whole week, Sunday weighing two in eight: (6 x 1 + 4) / 8^2 of the squared CV. Of Saturday and Sunday alone
+    (1 + 4) / 3^2, and of two Saturdays and a Sunday (2 + 4) / 4^2.
+    """
+    square_cv = np.expm1(0.09)
+    week = periods_of(*measured([7.0, 7, 7, 7, 7, 7, 14], range(1, 8)), rhythm=DOUBLED)
+    assert week.mean[0] == pytest.approx(8)
+    assert week.log_variance[0] == pytest.approx(square_cv * 10 / 64)
+    weekend = periods_of(*measured([7.0, 14], [6, 7]), rhythm=DOUBLED)
+    assert weekend.log_variance[0] == pytest.approx(square_cv * 5 / 9)
+    three = periods_of(*measured([7.0, 7, 14], [6, 6, 7]), rhythm=DOUBLED)
+    assert three.log_variance[0] == pytest.approx(square_cv * 6 / 16)
+    # Two Sundays in a whole week: their variance is halved, 4 / 2.
+    eight = periods_of(*measured([7.0, 7, 7, 7, 7, 7, 14, 14], [1, 2, 3, 4, 5, 6, 7, 7]), rhythm=DOUBLED)
+    assert eight.log_variance[0] == pytest.approx(square_cv * 8 / 64)
+
+
+def test_balanced_periods_weigh_the_weekdays_they_have_alike():
+    days = measured([4.0, 6, 20], [1, 1, 2])
+    assert periods_of(*days).mean[0] == pytest.approx(10)
+    balanced = periods_of(*days, is_balanced=True)
+    assert balanced.mean[0] == pytest.approx((5 + 20) / 2)
+    assert balanced.log_variance[0] == pytest.approx(np.expm1(0.09) * (1 / 2 + 1) / 4)
+    assert balanced.weekdays_log_bias[0] == 0
+
+
+def test_what_missing_weekdays_leave_the_mean_off_by():
+    """Monday and Sunday of a week with a doubled Sunday: (1 + 2) / 2 over 8 / 7."""
+    found = periods_of(*measured([7.0, 14], [1, 7]), rhythm=DOUBLED)
+    assert found.weekdays_log_bias[0] == pytest.approx(np.log(1.5 / (8 / 7)))
+    assert found.mean[0] == pytest.approx(10.5)
+
+
+def test_periods_do_not_touch_each_other():
+    """One measured, one partly, one wholly below its limits, one without days: each as if it were alone."""
+    one = measured([7.0, 9, 14], [1, 2, 7])
+    two = [(5.0, False, 1, 3), (4.0, True, 1, 4), (8.0, False, 1, 7)]
+    three = [(5.0, True, 2, 3), (4.0, True, 2, 4)]
+    together = periods_of(*two, *one, *three, n_periods=4, rhythm=DOUBLED)
+    for number, days in enumerate((one, two, three)):
+        alone = periods_of(*((v, b, 0, d) for v, b, _, d in days), rhythm=DOUBLED)
+        for name in ("mean", "log_variance", "spread_log_variance", "weekdays_log_bias"):
+            assert getattr(together, name)[number] == pytest.approx(getattr(alone, name)[0], nan_ok=True), name
+    assert together.n_days.tolist() == [3, 3, 2, 0]
+    assert together.n_detects.tolist() == [3, 2, 0, 0]
+    assert together.expected[:3].tolist()[::2] == [5, 8]
+    assert 0 < together.expected[1] < 4
+    assert np.isnan(together.expected[6:]).all()
+
+
+def information(mu, limit, sd):
+    """What a day with this limit tells of its level on average: from second differences of the log likelihood."""
+    a, h = (limit - mu) / sd, 1e-3
+    bend = (stats.norm.logcdf(a + h) - 2 * stats.norm.logcdf(a) + stats.norm.logcdf(a - h)) / h**2
+    return (stats.norm.sf(a) - stats.norm.cdf(a) * bend) / sd**2
+
+
+def first_order_bias(mu, limit, sd, n_limited, n_free):
+    """Cox and Snell 1968, equation 20: (kappa3 + 2 kappa11) / (2 I^2), by differences of another library's likelihood.
+
+    kappa3 is the expected third derivative; kappa11 = E[l'' l'] = -dI/dmu - kappa3, as d E[l''] / dmu is both.
+    """
+    a, h, log_cdf = (limit - mu) / sd, 1e-2, stats.norm.logcdf
+    third = (log_cdf(a + 2 * h) - 2 * log_cdf(a + h) + 2 * log_cdf(a - h) - log_cdf(a - 2 * h)) / (2 * h**3)
+    kappa3 = -n_limited * stats.norm.cdf(a) * third / sd**3
+    rising = n_limited * (information(mu + h, limit, sd) - information(mu - h, limit, sd)) / (2 * h)
+    total = n_limited * information(mu, limit, sd) + n_free / sd**2
+    return (kappa3 + 2 * (-rising - kappa3)) / (2 * total**2)
+
+
+@pytest.mark.parametrize(("n_below", "n_measured", "limit"), [(13, 1, 10.0), (4, 10, 10.0), (7, 7, 6.0)])
+def test_the_level_below_limits_is_less_its_first_order_bias(n_below, n_measured, limit):
+    """What is expected of a day below its limit, by the level of another optimiser less its published bias."""
+    sd, log_limit = 0.5, np.log(limit)
+    values = 12.0 + np.arange(n_measured)
+    days = [(limit, True, 0, 3)] * n_below + [(value, False, 0, 3) for value in values]
+    found = periods_of(*days, log_sd=sd)
+    level = optimize.minimize_scalar(
+        lambda mu: -n_below * stats.norm.logcdf(log_limit, mu, sd) - stats.norm.logpdf(np.log(values), mu, sd).sum(),
+        bounds=(0, 4), method="bounded", options={"xatol": 1e-10},
+    ).x  # fmt: skip
+    # A day below stands for as many days with its limit as it takes to find one below: no more than there are.
+    n_days = n_below + n_measured
+    n_limited = min(n_below / stats.norm.cdf((log_limit - level) / sd), n_days)
+    mu = level - first_order_bias(level, log_limit, sd, n_limited, n_days - n_limited)
+    z = (log_limit - mu) / sd
+    expected = np.exp(mu + sd**2 / 2) * stats.norm.cdf(z - sd) / stats.norm.cdf(z)
+    assert found.expected[0] == pytest.approx(expected, rel=1e-4)
+    assert found.mean[0] == pytest.approx((n_below * expected + values.sum()) / n_days, rel=1e-4)
+    # Uncorrected, or corrected the wrong way, it would be another number.
+    z = (log_limit - level) / sd
+    plain = np.exp(level + sd**2 / 2) * stats.norm.cdf(z - sd) / stats.norm.cdf(z)
+    assert abs(plain / expected - 1) > 5e-4
