@@ -19,9 +19,9 @@ from assets.estimates import (
 )
 from assets.intake import intake
 from assets.jobs import inbox, monitoring, weekly
-from assets.publication import published_copy, site
+from assets.publication import computed_from, publication
 from assets.reference import reference
-from assets.resources import WorkspaceResource
+from assets.resources import LockedWorkspace
 
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -43,14 +43,15 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             targets,
             trends,
             event_effects,
-            published_copy,
-            site,
+            computed_from,
+            publication,
         ],
         asset_checks=[*MODEL_CHECKS, *PLAUSIBILITY_CHECKS, nothing_is_lost],
         jobs=[monitoring],
         schedules=[weekly],
         sensors=[inbox],
-        resources={"workspace": WorkspaceResource(), **(resources or {})},
+        executor=dg.in_process_executor,  # of single assets too: a run is one process, which holds the lock
+        resources={"workspace": LockedWorkspace(), **(resources or {})},
     )
 
 

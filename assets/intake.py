@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.describe import describe, materialized
+from assets.failures import told
 from assets.resources import WorkspaceResource
 from pipeline import deliveries
 from pipeline import intake as pipeline_intake
@@ -30,7 +31,8 @@ INTAKE = [table for table, entry in TABLES.items() if entry.group == "intake"]
 )
 def intake(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
     """Takes in what is new in the inbox, by profiles; rows in = accepted + quarantined."""
-    report = pipeline_intake.take_in(workspace.get())
+    with told():
+        report = pipeline_intake.take_in(workspace.get())
     context.log.info(f"{len(report.taken)} deliveries taken in, {report.n_unchanged} files unchanged")
     with workspace.warehouse() as warehouse:
         for table in INTAKE:

@@ -1,16 +1,19 @@
-"""Publishing: the copy of the warehouse that people read, and the static pages. Both replaced in one step."""
+"""Publishing: the copy of the warehouse that people read, and the static pages. Both are replaced together."""
 
 import logging
-from functools import partial
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from assets.describe import OWNERS
+from assets.describe import OWNERS, describe, materialized
+from assets.failures import told
 from assets.resources import WorkspaceResource
 from dashboards.site import publish_site
 from pipeline import estimates, quality
-from pipeline.publication import replace_folder
+from pipeline.inputs import TABLE, require_one_edition
+from pipeline.publication import publish
 from pipeline.warehouse import Warehouse
 from schemas.tables import TABLES
 
@@ -18,33 +21,56 @@ _log = logging.getLogger("permille")
 
 
 @dg.asset(
-    deps=list(TABLES), group_name="publication", kinds={"duckdb"}, code_version="1", owners=OWNERS, pool="warehouse",
-    description="A copy of all tables for people and pages to read, replaced in one step.",
+    deps=[table for table in TABLES if table != TABLE], kinds={"duckdb"}, code_version="1", pool="warehouse",
+    **describe(TABLE),
 )  # fmt: skip
-def published_copy(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
-    """Copies the warehouse for its readers, once every table has been held against its model again."""
-    target = workspace.get().published
+def computed_from(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
+    """Compares what each table was computed from; fails where two belong to different editions."""
     with workspace.warehouse() as warehouse:
-        _log.info("published copy: holding every table against its model")
-        quality.require_sound(warehouse)
-        warehouse.copy_to(target)
-    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(target))})
+        require_one_edition(warehouse)
+        return materialized(warehouse, TABLE)
 
 
-@dg.asset(
-    deps=[published_copy], group_name="publication", kinds={"plotly", "html"}, code_version="1", owners=OWNERS,
-    description="The static pages: how far has consumption per 1000 people fallen? Opens from disk without a network.",
+# One step: whoever starts one of the two gets both, so that they are of the same edition.
+@dg.multi_asset(
+    name="publication",
+    specs=[
+        dg.AssetSpec(
+            "published_copy", deps=list(TABLES), group_name="publication", kinds={"duckdb"}, code_version="2",
+            owners=OWNERS, description="A copy of all tables for people and pages to read.",
+        ),
+        dg.AssetSpec(
+            "site", deps=["published_copy"], group_name="publication", kinds={"plotly", "html"}, code_version="2",
+            owners=OWNERS,
+            description="The static pages: how far has consumption per 1000 people fallen? Opens from disk without a"
+            " network.",
+        ),
+    ],
+    pool="warehouse",
 )  # fmt: skip
-def site(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
-    """Builds the pages from the published copy and puts them in place of the last edition."""
+def publication(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
+    """Copies the warehouse, builds the pages from the copy, and puts both in place of the last edition."""
     here = workspace.get()
-    with Warehouse.open(here.published, read_only=True) as warehouse:
-        baseline, current = estimates.chosen_periods(warehouse, here.settings) or (None, None)
-    build = partial(
-        publish_site, here.published, headline_protocol=here.settings.protocol, baseline=baseline, current=current,
-        title=here.settings.title, outlines=here.outlines, plotly_js=here.plotly_js,
-    )  # fmt: skip
-    _log.info("site: writing the pages")
-    replace_folder(here.site, build)
-    index = here.site / "index.html"
-    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(str(index)), "bytes": index.stat().st_size})
+
+    def write_copy(copy: Path) -> str:
+        _log.info("published copy: holding every table against its model")
+        with workspace.warehouse() as warehouse:
+            edition = require_one_edition(warehouse)
+            quality.require_sound(warehouse)
+            warehouse.copy_to(copy)
+        return edition
+
+    def build_site(copy: Path, folder: Path) -> None:
+        with Warehouse.open(copy, read_only=True) as warehouse:
+            baseline, current = estimates.chosen_periods(warehouse, here.settings) or (None, None)
+        _log.info("site: writing the pages")
+        publish_site(
+            copy, folder, headline_protocol=here.settings.protocol, baseline=baseline, current=current,
+            title=here.settings.title, outlines=here.outlines, plotly_js=here.plotly_js,
+        )  # fmt: skip
+
+    with told():
+        edition = publish(here.published, here.site, write_copy, build_site)
+    for name, path in (("published_copy", here.published), ("site", here.site / "index.html")):
+        shown: dict[str, Any] = {"path": dg.MetadataValue.path(str(path)), "edition": edition}
+        yield dg.MaterializeResult(asset_key=name, metadata=shown | {"bytes": path.stat().st_size})

@@ -4,65 +4,69 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from assets.definitions import build_defs
-from assets.resources import WorkspaceResource
+from assets.failures import SPOKEN
+from assets.resources import LockedWorkspace
 from dashboards import drawing_library
-from dashboards.outlines import OutlinesError, read_outlines
-from pipeline.estimates import PeriodError, remarks_on_reference, require_reference
-from pipeline.publication import NotOursError
-from pipeline.quality import BrokenTableError
-from pipeline.settings import SettingsError, Workspace
+from dashboards.outlines import read_outlines
+from pipeline import lock
+from pipeline.estimates import remarks_on_reference, require_reference
+from pipeline.inbox import require_inbox
+from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, WarehouseError
-from schemas.profile import ProfileError
-from schemas.protocol import ProtocolError
-from schemas.reference_data import FactorError
 
 _INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-_SPOKEN = (
-    SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, ProtocolError, FactorError,
-    NotOursError, drawing_library.DrawingLibraryError, OutlinesError, OSError,
-)  # fmt: skip
 
 
 class RunFailedError(RuntimeError):
     """A run that failed for a reason its user can mend; the message says which."""
 
 
-def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None]) -> bool:
+def run_monitoring(workspace: Workspace, *, tell: Callable[[str], None], may_wait: bool = True) -> bool:
     """Runs the whole job; progress goes to `tell`, a line at a time.
 
     Returns True where a delivery taken in by this run has rows in quarantine or was refused, and where deliveries that
     came in together contradict each other and no person has decided yet.
-    Raises `RunFailedError` where the run failed for a reason its user can mend.
+    Raises `RunFailedError` where the run failed for a reason its user can mend; where another run is under way and
+    `may_wait` is False, that is one.
     """
+    said = partial(_told_indented, tell)
     try:
-        # Before anything is taken in: what cannot be used would fail the run after all deliveries were.
-        require_reference(workspace)
-        drawing_library.chosen(workspace.plotly_js)
-        read_outlines(workspace.outlines)
-        for remark in remarks_on_reference(workspace):
-            tell(f"  {remark}")
-    except _SPOKEN as error:
+        with lock.held(workspace.folder, "permille run", may_wait=may_wait, tell=said), _progress(said):
+            return _run(workspace, said)
+    except dg.Failure as error:
+        raise RunFailedError(error.description or "") from error
+    except (*SPOKEN, dg.DagsterError) as error:
         raise RunFailedError(str(error)) from error
+
+
+def _told_indented(tell: Callable[[str], None], line: str) -> None:
+    tell(f"  {line}")
+
+
+def _run(workspace: Workspace, tell: Callable[[str], None]) -> bool:
+    # Before anything is taken in: what cannot be used would fail the run after all deliveries were.
+    require_inbox(workspace.inbox)
+    require_reference(workspace)
+    drawing_library.chosen(workspace.plotly_js)
+    read_outlines(workspace.outlines)
+    for remark in remarks_on_reference(workspace):
+        tell(remark)
     try:
         before = _held(workspace)
     except WarehouseError:
         before = set()  # the copy is broken, old or in use: this run writes a new one
-    job = build_defs(resources={"workspace": WorkspaceResource(folder=str(workspace.folder))}).resolve_job_def(
+    job = build_defs(resources={"workspace": LockedWorkspace(folder=str(workspace.folder))}).resolve_job_def(
         "monitoring"
     )
     config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    try:
-        with _progress(tell), _instance(workspace) as instance:
-            job.execute_in_process(instance=instance, run_config=config)
-    except dg.DagsterError as error:
-        raise RunFailedError(str(error)) from error
-    except _SPOKEN as error:
-        raise RunFailedError(str(error)) from error
+    with _instance(workspace) as instance:
+        job.execute_in_process(instance=instance, run_config=config)
     return bool(_held(workspace) - before) or _is_undecided(workspace)
 
 
@@ -88,7 +92,7 @@ def _held(workspace: Workspace) -> set[tuple[str, int]]:
 def _progress(tell: Callable[[str], None]) -> Iterator[None]:
     class Teller(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            tell(f"  {record.getMessage()}")
+            tell(record.getMessage())
 
     logger = logging.getLogger("permille")
     handler, level = Teller(), logger.level

@@ -111,6 +111,16 @@ def warn_of_broken_files(here: "Workspace") -> None:
         )
 
 
+def warn_of_inbox(here: "Workspace") -> None:
+    """Says on stderr that the inbox is missing or cannot be read: the next run fails for it."""
+    from pipeline.inbox import InboxError, require_inbox
+
+    try:
+        require_inbox(here.inbox)
+    except InboxError as error:
+        say(f"Warning: {error}", err=True)
+
+
 def require_place_for(file: Path, option: str, example: str, *endings: str) -> None:
     """Ends where a file that an option names cannot be written, before anything is computed."""
     if file.suffix.lower() not in endings:

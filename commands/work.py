@@ -23,9 +23,11 @@ from commands.common import (
     print_table,
     say,
     warn_of_broken_files,
+    warn_of_inbox,
 )
 from commands.deliveries import tell_contradictions
 from commands.figures import markers_of
+from commands.interrupts import interruptible
 from commands.plausibility import print_counts
 
 if TYPE_CHECKING:
@@ -45,8 +47,14 @@ def init(workspace: WorkspaceOption = None) -> None:
     typer.echo(f"Lay deliveries into {made.inbox}, then: permille run --workspace {made.folder}")
 
 
+NoWaitOption = Annotated[
+    bool, typer.Option("--no-wait", help="Where another run works in the workspace, end at once instead of waiting.")
+]
+
+
 def demo(
     workspace: WorkspaceOption = None,
+    no_wait: NoWaitOption = False,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the simulated city: the same seed gives the same files.", min=0)
     ] = None,
@@ -73,21 +81,27 @@ def demo(
                 fail(f"{here.inbox} holds another simulated city: name another folder by --workspace.")
     files = write_deliveries(city, here.inbox)
     typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
-    _run(here)
+    _run(here, may_wait=not no_wait)
     _print_headline(here)
 
 
-def run(workspace: WorkspaceOption = None) -> None:
+def run(workspace: WorkspaceOption = None, no_wait: NoWaitOption = False) -> None:
     """Take in what is in the inbox, compute, publish.
+
+    One run at a time works in a workspace: another one waits until it has ended.
 
     Example: permille run --workspace city
     """
-    from pipeline.inbox import list_inbox
+    from pipeline.inbox import InboxError, list_inbox, require_inbox
 
     here = opened(workspace)
+    try:
+        require_inbox(here.inbox)
+    except InboxError as error:
+        fail(str(error))
     if not list_inbox(here.inbox):
         typer.echo(f"The inbox is empty: lay deliveries into {here.inbox}")
-    taken = _run(here)
+    taken = _run(here, may_wait=not no_wait)
     _print_headline(here)
     if taken:
         raise typer.Exit(QUARANTINED)
@@ -147,16 +161,25 @@ def status(
     Example: permille status --workspace city
     """
     from dashboards import labels
+    from pipeline.inputs import edition_of
+    from pipeline.publication import edition_of_site
     from pipeline.status import status as read_status
     from pipeline.warehouse import Warehouse, WarehouseError
 
     here = opened(workspace)
     warn_of_broken_files(here)
+    warn_of_inbox(here)
     try:
         with Warehouse.open(here.published, read_only=True) as warehouse:
-            now = read_status(warehouse)
+            now, edition = read_status(warehouse), edition_of(warehouse)
     except WarehouseError as error:
         fail(str(error))
+    if (of_pages := edition_of_site(here.site)) != edition:
+        say(
+            f"Warning: the pages in {here.site} are of edition {of_pages or 'unknown'}, the published copy of edition"
+            f" {edition or 'unknown'}: run 'permille run'.",
+            err=True,
+        )
     if form is StatusFormat.json:
         import json
 
@@ -227,12 +250,13 @@ def _make(folder: Path | None, settings: dict[str, str] | None = None, *, target
         fail(str(error))
 
 
-def _run(here: "Workspace") -> bool:
+def _run(here: "Workspace", *, may_wait: bool) -> bool:
     """Runs the job; True where a delivery of this run has rows in quarantine or was refused."""
     from assets.run import RunFailedError, run_monitoring
 
     try:
-        outcome = run_monitoring(here, tell=typer.echo)
+        with interruptible("interrupted. What is published stays whole; the next run takes up what is left."):
+            outcome = run_monitoring(here, tell=typer.echo, may_wait=may_wait)
     except RunFailedError as error:
         fail(str(error))
     return outcome

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline import changes, credibility, events, robustness, spans, targets, trends
 from pipeline import periods as means
+from pipeline.inputs import record
 from pipeline.nearest import instead
 from pipeline.settings import BASELINES, Settings, Workspace, all_protocols, further_baselines, replaced_protocols
 from pipeline.warehouse import Warehouse, sql
@@ -72,6 +73,7 @@ def load_reference(warehouse: Warehouse, workspace: Workspace | None = None) -> 
         warehouse.replace("uncertainties", load_uncertainties(own))
         warehouse.replace("population_markers", load_population_markers())
         warehouse.replace("protocols", protocol_rows(protocols))
+        record(warehouse, *(table for table, entry in TABLES.items() if entry.group == "reference"))
 
 
 def require_reference(workspace: Workspace) -> None:
@@ -162,12 +164,15 @@ def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> Non
     with warehouse.transaction():
         if table == "plausibility":
             warehouse.compute(table, parameters=LIMITS)
+            record(warehouse, table, years=warehouse.years(table))
             return
-        for year in warehouse.years(*SOURCES[table], table):
+        years = warehouse.years(*SOURCES[table], table)
+        for year in years:
             if table in _INFERRED:
                 warehouse.replace_year(table, year, _INFERRED[table](warehouse, year))
             else:
                 warehouse.compute(table, year, bound)
+        record(warehouse, table, years=years)
 
 
 def periods(warehouse: Warehouse) -> list[str]:
@@ -347,6 +352,7 @@ def compute_changes(warehouse: Warehouse, settings: Settings) -> list[tuple[str,
         for table in ("changes", "credibility"):
             parts = [getattr(found, table) for found in judged]
             warehouse.replace(table, pl.concat(parts) if parts else pl.DataFrame())
+        record(warehouse, "changes", "credibility")
     return pairs
 
 
@@ -393,3 +399,4 @@ def compute_events(warehouse: Warehouse) -> None:
 def _store(warehouse: Warehouse, table: str, rows: pl.DataFrame) -> None:
     with warehouse.transaction():
         warehouse.replace(table, rows)
+        record(warehouse, table)

@@ -9,11 +9,15 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from pipeline.receipts import Copy, Ledger, Receipt, moment_of, utc_now
 
 _UNFINISHED = (".part", ".crdownload", ".tmp", ".download")
+
+
+class InboxError(RuntimeError):
+    """An inbox that is missing or cannot be read; the message says which folder, why, and what to do."""
 
 
 class InboxFile(NamedTuple):
@@ -47,6 +51,19 @@ def list_inbox(inbox: Path, profiles: Iterable[str] = ()) -> list[InboxFile]:
         folder = relative.parts[0] if len(relative.parts) > 1 else None
         found.append(InboxFile(path, relative.as_posix(), folder if folder in known else None))
     return found
+
+
+def require_inbox(inbox: Path) -> None:
+    """Raises `InboxError` where the inbox or a folder in it cannot be listed: that is not the same as empty."""
+
+    def refuse(error: OSError) -> NoReturn:
+        raise InboxError(
+            f"the inbox cannot be read: {error.filename}: {error.strerror}. Nothing was taken in. Make the folder,"
+            " connect the disk it lies on, or give yourself the right to read it."
+        ) from error
+
+    for _ in os.walk(inbox, onerror=refuse):
+        pass
 
 
 def list_archive(archive: Path, profiles: Iterable[str] = ()) -> dict[str, InboxFile]:

@@ -4,7 +4,6 @@ No reading of deliveries, no formulas: those stand in `sql/`. Nothing here uses 
 same statements run on DuckLake.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -59,6 +58,8 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self.settings_identity: str | None = None
+        """Of the settings that tables are computed by: see `pipeline/inputs.py`."""
 
     @classmethod
     @contextmanager
@@ -155,6 +156,10 @@ class Warehouse:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
         self._do(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
 
+    def delete_named(self, table: str, table_name: str) -> None:
+        """Removes the rows that tell of a table. Call it inside a transaction."""
+        self._do(f'delete from "{_known(table)}" where table_name = $name', {"name": table_name})
+
     @contextmanager
     def known_as(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
         """A frame that statements know by a name for a while."""
@@ -224,11 +229,8 @@ class Warehouse:
         return sorted(found)
 
     def copy_to(self, target: Path) -> None:
-        """A copy of all tables in a new file, put in place of `target` in one step: its readers see old or new."""
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        for left in target.parent.glob(f".{target.name}.*"):
-            left.unlink()  # by a process that was killed: while this one holds the warehouse, no other copies
-        quoted = str(beside).replace("'", "''")  # attach takes no bound parameter
+        """A copy of all tables in a new file. Putting it where it is read is `pipeline/publication.py`'s."""
+        quoted = str(target).replace("'", "''")  # attach takes no bound parameter
         self._do(f"attach '{quoted}' as copy_target")
         try:
             for table in TABLES:
@@ -236,7 +238,6 @@ class Warehouse:
                 self._do(f'create table copy_target."{table}" as select * from "{table}" order by all')
         finally:
             self._do("detach copy_target")
-        beside.replace(target)
 
 
 def _known(table: str) -> str:

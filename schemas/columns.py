@@ -508,6 +508,12 @@ COLUMNS: dict[str, Column] = {
     "n_affected": Column("count", "sites of which the explanation is true in part or whole"),
     "n_tested": Column("count", "sites that tell of it"),
     "subject": Column(None, "what in particular it is: of a single day the site and the date"),
+    # --- editions ------------------------------------------------------------------------------------
+    "table_name": Column(None, "the table that was computed"),
+    "deliveries_identity": Column(None, "SHA-256 over all deliveries: which, in which order, and how each was read"),
+    "factors_identity": Column(None, "SHA-256 over all reference tables: factors, doses, protocols and the like"),
+    "settings_identity": Column(None, "SHA-256 over the settings that change figures"),
+    "code_identity": Column(None, "SHA-256 over the code that reads, judges and computes"),
 }
 
 

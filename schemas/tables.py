@@ -11,6 +11,7 @@ from schemas import (
     events,
     intake,
     plausibility,
+    publication,
     reference,
     robustness,
     target,
@@ -83,6 +84,7 @@ TABLES: dict[str, Table] = {
     "targets": Table("change", target.Targets),
     "trends": Table("change", trend.Trends),
     "event_effects": Table("change", events.EventEffects),
+    "computed_from": Table("publication", publication.ComputedFrom),
 }
 MEASUREMENT_TABLES = (
     "areas",
