@@ -1,4 +1,4 @@
-"""Asset checks: each table against its model, blocking; what is implausible, as warnings; that no row was lost."""
+"""Asset checks: each table against its model, blocking; warnings of what is implausible, refused, held or missing."""
 
 import logging
 import re
@@ -12,6 +12,7 @@ from pipeline import quality
 from pipeline.findings import printable
 from pipeline.plausibility import implausible
 from pipeline.status import status
+from pipeline.warehouse import sql
 from schemas.plausibility import RULES
 from schemas.tables import TABLES
 
@@ -99,3 +100,49 @@ def nothing_is_lost(workspace: WorkspaceResource) -> dg.AssetCheckResult:
         _log.error("%s. Nothing downstream runs. %s", quality.ROWS_LOST, quality.REMEDY)
     sums = {name: int(now.deliveries[name].sum()) for name in ("n_rows", "n_accepted", "n_quarantined")}
     return dg.AssetCheckResult(passed=now.does_add_up, metadata=sums)
+
+
+def _warning(found: int, what: str, rows: pl.DataFrame) -> dg.AssetCheckResult:
+    """A check that warns where anything was found, and shows the first of it."""
+    metadata: dict[str, Any] = {"found": found}
+    if found:
+        metadata["first_findings"] = dg.MetadataValue.md(markdown_table(rows.head(FIRST_FINDINGS)))
+    return dg.AssetCheckResult(
+        passed=not found, severity=dg.AssetCheckSeverity.WARN, metadata=metadata,
+        description=f"{found} {what}" if found else None,
+    )  # fmt: skip
+
+
+@dg.asset_check(asset="deliveries", pool="warehouse", description="No delivered file was refused.")
+def no_file_is_refused(workspace: WorkspaceResource) -> dg.AssetCheckResult:
+    """Warns of refused files, with the reason of each."""
+    with workspace.warehouse(only_tables=True) as warehouse:
+        found = warehouse.query(
+            "select file_name, problem from deliveries where status = 'refused' order by file_name, delivery_id"
+        )
+    return _warning(found.height, "files were refused. Mend or remove them: 'permille check FILE' says what.", found)
+
+
+@dg.asset_check(asset="quarantine", pool="warehouse", description="No row of a delivery is held in quarantine.")
+def no_row_is_quarantined(workspace: WorkspaceResource) -> dg.AssetCheckResult:
+    """Warns of rows in quarantine, by file and rule."""
+    with workspace.warehouse(only_tables=True) as warehouse:
+        found = warehouse.query(
+            "select file_name, rule, count(*) as n_rows, min(message) as first_message from quarantine"
+            " group by file_name, rule order by file_name, rule"
+        )
+    n_rows = int(found["n_rows"].sum())
+    return _warning(n_rows, "rows are quarantined and in no figure. Correct them and deliver them again.", found)
+
+
+@dg.asset_check(asset="loads", pool="warehouse", description="No result lacks a flow or a population.")
+def no_flow_is_missing(workspace: WorkspaceResource) -> dg.AssetCheckResult:
+    """Warns of results that cannot become loads, by site."""
+    with workspace.warehouse() as warehouse:
+        found = warehouse.query(sql("missing"))
+        lacking = warehouse.query("select count(*) from loads where contains(coalesce(reason, ''), 'no_')")
+    n_results = int(lacking.item())
+    return _warning(n_results, "results lack a flow or a population and are in no figure. Deliver these.", found)
+
+
+REMARKS = [no_file_is_refused, no_row_is_quarantined, no_flow_is_missing]
