@@ -3,6 +3,7 @@
 No reading of deliveries here (`pipeline/reading`).
 """
 
+import codecs
 import hashlib
 import re
 import tomllib
@@ -51,6 +52,8 @@ WITH_QUALIFIER = ("results", "reported_loads")
 """The tables in which a word may stand in place of the number."""
 
 Qualifier = Literal["=", "<LOD", "<LOQ", ">ULOQ", "not measured"]
+_NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape")
+"""Encodings that Python has for other things than files."""
 _RANGE = re.compile(r"([A-Z]{0,3})(\d*):([A-Z]{0,3})(\d*)")
 
 
@@ -318,7 +321,8 @@ class Profile(_Strict):
     source: str | None = None
     licence: str | None = None
     is_simulated: bool = False
-    encoding: Literal["auto", "utf-8", "gb18030", "latin-1", "utf-16"] = "auto"
+    encoding: str = "auto"
+    """`auto` or the name of an encoding of files as Python knows it: `utf-8`, `gb18030`, `latin-1`, `utf-16-le` ..."""
     separator: Literal["auto", ",", ";", "\t", "|"] = "auto"
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
@@ -341,6 +345,18 @@ class Profile(_Strict):
         if odd := [form for form in formats if re.search(r"%[:#]*z|%Z|%\+", form)]:
             raise ValueError(f"{odd[0]!r}: leave the offset from UTC away: behind a moment it is read by itself")
         return formats
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, name: str) -> str:
+        advice = "write auto, utf-8, gb18030, latin-1, cp1252, utf-16 or another that Python knows"
+        try:
+            "".encode("utf-8" if name == "auto" else name)  # also says whether it is one of texts
+        except (LookupError, UnicodeError, ValueError) as error:
+            raise ValueError(f"{name!r} is no encoding of text: {advice}") from error
+        if name != "auto" and codecs.lookup(name).name in _NOT_OF_FILES:
+            raise ValueError(f"{name!r} is no encoding of files: {advice}")
+        return name
 
     @field_validator("time_zone")
     @classmethod

@@ -43,10 +43,14 @@ class ReadTable(NamedTuple):
 
 
 class DeliveredFile:
-    """A file's content, opened once, whatever it is called."""
+    """A file's content, opened once, whatever it is called.
+
+    Attributes:
+        unreadable: why a file is no text in any of the usual encodings; a profile may still state another.
+    """
 
     def __init__(self, content: bytes, file_name: str) -> None:
-        """Raises `DeliveryError` where the file is empty, protected, broken or no table at all."""
+        """Raises `DeliveryError` where the file is empty, protected or broken."""
         if not _SIGN.search(content):
             raise DeliveryError(Finding("empty_file", file_name))
         self.file_name = file_name
@@ -59,9 +63,9 @@ class DeliveredFile:
         if self._workbook and not any(map(self._workbook.has_cells, self._sheet_names)):
             raise DeliveryError(Finding("empty_file", file_name))
         self._parquet = read_parquet(content, file_name) if is_parquet(content) else None
+        self.unreadable: DeliveryError | None = None
         if self._workbook is None and self._parquet is None:
-            # Raises for binary content.
-            self._heads["auto", "auto"] = read_text(content, file_name, is_head=True, heads=self._text_heads)
+            self._heads["auto", "auto"] = self._text_head("auto", "auto")
 
     @property
     def is_workbook(self) -> bool:
@@ -123,18 +127,20 @@ class DeliveredFile:
             return self._head(name)
         key = (profile.encoding, profile.separator)
         if key not in self._heads:
-            try:
-                self._heads[key] = read_text(
-                    self._content,
-                    self.file_name,
-                    encoding=profile.encoding,
-                    separator=profile.separator,
-                    is_head=True,
-                    heads=self._text_heads,
-                )
-            except DeliveryError:
-                self._heads[key] = None  # not in this profile's encoding
+            self._heads[key] = self._text_head(*key)
         return self._heads[key]
+
+    def _text_head(self, encoding: str, separator: str) -> RawSheet | None:
+        """The first rows of a text file; None where it is not in this encoding."""
+        try:
+            return read_text(
+                self._content, self.file_name, encoding=encoding, separator=separator, is_head=True,
+                heads=self._text_heads,
+            )  # fmt: skip
+        except DeliveryError as error:
+            if encoding == "auto":
+                self.unreadable = error
+            return None
 
 
 def choose_profile(file: DeliveredFile, profiles: Mapping[str, Profile], named: str | None = None) -> Profile:
@@ -159,6 +165,8 @@ def choose_profile(file: DeliveredFile, profiles: Mapping[str, Profile], named: 
         if len(names) > 1 and best[1]:
             raise DeliveryError(Finding("ambiguous_profile", file.file_name, detail=", ".join(names)))
         return profiles[names[0]]
+    if file.unreadable is not None:
+        raise file.unreadable
     detail = "there are no profiles"
     if fits:
         nearest = max(sorted(fits), key=lambda name: fits[name].n_found / fits[name].n_wanted)
