@@ -89,7 +89,7 @@ def sites_propose(
     """
     from datetime import UTC, datetime
 
-    from dashboards.downloads import write_csv
+    from dashboards.downloads import write_delivery
     from pipeline.places import proposal
 
     if file.exists():
@@ -99,7 +99,7 @@ def sites_propose(
     if rows.is_empty():
         typer.echo("No number is in doubt: nothing was written.")
         return
-    write_csv([rows], file)
+    write_delivery(rows, file)
     n_open = int((rows["site_id"] == "").sum())
     say(f"{rows.height} decisions written to {file}{f'; {n_open} have no site_id yet' if n_open else ''}.")
     typer.echo(f"Read it{'' if by else ', fill in who and date'}, lay it into {here.inbox}, then: permille run")

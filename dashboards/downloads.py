@@ -4,7 +4,6 @@ No choice of rows or columns is made here. The workbook has a module of its own 
 """
 
 import itertools
-import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,15 +13,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.formulas import guarded
 from schemas.columns import COLUMNS
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet take a text for a formula. [1]_
-
-.. [1] OWASP, "CSV Injection".
-"""
 _DIGITS = 9
-_FORMULA = f"(^|;)([{re.escape(''.join(FORMULA_STARTS))}])"
 
 
 def unit_of(name: str) -> str | None:
@@ -52,7 +46,6 @@ def shortened(frame: pl.DataFrame) -> pl.DataFrame:
 def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with an apostrophe before each text that a spreadsheet would run; lists become text.
 
-    A semicolon begins a new cell where the decimal sign is a comma, so what stands behind one is looked at as well.
     Numbers stay numbers, so a negative one keeps its sign. An empty item of a list stays an empty place.
 
     >>> neutralised(pl.DataFrame({"a": ["=1+1", "plain"], "b": [[1.5, None], [-0.1, 2.0]]})).rows()
@@ -65,25 +58,21 @@ def neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     joined = frame.with_columns(
         pl.col(name).list.eval(pl.element().cast(pl.String).fill_null("")).list.join(";").alias(name) for name in lists
     )
-    as_text = pl.col("value").str.replace_all(_FORMULA, "$1'$2")
+    as_text = guarded(pl.col("value"))
     return joined.with_columns(
         joined.select(value=pl.col(name)).select(as_text.alias(name)).to_series() for name in texts
     )
-
-
-def neutralised_text(text: str) -> str:
-    """The same of one text.
-
-    >>> neutralised_text("=1+1"), neutralised_text("plain")
-    ("'=1+1", 'plain')
-    """
-    return re.sub(_FORMULA, r"\1'\2", text)
 
 
 def write_csv(parts: Iterable[pl.DataFrame], file: Path) -> None:
     """Writes frames one below the other: UTF-8 with a mark that spreadsheets know it by, numbers with nine digits."""
     with file.open("wb") as out:
         _write(parts, out)
+
+
+def write_delivery(rows: pl.DataFrame, file: Path) -> None:
+    """Writes a table that is to be delivered: each cell is quoted, so that no text in it can be taken for rows."""
+    neutralised(rows).write_csv(file, include_bom=True, quote_style="always")
 
 
 def write_zipped_csv(parts: Iterable[pl.DataFrame], file: Path) -> None:

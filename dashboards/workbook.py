@@ -15,10 +15,11 @@ import xlsxwriter
 from xlsxwriter.utility import xl_range
 
 from dashboards import datasets, labels
-from dashboards.downloads import neutralised, neutralised_text, unit_of
+from dashboards.downloads import neutralised, unit_of
 from dashboards.edition import Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.pages.changes import newest_of
+from pipeline.formulas import guarded_text
 from schemas.columns import COLUMNS
 
 MOST_ROWS = {"changes": 6_000, "areas": 3_000, "sources": 3_000}
@@ -257,7 +258,7 @@ def _write_read_me(sheet: Any, edition: Edition, sheets: Mapping[str, _Sheet], f
     sheet.set_column(0, len(LANGUAGES) - 1, 80)
     for number, said in enumerate(zip(*(_lines(edition, sheets, code) for code in LANGUAGES), strict=True)):
         for column, (kind, text) in enumerate(said):
-            sheet.write_string(number, column, _safe(neutralised_text(text)), formats[kind])
+            sheet.write_string(number, column, _safe(guarded_text(text)), formats[kind])
     sheet.activate()
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.findings import FINDING, DeliveryError, Finding
+from pipeline.formulas import unguarded
 from pipeline.reading import dates, values
 from pipeline.reading.context import Context, once_each
 from pipeline.reading.headers import Headers, data_rows, wanted_headers
@@ -17,6 +18,9 @@ from pipeline.reading.sheets import RawSheet, key
 from schemas.profile import FIELDS, MEASURED, Profile, TableProfile
 from schemas.reference_data import drug_by_spelling
 from schemas.tables import TABLES
+
+_OUR_FILES = ("site_decisions",)
+"""Tables in files that our commands write: what a spreadsheet would take for a formula is guarded there."""
 
 
 class Canonical(NamedTuple):
@@ -279,9 +283,8 @@ def _add_texts(context: Context, typed: dict[str, pl.Expr], residues: Mapping[st
         written = pl.col(f"_{field}")
         words = context.table.values.get(field, {})
         text = written.replace(words) if words else written
-        if context.table.table == "site_decisions":
-            # As our own files hold what a spreadsheet would take for a formula.
-            text = text.str.replace(r"^'([=+\-@\t\r])", "$1")
+        if context.table.table in _OUR_FILES:
+            text = unguarded(text)
         if field == "drug":
             text = text.str.strip_chars().str.to_lowercase().replace(drug_by_spelling())
         if field == "residue":

@@ -16,11 +16,12 @@ import polars as pl
 import pytest
 
 from dashboards.datasets import names
-from dashboards.downloads import FORMULA_STARTS, neutralised, write_csv
+from dashboards.downloads import neutralised, write_csv
 from dashboards.languages import LANGUAGES
 from dashboards.pages.downloads import DOWNLOADS
 from dashboards.rendering import CONTENT_POLICY
 from dashboards.site import publish_site
+from pipeline.formulas import FORMULA_STARTS
 from tests.unit.dashboards.conftest import (
     NAMES,
     QUESTION,
