@@ -19,11 +19,28 @@ class Rule(NamedTuple):
 DECIDE = "A person decides: 'permille sites propose' writes down what speaks for what."
 
 RULES: dict[str, Rule] = {
+    # --- about what lies in the inbox ----------------------------------------------------------------
+    "link_not_followed": Rule(
+        "this is a link that leads {detail}, and is not followed", "Lay the file itself into the inbox."
+    ),
+    "not_a_file": Rule("this is {detail}, not a file", "Lay the file itself into the inbox."),
+    "cannot_be_read": Rule(
+        "it cannot be read ({detail}) and is left for the next run",
+        "Let the account that runs Permille read it, or lay it into the inbox again.",
+    ),
+    "renamed_file": Rule(
+        "its name holds {detail}, so it goes by the name shown here",
+        "Nothing needs to be done; where the name is garbled, rename it.",
+    ),
     # --- about the whole file ------------------------------------------------------------------------
     "empty_file": Rule("the file is empty", "Ask the sender for it again."),
     "empty_table": Rule("the table has no row below its headers", "Ask the sender for the rows."),
     "unreadable_file": Rule(
         "this is not a readable table: {detail}", "Open it, save it as XLSX or as CSV in UTF-8, and deliver that."
+    ),
+    "cell_too_long": Rule(
+        "the text in a cell is longer than 32,767 characters, the most that a spreadsheet's cell can hold",
+        "Shorten it, or ask the sender how it came there, and deliver again.",
     ),
     "password_protected": Rule(
         "the workbook is protected by a password", "Save it without a password and deliver that."
