@@ -71,6 +71,13 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def fail_to_read(file: Path, error: OSError) -> NoReturn:
+    """Says that a file cannot be read, and ends."""
+    from pipeline.files import shown_name
+
+    fail(f"{shown_name(file.name)}: cannot be read ({error.strerror}).")
+
+
 def named(folder: Path | None) -> Path | None:
     """The folder; an empty name, as of a shell variable that is not set, is none."""
     if folder == Path():

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from commands.common import FAILED, QUARANTINED, WRONG_USAGE, MostOption, fail, print_messages, print_table, say
+from commands.common import (
+    FAILED,
+    QUARANTINED,
+    WRONG_USAGE,
+    MostOption,
+    fail,
+    fail_to_read,
+    print_messages,
+    print_table,
+    say,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +35,7 @@ def profile_new(
     """
     import re
 
+    from pipeline.files import read_file, shown_name
     from pipeline.findings import DeliveryError
     from pipeline.reading.draft import draft_profile
 
@@ -33,9 +44,11 @@ def profile_new(
     if output is not None and output.exists():
         fail(f"{output} is there already: name another file, or remove it.")
     try:
-        draft = draft_profile(file.read_bytes(), file.name, name)
+        draft = draft_profile(read_file(file, is_followed=True), shown_name(file.name), name)
     except DeliveryError as error:
         fail(str(error))
+    except OSError as error:
+        fail_to_read(file, error)
     if output is None:
         for line in draft.text.splitlines():
             say(line)
@@ -59,6 +72,7 @@ def profile_test(
     Example: permille profile test city/profiles/north-lab.toml may.xlsx
     """
     from pipeline.deliveries import read_and_judge
+    from pipeline.files import read_file, shown_name
     from pipeline.receipts import at_hand
     from schemas.profile import ProfileError, load_profile
 
@@ -66,8 +80,12 @@ def profile_test(
         known = load_profile(profile)
     except ProfileError as error:
         fail(str(error))
+    try:
+        content = read_file(file, is_followed=True)
+    except OSError as error:
+        fail_to_read(file, error)
     delivery = read_and_judge(
-        file.read_bytes(), file.name, profiles={known.name: known}, known_sites=None, profile_name=known.name,
+        content, shown_name(file.name), profiles={known.name: known}, known_sites=None, profile_name=known.name,
         receipt=at_hand(1),
     )  # fmt: skip
     from_file = ("sheet", "row_number", "source_cell", "value_as_written", "unit_as_written")

@@ -16,6 +16,7 @@ from commands.common import (
     StatusFormat,
     WorkspaceOption,
     fail,
+    fail_to_read,
     named,
     opened,
     opened_if_there,
@@ -92,18 +93,18 @@ def run(workspace: WorkspaceOption = None, no_wait: NoWaitOption = False) -> Non
 
     Example: permille run --workspace city
     """
-    from pipeline.inbox import InboxError, list_inbox, require_inbox
+    from pipeline.inbox import InboxError, look_into
 
     here = opened(workspace)
     try:
-        require_inbox(here.inbox)
+        found = look_into(here.inbox)
     except InboxError as error:
         fail(str(error))
-    if not list_inbox(here.inbox):
+    if not found.files and not found.left_out:
         typer.echo(f"The inbox is empty: lay deliveries into {here.inbox}")
     taken = _run(here, may_wait=not no_wait)
     _print_headline(here)
-    if taken:
+    if taken or found.left_out:
         raise typer.Exit(QUARANTINED)
 
 
@@ -120,6 +121,7 @@ def check(
 
     Example: permille check may.csv
     """
+    from pipeline.files import shown_name
     from pipeline.intake import check_file
     from pipeline.warehouse import WarehouseError
     from schemas.profile import ProfileError
@@ -129,6 +131,8 @@ def check(
         delivery = check_file(file, here, profile)
     except (ProfileError, WarehouseError) as error:
         fail(str(error))
+    except OSError as error:
+        fail_to_read(file, error)
     print_messages(delivery.messages, most)
     row = delivery.record.row(0, named=True)
     is_list = row["n_accepted"] > 0 and set(delivery.accepted) <= {"sites", "areas"}  # held against nothing
@@ -142,7 +146,7 @@ def check(
         )
     by = f" by profile {row['profile']}" if row["profile"] else ""
     typer.echo(
-        f"{file.name}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
+        f"{shown_name(file.name)}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
         f" + {row['n_quarantined']} quarantined"
     )
     if row["status"] == "refused":

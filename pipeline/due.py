@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline.clocks import Clocks
 from pipeline.deliveries import READER_VERSION, digest_of
+from pipeline.files import read_file
 from pipeline.findings import DeliveryError
 from pipeline.identity import resolve
 from pipeline.inbox import Candidate, InboxFile
@@ -42,7 +43,7 @@ def is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], fo
 def turn(file: InboxFile, profiles: Mapping[str, Profile]) -> int:
     """When a file is taken: decisions first, then lists of areas and sites, then what needs them."""
     try:
-        profile = choose_profile(DeliveredFile(file.path.read_bytes(), file.name), profiles, file.profile_name)
+        profile = choose_profile(DeliveredFile(read_file(file.path), file.name), profiles, file.profile_name)
     except (DeliveryError, OSError):
         return len(_TURNS)
     tables = {table.table for table in profile.tables}

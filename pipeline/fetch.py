@@ -399,8 +399,8 @@ def _name(download: _Download) -> str:
 
 def _place(workspace: Workspace, downloads: list[_Download], profiles: dict[str, Profile]) -> list[Fetched]:
     """Lays what is new into the inbox and records it. Nothing that lies there is overwritten."""
-    held = _held(workspace)
     workspace.inbox.mkdir(parents=True, exist_ok=True)
+    held = _held(workspace)
     done: list[Fetched] = []
     unfinished: list[tuple[Path, Path]] = []
     lines = []

@@ -6,6 +6,7 @@ Nothing is read beyond a file's bytes (`pipeline/deliveries.py`) and nothing is 
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,12 @@ from typing import NamedTuple, NoReturn
 
 from pipeline.receipts import Copy, Ledger, Receipt, moment_of, utc_now
 
-_UNFINISHED = (".part", ".crdownload", ".tmp", ".download")
+from pipeline.files import files_of, opened, read_file
+from pipeline.findings import Finding
+
+
+class InboxError(OSError):
+    """An inbox that is not there or cannot be listed; the message says which and what to do."""
 
 
 class InboxError(RuntimeError):
@@ -36,21 +42,47 @@ class Candidate(NamedTuple):
     is_in_inbox: bool
 
 
-def list_inbox(inbox: Path, profiles: Iterable[str] = ()) -> list[InboxFile]:
-    """The files of the inbox, sorted by name; hidden and unfinished files and Office's lock files are left alone.
+class Inbox(NamedTuple):
+    """What lies in the inbox.
 
-    A file in a folder named after a profile is read by it.
+    Attributes:
+        files: those that are read.
+        left_out: what is not read, and why: links, pipes, what the account may not read ...
+        renamed: files and folders that are shown by another name than they have.
+    """
+
+    files: list[InboxFile]
+    left_out: list[Finding]
+    renamed: list[Finding]
+
+
+def look_into(inbox: Path, profiles: Iterable[str] = ()) -> Inbox:
+    """What lies in the inbox, sorted by name. A file in a folder named after a profile is read by it.
+
+    Raises `InboxError` where the inbox is not there or cannot be listed.
     """
     known = set(profiles)
-    found = []
-    for path in sorted(inbox.rglob("*")):
-        relative = path.relative_to(inbox)
-        is_hidden = any(part.startswith((".", "~$")) for part in relative.parts)
-        if is_hidden or path.suffix.lower() in _UNFINISHED or not path.is_file():
-            continue
-        folder = relative.parts[0] if len(relative.parts) > 1 else None
-        found.append(InboxFile(path, relative.as_posix(), folder if folder in known else None))
-    return found
+    try:
+        found = files_of(inbox)
+    except OSError as error:
+        raise InboxError(
+            f"The inbox {inbox} cannot be listed ({error.strerror}). Is its disk connected, and may this account read"
+            " it? 'inbox' in permille.toml says where it is."
+        ) from error
+    files = [
+        InboxFile(path, name, folder if (folder := name.partition("/")[0]) != name and folder in known else None)
+        for path, name in found.files
+    ]
+    return Inbox(files, found.left_out, found.renamed)
+
+
+def list_inbox(inbox: Path, profiles: Iterable[str] = (), tell: Callable[[str], None] | None = None) -> list[InboxFile]:
+    """The files that are read; `tell` is called with a line for each that is not, or that is shown by another name."""
+    found = look_into(inbox, profiles)
+    if tell is not None:
+        for finding in (*found.left_out, *found.renamed):
+            tell(finding.message)
+    return found.files
 
 
 def require_inbox(inbox: Path) -> None:
@@ -78,7 +110,7 @@ def list_archive(archive: Path, profiles: Iterable[str] = ()) -> dict[str, Inbox
 
 def sha256_of(path: Path) -> str:
     """The identity of a file's content."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -128,7 +160,7 @@ def candidates_of(
 def content_of(found: Candidate, delivery_id: str, tell: Callable[[str], None]) -> bytes | None:
     """The bytes of a candidate; None, and a line, where they cannot be read or are not those that were listed."""
     try:
-        content = found.file.path.read_bytes()
+        content = read_file(found.file.path)
     except OSError as error:
         tell(f"{found.file.name}: cannot be read now ({error.strerror}); it is left for the next run")
         return None
@@ -141,8 +173,13 @@ def content_of(found: Candidate, delivery_id: str, tell: Callable[[str], None]) 
     return None
 
 
-def archive(name: str, content: bytes, delivery_id: str, folder: Path, saved: datetime) -> None:
-    """A copy under the delivery's identity and its name, complete or absent: the inbox may be emptied."""
+def archive(
+    name: str, content: bytes, delivery_id: str, folder: Path, saved: datetime, *, like: Path | None = None
+) -> None:
+    """A copy under the delivery's identity and its name, complete or absent: the inbox may be emptied.
+
+    The copy may be read by those who may read the file `like`, and by its owner alone where that cannot be asked.
+    """
     microseconds = (saved - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001
     stamp = (microseconds * 1000, microseconds * 1000)
     target = folder / delivery_id
@@ -157,6 +194,17 @@ def archive(name: str, content: bytes, delivery_id: str, folder: Path, saved: da
     beside = folder / f".{delivery_id}.{os.getpid()}"
     copy = beside / name
     copy.parent.mkdir(parents=True, exist_ok=True)
-    copy.write_bytes(content)
+    _write(copy, content, like)
     os.utime(copy, ns=stamp)
     beside.replace(target)
+
+
+def _write(file: Path, content: bytes, like: Path | None) -> None:
+    """Writes a file that nobody may read who may not read another one, at no moment."""
+    try:
+        mode = stat.S_IMODE(like.stat().st_mode) & 0o666 if like else 0
+    except OSError:
+        mode = 0
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode | 0o600)
+    with os.fdopen(number, "wb") as out:
+        out.write(content)

@@ -14,6 +14,7 @@ import polars as pl
 
 from pipeline import due, inbox, precedence
 from pipeline.deliveries import Delivery, all_profiles, read_and_judge
+from pipeline.files import read_file, shown_name
 from pipeline.identity import CLAIM
 from pipeline.inbox import Candidate, list_inbox
 from pipeline.known import known_sites, site_clocks, site_register
@@ -47,6 +48,7 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
     """What would become of a file if it were delivered. Nothing is stored.
 
     Sites are those the workspace knows; without a warehouse there is no site list yet and sites go unchecked.
+    Raises `OSError` where the file cannot be read.
     """
     known: set[str] | None = None
     register, clocks, next_number = None, None, 1
@@ -56,8 +58,8 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
             next_number = 1 + warehouse.count("deliveries")
             register, clocks = site_register(warehouse), site_clocks(warehouse, workspace)
     return read_and_judge(
-        path.read_bytes(),
-        path.name,
+        read_file(path, is_followed=True),
+        shown_name(path.name),
         profiles=all_profiles(workspace.profiles if workspace else None),
         known_sites=known,
         receipt=at_hand(next_number, moment_of(path)),
@@ -81,7 +83,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     stored = {} if ledger.exists else stored_copies(workspace.warehouse)
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
-        in_inbox = list_inbox(workspace.inbox, profiles)
+        in_inbox = list_inbox(workspace.inbox, profiles, tell)
         candidates, seen_again = inbox.candidates_of(in_inbox, workspace.archive, profiles, ledger, stored, tell)
         again = partial(_take_again, warehouse, workspace, candidates, profiles, tell)
         to_take = [name for name, found in candidates.items() if due.is_due(known.get(name), profiles, found)]
@@ -99,7 +101,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
                 content, file.name, profiles=profiles, known_sites=known_sites(warehouse), receipt=receipt,
                 profile_name=file.profile_name, register=register, clocks=site_clocks(warehouse, workspace),
             )  # fmt: skip
-            inbox.archive(file.name, content, delivery_id, workspace.archive, receipt.saved_at)
+            inbox.archive(file.name, content, delivery_id, workspace.archive, receipt.saved_at, like=file.path)
             _store(warehouse, delivery)
             # Read anew only where something was decided: there are thousands of deliveries in a workspace.
             is_decision = any(table in delivery.accepted for table in _DECISIONS)
@@ -124,7 +126,10 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
         if found.is_in_inbox and delivery_id in known and not (workspace.archive / delivery_id).exists():
             content = inbox.content_of(found, delivery_id, tell)
             if content is not None:
-                inbox.archive(found.file.name, content, delivery_id, workspace.archive, found.receipt.saved_at)
+                inbox.archive(
+                    found.file.name, content, delivery_id, workspace.archive, found.receipt.saved_at,
+                    like=found.file.path,
+                )  # fmt: skip
     n_due = sum(candidates[delivery_id].is_in_inbox for delivery_id in to_take)
     return IntakeReport(taken, len(in_inbox) - n_due, seen_again)
 
