@@ -13,6 +13,7 @@ from pipeline.inputs import MixedEditionError
 from pipeline.lock import LockError
 from pipeline.publication import NotOursError
 from pipeline.quality import BrokenTableError
+from pipeline.receipts import ReceiptsError
 from pipeline.settings import SettingsError
 from pipeline.warehouse import WarehouseError
 from schemas.profile import ProfileError
@@ -21,7 +22,8 @@ from schemas.reference_data import FactorError
 
 SPOKEN = (
     SettingsError, PeriodError, BrokenTableError, WarehouseError, ProfileError, ProtocolError, FactorError,
-    NotOursError, DrawingLibraryError, OutlinesError, LockError, InboxError, MixedEditionError, OSError,
+    NotOursError, DrawingLibraryError, OutlinesError, LockError, InboxError, ReceiptsError,
+    MixedEditionError, OSError,
 )  # fmt: skip
 """Errors whose message says what is wrong, where, and what to do."""
 

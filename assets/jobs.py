@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.resources import WorkspaceResource
-from pipeline.inbox import list_inbox, require_inbox
+from pipeline.inbox import look_into
 from pipeline.settings import SETTINGS_FILE, Workspace
 
 SETTLED_SECONDS = 10
@@ -43,8 +43,7 @@ def inbox(context: dg.SensorEvaluationContext, workspace: WorkspaceResource) -> 
     It fails, and the tick shows why, where there is no workspace or the inbox cannot be read.
     """
     here = workspace.get()
-    require_inbox(here.inbox)
-    delivered = [file.path for file in list_inbox(here.inbox)]
+    delivered = [file.path for file in look_into(here.inbox).files]
     if not delivered and not context.cursor:
         return dg.SkipReason(f"The inbox {here.inbox} is empty.")
     try:

@@ -16,7 +16,7 @@ from dashboards import drawing_library
 from dashboards.outlines import read_outlines
 from pipeline import lock
 from pipeline.estimates import remarks_on_reference, require_reference
-from pipeline.inbox import require_inbox
+from pipeline.inbox import look_into
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, WarehouseError
 
@@ -51,7 +51,7 @@ def _told_indented(tell: Callable[[str], None], line: str) -> None:
 
 def _run(workspace: Workspace, tell: Callable[[str], None]) -> bool:
     # Before anything is taken in: what cannot be used would fail the run after all deliveries were.
-    require_inbox(workspace.inbox)
+    look_into(workspace.inbox)
     require_reference(workspace)
     drawing_library.chosen(workspace.plotly_js)
     read_outlines(workspace.outlines)

@@ -120,10 +120,10 @@ def warn_of_broken_files(here: "Workspace") -> None:
 
 def warn_of_inbox(here: "Workspace") -> None:
     """Says on stderr that the inbox is missing or cannot be read: the next run fails for it."""
-    from pipeline.inbox import InboxError, require_inbox
+    from pipeline.inbox import InboxError, look_into
 
     try:
-        require_inbox(here.inbox)
+        look_into(here.inbox)
     except InboxError as error:
         say(f"Warning: {error}", err=True)
 

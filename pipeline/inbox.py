@@ -10,20 +10,15 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, NoReturn
-
-from pipeline.receipts import Copy, Ledger, Receipt, moment_of, utc_now
+from typing import NamedTuple
 
 from pipeline.files import files_of, opened, read_file
 from pipeline.findings import Finding
-
-
-class InboxError(OSError):
-    """An inbox that is not there or cannot be listed; the message says which and what to do."""
+from pipeline.receipts import Copy, Ledger, Receipt, moment_of, utc_now
 
 
 class InboxError(RuntimeError):
-    """An inbox that is missing or cannot be read; the message says which folder, why, and what to do."""
+    """An inbox that is missing or cannot be listed; the message says which folder, why, and what to do."""
 
 
 class InboxFile(NamedTuple):
@@ -66,7 +61,7 @@ def look_into(inbox: Path, profiles: Iterable[str] = ()) -> Inbox:
         found = files_of(inbox)
     except OSError as error:
         raise InboxError(
-            f"The inbox {inbox} cannot be listed ({error.strerror}). Is its disk connected, and may this account read"
+            f"the inbox {inbox} cannot be listed ({error.strerror}). Is its disk connected, and may this account read"
             " it? 'inbox' in permille.toml says where it is."
         ) from error
     files = [
@@ -83,19 +78,6 @@ def list_inbox(inbox: Path, profiles: Iterable[str] = (), tell: Callable[[str], 
         for finding in (*found.left_out, *found.renamed):
             tell(finding.message)
     return found.files
-
-
-def require_inbox(inbox: Path) -> None:
-    """Raises `InboxError` where the inbox or a folder in it cannot be listed: that is not the same as empty."""
-
-    def refuse(error: OSError) -> NoReturn:
-        raise InboxError(
-            f"the inbox cannot be read: {error.filename}: {error.strerror}. Nothing was taken in. Make the folder,"
-            " connect the disk it lies on, or give yourself the right to read it."
-        ) from error
-
-    for _ in os.walk(inbox, onerror=refuse):
-        pass
 
 
 def list_archive(archive: Path, profiles: Iterable[str] = ()) -> dict[str, InboxFile]:

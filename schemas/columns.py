@@ -58,7 +58,6 @@ COLUMNS: dict[str, Column] = {
     "decision": Column(None, "what a person decided of a delivery: supersede, withdraw or restore"),
     "decided_delivery": Column(None, "SHA-256 of the delivery that becomes current, or is withdrawn or restored"),
     "other_delivery": Column(None, "SHA-256 of the delivery that it supersedes; empty where it is not about another"),
-    "table_name": Column(None, "table of the value"),
     "occasion": Column(None, "what besides place and residue tells the value from others: day, laboratory, attribute"),
     "stated_value": Column(None, "the current value, in the unit of its table; empty for a text, or below a limit"),
     "stated_limit": Column(None, "the limit it lies below, or the relative error of a number of inhabitants"),
@@ -509,7 +508,7 @@ COLUMNS: dict[str, Column] = {
     "n_tested": Column("count", "sites that tell of it"),
     "subject": Column(None, "what in particular it is: of a single day the site and the date"),
     # --- editions ------------------------------------------------------------------------------------
-    "table_name": Column(None, "the table that was computed"),
+    "table_name": Column(None, "the table that is meant"),
     "deliveries_identity": Column(None, "SHA-256 over all deliveries: which, in which order, and how each was read"),
     "factors_identity": Column(None, "SHA-256 over all reference tables: factors, doses, protocols and the like"),
     "settings_identity": Column(None, "SHA-256 over the settings that change figures"),
