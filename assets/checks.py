@@ -11,6 +11,7 @@ from assets.resources import WorkspaceResource
 from pipeline import quality
 from pipeline.findings import printable
 from pipeline.plausibility import implausible
+from pipeline.precedence import compared_deliveries
 from pipeline.status import status
 from pipeline.warehouse import sql
 from schemas.plausibility import RULES
@@ -145,4 +146,17 @@ def no_flow_is_missing(workspace: WorkspaceResource) -> dg.AssetCheckResult:
     return _warning(n_results, "results lack a flow or a population and are in no figure. Deliver these.", found)
 
 
-REMARKS = [no_file_is_refused, no_row_is_quarantined, no_flow_is_missing]
+@dg.asset_check(
+    asset="contradictions",
+    pool="warehouse",
+    description="No two deliveries that came in together contradict each other.",
+)
+def no_order_is_undecided(workspace: WorkspaceResource) -> dg.AssetCheckResult:
+    """Warns of deliveries whose order only a person can decide."""
+    with workspace.warehouse() as warehouse:
+        found = compared_deliveries(warehouse).filter(pl.col("order_basis") == "undecided")
+    shown = found.select("file_name", "superseded_file", "n_values")
+    return _warning(found.height, "pairs of deliveries wait for a decision: 'permille deliveries' says which.", shown)
+
+
+REMARKS = [no_file_is_refused, no_row_is_quarantined, no_flow_is_missing, no_order_is_undecided]

@@ -64,7 +64,7 @@ def demo(
 
     Example: permille demo --workspace demo
     """
-    from pipeline.simulation import TARGETS, simulate_city, write_deliveries
+    from pipeline.simulation import TARGETS, simulate_city, write_deliveries, write_receipts
 
     here = _make(workspace, {"title": "A simulated city"}, targets=TARGETS)
     strangers = [path.name for path in sorted(here.inbox.iterdir()) if not path.name.startswith(("simulated-", "."))]
@@ -81,6 +81,7 @@ def demo(
             if there.is_file() and there.read_bytes() != file.read_bytes():
                 fail(f"{here.inbox} holds another simulated city: name another folder by --workspace.")
     files = write_deliveries(city, here.inbox)
+    write_receipts(files, here)
     typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
     _run(here, may_wait=not no_wait)
     _print_headline(here)
@@ -122,7 +123,7 @@ def check(
     Example: permille check may.csv
     """
     from pipeline.files import shown_name
-    from pipeline.intake import check_file
+    from pipeline.intake import check_file, contradictions_of
     from pipeline.warehouse import WarehouseError
     from schemas.profile import ProfileError
 
@@ -149,6 +150,8 @@ def check(
         f"{shown_name(file.name)}: would be {row['status']}{by}; {row['n_rows']} rows = {row['n_accepted']} accepted"
         f" + {row['n_quarantined']} quarantined"
     )
+    if here is not None and here.published.is_file():
+        tell_contradictions(contradictions_of(delivery, here), most)
     if row["status"] == "refused":
         raise typer.Exit(FAILED)
     if row["status"] == "partly accepted":

@@ -4,6 +4,7 @@ So a process that is killed has taken a delivery in or not. What supersedes what
 decisions of persons (`receipts.py`, `precedence.py`), and rows of a site that becomes known later are judged again.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +19,7 @@ from pipeline.files import read_file, shown_name
 from pipeline.identity import CLAIM
 from pipeline.inbox import Candidate, list_inbox
 from pipeline.known import known_sites, site_clocks, site_register
-from pipeline.receipts import Copy, Ledger, at_hand, moment_of, stored_copies
+from pipeline.receipts import Copy, Ledger, Receipt, at_hand, moment_of, stored_copies, utc_now
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse
 from schemas.profile import Profile
@@ -50,23 +51,39 @@ def check_file(path: Path, workspace: Workspace | None, profile_name: str | None
     Sites are those the workspace knows; without a warehouse there is no site list yet and sites go unchecked.
     Raises `OSError` where the file cannot be read.
     """
+    content = read_file(path, is_followed=True)
     known: set[str] | None = None
-    register, clocks, next_number = None, None, 1
+    register, clocks, receipt = None, None, at_hand(1, moment_of(path))
     if workspace is not None and workspace.published.is_file():
         with Warehouse.open(workspace.published, read_only=True) as warehouse:
             known = known_sites(warehouse)
-            next_number = 1 + warehouse.count("deliveries")
+            receipt = _receipt_of(warehouse, content) or receipt._replace(number=1 + warehouse.count("deliveries"))
             register, clocks = site_register(warehouse), site_clocks(warehouse, workspace)
     return read_and_judge(
-        read_file(path, is_followed=True),
+        content,
         shown_name(path.name),
         profiles=all_profiles(workspace.profiles if workspace else None),
         known_sites=known,
-        receipt=at_hand(next_number, moment_of(path)),
+        receipt=receipt,
         profile_name=profile_name,
         register=register,
         clocks=clocks,
     )
+
+
+def _receipt_of(warehouse: Warehouse, content: bytes) -> Receipt | None:
+    """When a content came in, where it did."""
+    rows = warehouse.query(
+        "select receipt_number, received_at, saved_at from deliveries where delivery_id = $id",
+        {"id": hashlib.sha256(content).hexdigest()},
+    ).rows()
+    return next((Receipt(number, seen_at, utc_now(), saved_at) for number, seen_at, saved_at in rows), None)
+
+
+def contradictions_of(delivery: Delivery, workspace: Workspace) -> pl.DataFrame:
+    """The published deliveries that one which was only judged contradicts: see `precedence.would_contradict`."""
+    with Warehouse.open(workspace.published, read_only=True) as warehouse:
+        return precedence.would_contradict(warehouse, delivery.accepted, delivery.record)
 
 
 def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) -> IntakeReport:

@@ -5,6 +5,7 @@ came in is told by the ledger (`receipts.py`); which rows are about the same thi
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -13,6 +14,16 @@ import polars as pl
 from pipeline.receipts import Copy
 from pipeline.warehouse import Warehouse, sql
 
+_KEYS = {
+    "results": ("site_id", "sampled_on", "residue"),
+    "flows": ("site_id", "sampled_on"),
+    "flow_readings": ("site_id", "read_at"),
+    "populations": ("site_id", "population_method"),
+    "reported_loads": ("site_id", "sampling_year", "residue"),
+    "sites": ("site_id",),
+    "areas": ("area_id",),
+}
+"""The tables whose values can contradict each other, with columns that rows about the same thing share."""
 _PAIRS = pl.Schema({"one": pl.String, "other": pl.String})
 
 
@@ -103,6 +114,38 @@ def find_contradictions(warehouse: Warehouse) -> pl.DataFrame:
 def compared_deliveries(warehouse: Warehouse) -> pl.DataFrame:
     """The pairs of deliveries that contradict each other, with the number of values: the undecided first."""
     return warehouse.query(sql("compared_deliveries"))
+
+
+def would_contradict(warehouse: Warehouse, accepted: Mapping[str, pl.DataFrame], record: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of deliveries, as `compared_deliveries` gives them, that one which is not stored would be part of.
+
+    Parameters: `accepted` its rows for each intake table; `record` its row of the table `deliveries`. The warehouse
+    may be one that is only read.
+    """
+    delivery_id = record["delivery_id"].item()
+    is_other = pl.col("delivery_id") != delivery_id
+    rows = {
+        table: pl.concat([_about_the_same(warehouse, table, keys, accepted[table]).filter(is_other), accepted[table]])
+        for table, keys in _KEYS.items()
+        if table in accepted and accepted[table].height
+    }
+    rows["deliveries"] = pl.concat([warehouse.read("deliveries").filter(is_other), record])
+    with ExitStack() as beside:
+        for table in (*_KEYS, "deliveries", "contradictions"):
+            beside.enter_context(warehouse.shadowed(table))
+        for table, frame in rows.items():
+            warehouse.insert(table, frame)
+        put_in_order(warehouse)
+        warehouse.insert("contradictions", find_contradictions(warehouse))
+        pairs = compared_deliveries(warehouse)
+    return pairs.filter((pl.col("delivery_id") == delivery_id) | (pl.col("superseded_delivery_id") == delivery_id))
+
+
+def _about_the_same(warehouse: Warehouse, table: str, keys: tuple[str, ...], rows: pl.DataFrame) -> pl.DataFrame:
+    """The stored rows that may be about the same thing as others."""
+    with warehouse.known_as("rows_at_hand", rows.select(keys).unique()):
+        # Names of our own tables and columns.
+        return warehouse.query(f'select t.* from "{table}" t semi join rows_at_hand using ({", ".join(keys)})')  # noqa: S608
 
 
 def described(pairs: pl.DataFrame) -> list[str]:

@@ -114,9 +114,11 @@ def simulated_inbox(tmp_path_factory):
 def simulated_workspace(simulated_inbox, tmp_path_factory):
     """A workspace in which the job `monitoring` has run over the simulated city. Read it, do not change it."""
     from assets.run import run_monitoring
+    from pipeline.simulation import write_receipts
 
     city, folder = simulated_inbox
     here = make_workspace(tmp_path_factory.mktemp("city"))
     shutil.copytree(folder, here.inbox, dirs_exist_ok=True)
+    write_receipts(sorted(here.inbox.iterdir(), key=lambda file: (file.stat().st_mtime, file.name)), here)
     run_monitoring(here, tell=lambda line: None)
     return city, here
