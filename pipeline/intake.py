@@ -21,7 +21,7 @@ from pipeline.inbox import Candidate, list_inbox
 from pipeline.known import known_sites, site_clocks, site_register
 from pipeline.receipts import Copy, Ledger, Receipt, at_hand, moment_of, stored_copies, utc_now
 from pipeline.settings import Workspace
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import Warehouse, set_aside_other_layout
 from schemas.profile import Profile
 from schemas.tables import MEASUREMENT_TABLES
 
@@ -98,6 +98,8 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     taken: list[Delivery] = []
     ledger = Ledger(workspace.receipts)
     stored = {} if ledger.exists else stored_copies(workspace.warehouse)
+    if kept := set_aside_other_layout(workspace.warehouse):
+        tell(f"{workspace.warehouse.name} is of another version: kept as {kept.name}, and built anew from the archive")
     with Warehouse.open(workspace.warehouse) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles, tell)

@@ -4,9 +4,11 @@ No reading of deliveries, no formulas: those stand in `sql/`. Nothing here uses 
 same statements run on DuckLake.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +17,8 @@ import polars as pl
 
 from schemas.tables import TABLES
 
+_VERSIONED = "deliveries"
+"""The table whose comment says which version wrote the warehouse."""
 _SQL = Path(__file__).parent / "sql"
 _MOST_MEMORY = "6 GiB"
 """The most that DuckDB may take: more was of no use with 20 million results (docs/speed.md)."""
@@ -34,6 +38,27 @@ _TYPES: dict[Any, str] = {
 
 class WarehouseError(RuntimeError):
     """A warehouse that cannot be used now; the message says why and what to do."""
+
+
+class OtherLayoutError(WarehouseError):
+    """A warehouse with other tables or columns, of another version of Permille."""
+
+
+def set_aside_other_layout(path: Path) -> Path | None:
+    """Renames a warehouse of another version, so that a new one is built; returns where it is kept now.
+
+    None where there is no file, or it is one of this version. Raises `WarehouseError` where it cannot be opened.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with Warehouse.open(path, read_only=True, only_tables=True):
+            return None
+    except OtherLayoutError:
+        names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in itertools.count(1))
+        kept = next(name for name in names if not name.exists())
+        path.rename(kept)
+        return kept
 
 
 @cache
@@ -86,9 +111,11 @@ class Warehouse:
             warehouse._limit_memory()
             # By itself DuckDB draws one into whatever is printed, as soon as a statement takes two seconds.
             warehouse._do("set enable_progress_bar = false")
-            if not read_only:
+            found = warehouse._layout()
+            if found or read_only:
+                warehouse._check(path, found)
+            else:
                 warehouse._create()
-            warehouse._check(path)
             if not only_tables:
                 warehouse._do(sql("macros"))
                 warehouse._do(sql("views"))
@@ -111,22 +138,32 @@ class Warehouse:
         self._do(f"set memory_limit = '{most} B'")
 
     def _create(self) -> None:
-        for table in TABLES:
-            columns = ", ".join(f'"{name}" {kind}' for name, kind in _columns(table).items())
-            self._do(f'create table if not exists "{table}" ({columns})')
+        with self.transaction():
+            for table in TABLES:
+                columns = ", ".join(f'"{name}" {kind}' for name, kind in _columns(table).items())
+                self._do(f'create table "{table}" ({columns})')
+            self._do(f"comment on table {_VERSIONED} is '{version('permille')}'")
 
-    def _check(self, path: Path) -> None:
+    def _layout(self) -> dict[str, set[str]]:
+        """The tables of the file, each with its columns and their types; nothing of a new file."""
         known = self._do(
             "select table_name, list(column_name || ' ' || lower(data_type) order by column_name) from"
             " information_schema.columns where table_schema = 'main' group by all"
         )
-        found = {table: set(columns) for table, columns in known}
+        return {table: set(columns) for table, columns in known}
+
+    def _check(self, path: Path, found: Mapping[str, set[str]]) -> None:
         for table in TABLES:
             if found.get(table) != {f"{name} {kind}" for name, kind in _columns(table).items()}:
-                raise WarehouseError(
-                    f"{path} was made by another version of Permille (table {table!r} differs): move it away and run"
-                    " 'permille run'; it is rebuilt from archive/."
+                raise OtherLayoutError(
+                    f"{path} was written by {self._writer()}, and this is Permille {version('permille')} (table"
+                    f" {table!r} differs). Run 'permille run': it keeps the old file and builds one anew from archive/."
                 )
+
+    def _writer(self) -> str:
+        """The version that wrote the file, in words."""
+        told = self._do("select comment from duckdb_tables() where table_name = $table", {"table": _VERSIONED})
+        return f"Permille {told[0][0]}" if told and told[0][0] else "Permille 0.1.0 or earlier"
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -236,6 +273,7 @@ class Warehouse:
             for table in TABLES:
                 # Sorted by all columns: the copy does not tell in which order files came in.
                 self._do(f'create table copy_target."{table}" as select * from "{table}" order by all')
+            self._do(f"comment on table copy_target.{_VERSIONED} is '{version('permille')}'")
         finally:
             self._do("detach copy_target")
 
