@@ -72,7 +72,7 @@ RULES: dict[str, Rule] = {
         "Deliver it as a file of its own, map it in the profile, or list it there under ignore_sheets.",
     ),
     "no_edition": Rule(
-        "the name of the file does not tell which edition of the sender's data it is, so only the moment it was saved"
+        "the name of the file does not tell which edition of the sender's data it is, so only the order of receipt"
         " tells whether it is the later one",
         "Name it as the sender does, with the year of the edition in it.",
     ),
@@ -165,8 +165,8 @@ RULES: dict[str, Rule] = {
         "the limit of detection is above the limit of quantification", "Correct one of the limits."
     ),
     "date_in_future": Rule(
-        "{value} lies after the day the file was saved {detail}",
-        "Correct the date; where it is right the time stamp of the file is wrong: save the file again.",
+        "{value} lies after the day the file came in {detail}",
+        "Correct the date; where it is right this machine's clock was wrong: set it, and save the file again.",
     ),
     "unknown_residue": Rule(
         "residue {value} is unknown", "Correct the spelling, or map it in the profile under values.residue."
