@@ -102,8 +102,7 @@ def candidates_of(
 ) -> tuple[dict[str, Candidate], list[Copy]]:  # fmt: skip
     """Every content that was delivered, by its identity; what is new is written into the ledger before it is used.
 
-    Parameters: `stored` the deliveries of a warehouse from before there was a ledger, with the moments they were
-    ordered by.
+    Parameters: `stored` where there is no ledger the deliveries of the warehouse, in the order that held so far.
     Returns also the copies of known contents that have appeared under another name or time since.
     """
     copies: dict[str, list[tuple[InboxFile, datetime]]] = {}
@@ -125,7 +124,8 @@ def candidates_of(
         for delivery_id, file in archived.items()
     ]
     if not ledger.exists and kept:
-        ledger.adopt(kept, laid)
+        place = {delivery_id: number for number, delivery_id in enumerate(stored)}
+        ledger.adopt(sorted(kept, key=lambda copy: (copy.saved_at, place.get(copy.delivery_id, -1))), laid)
     # What lies in the archive and was never received was put there by somebody: it comes in now.
     found_there = [copy for copy in kept if copy.delivery_id not in ledger and copy.delivery_id not in copies]
     again = ledger.receive([*laid, *found_there], utc_now())

@@ -19,7 +19,7 @@ from pipeline.files import read_file, shown_name
 from pipeline.identity import CLAIM
 from pipeline.inbox import Candidate, list_inbox
 from pipeline.known import known_sites, site_clocks, site_register
-from pipeline.receipts import Copy, Ledger, Receipt, at_hand, moment_of, stored_copies, utc_now
+from pipeline.receipts import Copy, Ledger, Receipt, at_hand, moment_of, stored_order, utc_now
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, set_aside_other_layout
 from schemas.profile import Profile
@@ -97,7 +97,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     profiles = all_profiles(workspace.profiles)
     taken: list[Delivery] = []
     ledger = Ledger(workspace.receipts)
-    stored = {} if ledger.exists else stored_copies(workspace.warehouse)
+    stored = {} if ledger.exists else stored_order(workspace.warehouse)
     if kept := set_aside_other_layout(workspace.warehouse):
         tell(f"{workspace.warehouse.name} is of another version: kept as {kept.name}, and built anew from the archive")
     with Warehouse.open(workspace.warehouse) as warehouse:

@@ -114,10 +114,10 @@ class Ledger:
     def adopt(self, stored: Iterable[Copy], copies: Iterable[Copy]) -> None:
         """Begins the ledger of a workspace that has none, from what it stored: no figure moves by that.
 
-        Parameters: `stored` with the times by which they were ordered so far; `copies` those in the inbox now, which
-        are known and need not be asked about.
+        Parameters: `stored` in the order that held so far, with the moments by which they were ordered; `copies` those
+        in the inbox now, which are known and need not be asked about.
         """
-        in_order = sorted(stored, key=lambda copy: (copy.saved_at, copy.delivery_id))
+        in_order = list(stored)
         numbers = {copy.delivery_id: number for number, copy in enumerate(in_order, start=self.next_number)}
         self._write([(copy, numbers[copy.delivery_id], copy.saved_at) for copy in in_order])
         held = [copy for copy in copies if (copy.delivery_id, copy.name, copy.saved_at) not in self._copies]
@@ -154,16 +154,18 @@ def append_lines(path: Path, lines: list[str]) -> None:
         os.fsync(file.fileno())
 
 
-def stored_copies(warehouse: Path) -> dict[str, datetime]:
-    """What a warehouse of any version holds: the identity of each delivery, and the moment it was ordered by."""
+def stored_order(warehouse: Path) -> dict[str, datetime]:
+    """The deliveries that a warehouse of any version holds, in the order that held, each with its moment."""
     if not warehouse.is_file():
         return {}
     try:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
-            rows = connection.execute("select delivery_id, received_at from deliveries").fetchall()
+            columns = {row[0] for row in connection.execute("select column_name from (describe deliveries)").fetchall()}
+            then = "receipt_number" if "receipt_number" in columns else "delivery_id"
+            order = f"select delivery_id, received_at from deliveries order by received_at, {then}"  # noqa: S608
+            return dict(connection.execute(order).fetchall())
     except duckdb.Error:  # no warehouse, or one without deliveries: what the archive holds then counts
         return {}
-    return dict(rows)
 
 
 def _line(copy: Copy, number: int, seen_at: datetime) -> str:

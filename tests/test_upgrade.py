@@ -45,8 +45,8 @@ def upgraded(tmp_path_factory):
     "table",
     [
         "results", "flows", "populations", "sites", "areas", "quarantine", "factors", "protocols",
-        "population_estimates", "loads", "plausibility", "consumption", "day_spreads", "site_periods", "area_periods", "dose_totals", "changes",
-        "credibility", "trends", "targets",
+        "population_estimates", "loads", "plausibility", "consumption", "day_spreads", "site_periods", "area_periods",
+        "dose_totals", "changes", "credibility", "trends", "targets",
     ],
 )  # fmt: skip
 def test_figures_are_those_of_the_old_version(upgraded, table):
