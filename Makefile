@@ -7,7 +7,7 @@ WORKSPACE ?= workspace
 SITE   ?= $(WORKSPACE)/site
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz chaos calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-pages: $(STAMP) ## how long the pages of a network take, how large they ar
 
 fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
 	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py
+
+chaos: $(STAMP) ## runs that are stopped, continued and killed, and a daemon that is (about an hour; Linux)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python tests/chaos.py
 
 calibration: $(STAMP) ## do the intervals cover? 2,000 simulated cities a scenario, for docs/calibration.md (about an hour)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/calibration.py
