@@ -28,6 +28,10 @@ SPOKEN = (
 """Errors whose message says what is wrong, where, and what to do."""
 
 
+class CannotStartError(dg.DagsterError):
+    """A run whose workspace cannot be used or locked. Dagster shows errors of its own kind as they are."""
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turns these errors into a failure of Dagster with the message as its description; it is not tried again."""

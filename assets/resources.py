@@ -1,12 +1,12 @@
 """What assets need from outside: the workspace. Replaceable in tests through `build_defs(resources=...)`."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 import dagster as dg
 
-from assets.failures import told
+from assets.failures import SPOKEN, CannotStartError, told
 from assets.launcher import WORKSPACE_TAG
 from pipeline import lock
 from pipeline.inputs import of_settings
@@ -42,9 +42,12 @@ class LockedWorkspace(WorkspaceResource):
             yield self  # a sensor looks
             return
         run_id, folder = context.run.run_id, workspace_folder(self.folder)
-        with told():
-            self.get()  # of a folder that is no workspace nothing is locked
-        with lock.shown_alive(folder, run_id):
-            context.instance.add_run_tags(run_id, {WORKSPACE_TAG: str(folder)})
-            with lock.held(folder, f"Dagster run {run_id}", tell=context.log.info):
-                yield self
+        with ExitStack() as locks:
+            try:
+                self.get()  # of a folder that is no workspace nothing is locked
+                locks.enter_context(lock.shown_alive(folder, run_id))
+                context.instance.add_run_tags(run_id, {WORKSPACE_TAG: str(folder)})
+                locks.enter_context(lock.held(folder, f"Dagster run {run_id}", tell=context.log.info))
+            except SPOKEN as error:
+                raise CannotStartError(str(error)) from error
+            yield self

@@ -4,8 +4,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks import FIRST_FINDINGS, PLAUSIBILITY_CHECKS, markdown_table
+from assets.checks import FIRST_FINDINGS, PLAUSIBILITY_CHECKS, REMARKS, markdown_table
 from assets.resources import WorkspaceResource
+from pipeline.settings import make_workspace
+from pipeline.warehouse import Warehouse
 from schemas.plausibility import RULES
 
 
@@ -60,3 +62,25 @@ def test_what_a_delivery_calls_its_site_is_shown_as_text():
     assert row.count("|") == 3
     assert row.endswith(" b&#95;c&#65533; | 1.235 |")
     assert row.startswith("| &#60;img src&#61;x onerror&#61;alert&#40;1&#41;&#62;&#124;")
+
+
+REMARKED = {
+    "no_file_is_refused": "insert into deliveries by name select 'a.csv' as file_name, 'not read' as problem,"
+    " 'refused' as status",
+    "no_row_is_quarantined": "insert into quarantine by name select 'a.csv' as file_name, 'unknown_site' as rule,"
+    " 'no site S9' as message",
+    "no_flow_is_missing": "insert into loads by name select 'S1' as site_id, 'no_flow' as reason",
+}
+
+
+@pytest.mark.parametrize("check", REMARKS, ids=lambda check: check.check_key.name)
+def test_what_was_refused_held_or_lacks_is_a_warning(tmp_path_factory, check):
+    here = make_workspace(tmp_path_factory.mktemp("remarked"))
+    workspace = WorkspaceResource(folder=str(here.folder))
+    assert check(workspace).passed
+    with Warehouse.open(here.warehouse, only_tables=True) as warehouse:
+        warehouse.connection.execute(REMARKED[check.check_key.name])
+    result = check(workspace)
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert result.metadata["found"].value == 1
