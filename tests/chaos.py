@@ -347,6 +347,7 @@ def main() -> None:
         for seed in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
                 found.append(play(Path(folder), seed))
+            print(f"{scene}, round {seed}: {found[-1]}", file=sys.stderr, flush=True)
             for problem in found[-1].problems:
                 print(f"{scene}, round {seed}: {found[-1].scene}: {problem}", file=sys.stderr, flush=True)
         if found:

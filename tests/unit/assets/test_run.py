@@ -71,5 +71,5 @@ def test_a_run_beside_another_ends_at_once_where_it_may_not_wait(workspace):
 
 def test_a_missing_inbox_is_a_failure(workspace):
     workspace.inbox.rmdir()
-    with pytest.raises(RunFailedError, match="the inbox cannot be read"):
+    with pytest.raises(RunFailedError, match="cannot be listed"):
         run_monitoring(workspace, tell=lambda line: None)

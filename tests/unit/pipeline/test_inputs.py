@@ -93,7 +93,7 @@ def test_every_setting_is_known_to_change_figures_or_not():
     """A new setting is put on one of the two lists by whoever adds it."""
     others = {
         "title", "outlines", "plotly_js", "inbox", "warehouse", "published", "site", "profiles", "protocols", "factors",
-        "archive", "euda_data_url", "euda_sites_url",
+        "archive", "receipts", "euda_data_url", "euda_sites_url",
     }  # fmt: skip
     assert set(Settings.model_fields) == inputs._OF_FIGURES | others
 
