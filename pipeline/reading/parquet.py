@@ -10,9 +10,13 @@ from pyarrow import ArrowException
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.sheets import MOST_COLUMNS, RawSheet, as_sheet, is_panic
+from pipeline.reading.text_bounds import LONGEST_TEXT, too_long
+from schemas.profile import column_letters
 
 _MAGIC = b"PAR1"
 _MOST_BYTES = 512 * 1024 * 1024
+_MOST_OF_LONG, _LONG = 64 * 1024 * 1024, 100
+"""Texts that are so long on average are no laboratory's, and may be fewer bytes together."""
 
 
 def is_parquet(content: bytes) -> bool:
@@ -31,9 +35,9 @@ def read_parquet(content: bytes, file_name: str) -> RawSheet:
         return DeliveryError(Finding("unreadable_file", file_name, detail=f"the Parquet file {detail}"))
 
     try:
-        table = _read(content)
+        table = _read(content, file_name)
         if table is None:
-            raise refused(f"is larger than {_MOST_BYTES // 1024**2} MiB unpacked")
+            raise refused("would take too much memory unpacked")
         if table.num_columns > MOST_COLUMNS:
             raise refused(f"has more than {MOST_COLUMNS} columns")
         if odd := [field.name for field in table.schema if not _is_plain(field.type)]:
@@ -52,7 +56,7 @@ def read_parquet(content: bytes, file_name: str) -> RawSheet:
         raise refused(f"is broken ({next(iter(str(error).splitlines()), '')})") from error
 
 
-def _read(content: bytes) -> pa.Table | None:
+def _read(content: bytes, file_name: str) -> pa.Table | None:
     """The table of a file, its texts whole; None where it would not fit into memory.
 
     By pyarrow: on a damaged file it raises where polars' reader panics. Texts are left in their dictionaries until it
@@ -66,18 +70,33 @@ def _read(content: bytes) -> pa.Table | None:
     names = [field.name for field in file.schema_arrow if _is_text(field.type)]
     table = pq.read_table(io.BytesIO(content), read_dictionary=names)
     table.validate(full=True)  # damaged texts are no UTF-8, on which polars panics
+    for number, column in enumerate(table.columns, start=1):
+        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
+            _require_short(column, file_name, column_letters(number))
     n_texts = sum(
         pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0
         for column in table.columns
         if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type)
         for chunk in column.chunks
     )
-    if n_texts > _MOST_BYTES:
+    if n_texts > _MOST_BYTES or (n_texts > _MOST_OF_LONG and n_texts > _LONG * known.num_rows * len(names)):
         return None
     kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
     # In large strings there is room for more than 2 GiB of text.
     kinds = [pa.large_string() if _is_text(kind) else kind for kind in kinds]
     return table.cast(pa.schema([field.with_type(kind) for field, kind in zip(table.schema, kinds, strict=True)]))
+
+
+def _require_short(column: pa.ChunkedArray, file_name: str, letters: str) -> None:
+    """Raises `DeliveryError` where a text is too long; the names of the columns are row 1."""
+    row_number = 2
+    for chunk in column.chunks:
+        is_long = pc.greater(pc.utf8_length(chunk.dictionary), LONGEST_TEXT)
+        if pc.any(is_long).as_py():
+            where = pc.index(pc.take(is_long, chunk.indices), value=True).as_py()
+            if where >= 0:
+                raise too_long(file_name, row_number=row_number + where, column=letters)
+        row_number += len(chunk)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -14,11 +14,13 @@ import polars as pl
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.sheets import MOST_COLUMNS, RawSheet, as_sheet
+from pipeline.reading.text_bounds import require_short_cells
 
 _HEAD_BYTES = 65_536
 _HEAD_LINES = 60
 _PIECE = 262_144
-_LONGEST_CELL = 1_000_000
+_NO_LIMIT = 2**31 - 1
+"""Of the csv module, and the same for all that use it: the length of cells is looked at later."""
 _SEPARATORS = ",;\t|"
 _AUTO = ("utf-8", "gb18030", "latin-1")
 _MARKS = (
@@ -143,7 +145,7 @@ def read_text(
     is read, enough for the headers; `heads` keeps by text and separator those read before.
 
     Raises `DeliveryError` where the content is no text, a quote is not closed where it should be, or a cell is longer
-    than a million characters.
+    than a spreadsheet's can be.
     """
     # ASCII is the same text in nearly all encodings: its bytes need no decoding, only its beginning a look.
     is_ascii = not is_head and _is_ascii_based(encoding) and b"\x00" not in content and content.isascii()
@@ -154,12 +156,13 @@ def read_text(
     if not is_head:
         fast = _read_fast(content if is_ascii or name == "utf-8" else text.encode("utf-8"), separator)
         if fast is not None:
+            require_short_cells(fast.cells, file_name)
             return fast
         if is_ascii:
             text = content.decode("ascii")
     if heads is not None and (text, separator) in heads:
         return heads[text, separator]
-    csv.field_size_limit(_LONGEST_CELL)
+    csv.field_size_limit(_NO_LIMIT)
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=not is_head))
     except csv.Error as error:
@@ -171,6 +174,8 @@ def read_text(
     if not is_head and not _is_wholly_quoted(text, rows, separator):
         _require_closed_quotes(rows, file_name, separator, header_row)
     sheet = _as_sheet(rows)
+    if not is_head:
+        require_short_cells(sheet.cells, file_name)
     if heads is not None:
         heads[text, separator] = sheet
     return sheet
@@ -194,7 +199,7 @@ def _separator_of(text: str) -> str:
 def _first_rows(text: str, separator: str, *, is_strict: bool) -> list[list[str]]:
     """The first rows of a text, up to one that cannot be divided so."""
     rows: list[list[str]] = []
-    csv.field_size_limit(_HEAD_BYTES)
+    csv.field_size_limit(_NO_LIMIT)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=is_strict)
     with suppress(csv.Error):  # what was read before it is kept
         rows.extend(islice(reader, _HEAD_LINES))

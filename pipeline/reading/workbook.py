@@ -17,6 +17,7 @@ import python_calamine as calamine
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading import ole_guard
 from pipeline.reading.sheets import HEAD_ROWS, MOST_CELLS, MOST_COLUMNS, Cell, RawSheet, as_sheet, is_panic
+from pipeline.reading.text_bounds import require_short_cells
 from pipeline.reading.workbook_guard import WorkbookParts, require_bearable
 from pipeline.reading.workbook_short import LaidSheet, Numbers, laid_out
 
@@ -79,6 +80,8 @@ class Workbook:
             n_found, columns = len(rows), [_as_text(cells, decimal) for cells in zip(*rows, strict=True)]
         left = [pl.Series([None], dtype=pl.String).new_from_index(0, n_found)] * first_column
         cells = pl.DataFrame([series.alias(f"c{i}") for i, series in enumerate([*left, *columns], start=1)])
+        if n_rows is None:
+            require_short_cells(cells.with_row_index("row_number", offset=first_row + 1), self._file_name, name)
         # Of a head only the headers are read, and asking an XLS or ODS for its errors reads it all once more.
         problems = (*self._problems(name, sheet), *merged) if n_rows is None else ()
         return as_sheet(

@@ -18,12 +18,24 @@ import numpy as np
 
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.sheets import MOST_CELLS, MOST_COLUMNS, Cell
+from pipeline.reading.text_bounds import (
+    LONGEST_TEXT,
+    MOST_UNPACKED,
+    is_surely_too_long,
+    longest_run,
+    most_unpacked,
+    n_shared,
+    place_in,
+    place_of_shared,
+    shared_lengths,
+    too_long,
+)
 from pipeline.reading.workbook_short import MOST_SHORTENED, ShortSheet, short_workbook, shortened
 from schemas.profile import column_letters, column_number
 
-MOST_BYTES = 512 * 1024 * 1024
-"""Beyond these a workbook is refused before it is opened."""
 _PIECE = 262_144
+_SHARED_PART = "xl/sharedstrings.xml"
+"""In small letters, as its reader takes any."""
 _MOST_OF_INDEX = 4 * 1024 * 1024
 # What the standard library raises on archives that somebody has damaged.
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError, OverflowError,
@@ -44,7 +56,8 @@ _NOT_COMPUTED = re.compile(
 )
 _ODS_ROW = re.compile(rb"<table:table-row\b([^<>]*)>")
 _ODS_CELL = re.compile(rb"<table:(?:covered-)?table-cell\b([^<>]*)>")
-_REPEATED = re.compile(rb'number-(?:rows|columns)-repeated="(\d{1,9})"')
+_ODS_BLANKS = re.compile(rb"""<text:s\b[^<>]*\btext:c\s*=\s*["'](\d+)""")
+_REPEATED = re.compile(rb"""number-(?:rows|columns)-repeated\s*=\s*["'](\d+)""")
 
 
 class SheetPart(NamedTuple):
@@ -84,19 +97,24 @@ def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > MOST_BYTES:
-                raise refused(f"unpacked it is larger than {MOST_BYTES // 1024**2} MiB")
+            n_unpacked, most = sum(part.file_size for part in archive.infolist()), most_unpacked(content)
+            if n_unpacked > MOST_UNPACKED:
+                raise refused(f"unpacked it is larger than {MOST_UNPACKED // 1024**2} MiB")
             names = set(archive.namelist())
+            parts = _parts_with_texts(archive, names)
+            for part in parts:
+                n_bytes, start = longest_run(archive, part)
+                if is_surely_too_long(n_bytes):
+                    raise too_long(file_name, *_place(archive, parts, part, start))
+            if n_unpacked > most:
+                raise refused(f"unpacked it is larger than {most // 1024**2} MiB")
             if "content.xml" in names:
-                _require_few_repeats(archive.read("content.xml"), refused)
+                _require_few_repeats(archive.read("content.xml"), refused, most)
                 return WorkbookParts({})
             if "xl/workbook.bin" in names:
                 raise refused("a binary workbook (XLSB)")
-            texts = {
-                name: archive.read(name)
-                for name in sorted(names)
-                if name.startswith("xl/worksheets/") and name.endswith(".xml")
-            }
+            texts = {name: archive.read(name) for name in parts if name.lower() != _SHARED_PART}
+            _require_bearable_texts(archive, parts, texts, file_name, most)
             is_short = sum(map(len, texts.values())) <= MOST_SHORTENED and len(names) == len(archive.namelist())
             shorts = {name: _near_and_short(text, refused, is_short=is_short) for name, text in texts.items()}
             sheets = {
@@ -107,6 +125,60 @@ def require_bearable(content: bytes, file_name: str) -> WorkbookParts:
             return WorkbookParts(sheets, _short_workbook(archive, shorts))
     except _BROKEN_ZIP as error:
         raise refused(f"the workbook is broken ({error})") from error
+
+
+def _parts_with_texts(archive: zipfile.ZipFile, names: set[str]) -> list[str]:
+    """The parts that hold what stands in cells: sheets and shared texts."""
+    if "content.xml" in names:
+        return ["content.xml"]
+    sheets = set(_sheet_parts(archive).values()) if "xl/workbook.xml" in names else set()
+    return sorted(
+        name
+        for name in names
+        if name in sheets
+        or name.lower() == _SHARED_PART
+        or (name.startswith("xl/worksheets/") and name.endswith(".xml"))
+    )
+
+
+def _place(archive: zipfile.ZipFile, parts: list[str], part: str, start: int) -> tuple[str, int, str]:
+    """Sheet, row and column of a text that begins at a place of a part, which is unpacked no further than that."""
+    with archive.open(part) as packed:
+        before = packed.read(start + 1)
+    if part.lower() == _SHARED_PART:
+        return _place_of_shared(archive, parts, len(shared_lengths(before)) - 1)
+    column, row = place_in(before, start) or ("", 0)
+    return _sheet_of(archive, part), row, column
+
+
+def _place_of_shared(archive: zipfile.ZipFile, parts: list[str], number: int) -> tuple[str, int, str]:
+    """Sheet, row and column of the first cell that refers to a shared text; nothing where none is found."""
+    for part in parts:
+        is_sheet = part.lower() != _SHARED_PART and archive.getinfo(part).file_size <= MOST_SHORTENED
+        if is_sheet and (place := place_of_shared(archive.read(part), number)):
+            return _sheet_of(archive, part), place[1], place[0]
+    return "", 0, ""
+
+
+def _require_bearable_texts(
+    archive: zipfile.ZipFile, parts: list[str], texts: Mapping[str, bytes], file_name: str, most: int
+) -> None:
+    """Raises where a shared text is too long, or where all cells that refer to them hold too much."""
+    shared = next((name for name in parts if name.lower() == _SHARED_PART), None)
+    if shared is None:
+        return
+    lengths = shared_lengths(archive.read(shared))
+    if max(lengths, default=0) > LONGEST_TEXT:
+        number = next(number for number, length in enumerate(lengths) if length > LONGEST_TEXT)
+        raise too_long(file_name, *_place_of_shared(archive, parts, number))
+    if (total := n_shared(texts, lengths)) > most:
+        detail = f"its cells hold {total // 1024**2} MiB of text"
+        raise DeliveryError(Finding("unreadable_file", file_name, detail=detail))
+
+
+def _sheet_of(archive: zipfile.ZipFile, part: str) -> str:
+    """The name of the sheet that a part holds; empty where there is none."""
+    return next((name for name, held in _sheet_parts(archive).items() if held == part), "")
 
 
 def _near_and_short(text: bytes, refused: Callable[[str], DeliveryError], *, is_short: bool) -> ShortSheet | None:
@@ -189,19 +261,24 @@ def _numbers_beyond(number: int) -> bytes:
     return b"(?:" + b"|".join([b"[0-9]{%d,}" % (len(digits) + 1), *greater]) + b")"
 
 
-def _require_few_repeats(text: bytes, refused: Callable[[str], DeliveryError]) -> None:
-    """Raises where rows or cells that hold something are repeated beyond what fits into memory."""
-    n_cells = 0
+def _require_few_repeats(text: bytes, refused: Callable[[str], DeliveryError], most: int) -> None:
+    """Raises where rows or cells that hold something are repeated beyond what fits into memory, or blanks in them."""
+    n_cells = n_bytes = 0
     pieces = _ODS_ROW.split(text)
     for attributes, cells in zip(pieces[1::2], pieces[2::2], strict=True):
-        width = repeated = 0
-        for cell in _ODS_CELL.finditer(cells):
+        width = repeated = in_row = 0
+        found = list(_ODS_CELL.finditer(cells))
+        ends = [*(cell.start() for cell in found[1:]), len(cells)]
+        for cell, end in zip(found, ends, strict=True):
             repeated += _times(cell.group(1))
             if not cell.group(1).endswith(b"/") or b"value" in cell.group(1):
                 width = repeated
+                blanks = sum(map(int, _ODS_BLANKS.findall(cells, cell.end(), end)))
+                in_row += _times(cell.group(1)) * (end - cell.start() + blanks)
         n_cells += _times(attributes) * width
-        if n_cells > MOST_CELLS or width > MOST_COLUMNS:
-            raise refused("its rows or cells are repeated too often; delete what stands far out")
+        n_bytes += _times(attributes) * in_row
+        if n_cells > MOST_CELLS or width > MOST_COLUMNS or n_bytes > most:
+            raise refused("its rows, cells or blanks are repeated too often; delete what stands far out")
 
 
 def _times(attributes: bytes) -> int:
