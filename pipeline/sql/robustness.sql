@@ -34,7 +34,7 @@ select
     coalesce(c.is_simulated, h.is_simulated) as is_simulated
 from headlines h
 cross join ways w
-left join same s on w.choice = 'population_method' and s.option = w.option
+left join same s on s.option = if(w.choice = 'population_method', w.option, null)
 left join changes_by_way c
     on c.protocol = w.way and c.level = h.level and c.unit_id = h.unit_id and c.drug = h.drug
 -- What does not concern a headline is no way of computing it: a site has no weight, and no other drug is made net.

@@ -101,20 +101,32 @@ qualify row_number() over (
     partition by f.sampling_year, f.site_id, f.sampled_on order by d.place desc
 ) = 1;
 
+-- One row is a site, a day and a residue (null: the flow) with all its corrections. Rows are joined to it by equality and then
+-- find their value in the list: a left join with a condition on the value compares every row with every correction.
+create or replace temp view corrections_of_days as
+select
+    site_id, sampled_on, residue,
+    list({'corrected': corrected, 'value_from': value_from, 'value_to': value_to}) as corrections
+from current_corrections
+group by site_id, sampled_on, residue;
+
 -- A correction holds for the value it names and for no other: a later delivery that says something else ends it.
 create or replace temp view current_flows as
 select
-    f.* replace (coalesce(c.value_to, f.flow_m3_per_day) as flow_m3_per_day),
+    * exclude (c, is_undecided) replace (coalesce(c.value_to, flow_m3_per_day) as flow_m3_per_day),
     joined_flags(concat_ws(
-        ' ', if(c.value_to is not null, 'corrected', null), if(u.delivery_id is not null, 'order_undecided', null)
+        ' ', if(c.value_to is not null, 'corrected', null), if(is_undecided, 'order_undecided', null)
     )) as flags
-from delivered_flows f
-left join (from undecided_rows where table_name = 'flows') u
-    on u.delivery_id = f.delivery_id and u.sheet = f.sheet and u.row_number = f.row_number
-    and u.source_column = f.source_column
-left join current_corrections c
-    on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
-    and is_same_value(c.value_from, f.flow_m3_per_day);
+from (
+    select
+        f.*, [each for each in d.corrections if is_same_value(each.value_from, f.flow_m3_per_day)][1] as c,
+        u.delivery_id is not null as is_undecided
+    from delivered_flows f
+    left join (from corrections_of_days where residue is null) d on d.site_id = f.site_id and d.sampled_on = f.sampled_on
+    left join (from undecided_rows where table_name = 'flows') u
+        on u.delivery_id = f.delivery_id and u.sheet = f.sheet and u.row_number = f.row_number
+        and u.source_column = f.source_column
+);
 
 -- Of readings of the same moment those of the latest delivery; and where a later delivery has readings that follow each
 -- other, what earlier ones have between these is superseded, or two states of one series would be mixed.
@@ -244,8 +256,19 @@ group by laboratory, batch, residue;
 
 -- Parameters as of delivered_results_of.
 create or replace temp macro current_results_of(of_year, part) as table
+with corrected as (
+    select
+        r.*,
+        [
+            each for each in d.corrections
+            if is_same_value(each.value_from, r.concentration_ng_per_l)
+            and (each.value_from is not null or r.qualifier <> 'not measured')
+        ][1] as c
+    from delivered_results_of(of_year, part) r
+    left join corrections_of_days d on d.site_id = r.site_id and d.sampled_on = r.sampled_on and d.residue = r.residue
+)
 select
-    r.* replace (
+    r.* exclude (c) replace (
         case
             when c.corrected = 'concentration' then c.value_to
             when c.corrected = 'withdrawn' then null
@@ -261,16 +284,12 @@ select
             if(u.delivery_id is not null, 'order_undecided', null)
         )) as flags
     )
-from delivered_results_of(of_year, part) r
+from corrected r
 -- Of batches with a flag only: there are few.
 left join (from batch_flags where flags is not null and residue is not null) q
     on q.laboratory = r.laboratory and q.batch = r.batch and q.residue = r.residue
 left join (from batch_flags where flags is not null and residue is null) a
     on a.laboratory = r.laboratory and a.batch = r.batch
-left join current_corrections c
-    on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
-    and is_same_value(c.value_from, r.concentration_ng_per_l)
-    and (c.value_from is not null or r.qualifier <> 'not measured')
 left join (from undecided_rows where table_name = 'results') u
     on u.delivery_id = r.delivery_id and u.sheet = r.sheet and u.row_number = r.row_number
     and u.source_column = r.source_column;
@@ -282,14 +301,21 @@ from current_results_of(null, 'all');
 create or replace temp view stale_corrections as
 select c.*
 from current_corrections c
-left join delivered_results r
-    on c.corrected <> 'flow' and c.site_id = r.site_id and c.sampled_on = r.sampled_on and c.residue = r.residue
-    and is_same_value(c.value_from, r.concentration_ng_per_l)
-    and (c.value_from is not null or r.qualifier <> 'not measured')
-left join delivered_flows f
-    on c.corrected = 'flow' and c.site_id = f.site_id and c.sampled_on = f.sampled_on
-    and is_same_value(c.value_from, f.flow_m3_per_day)
-where r.site_id is null and f.site_id is null;
+where c.residue is not null and not exists (
+    select 1
+    from delivered_results r
+    where r.site_id = c.site_id and r.sampled_on = c.sampled_on and r.residue = c.residue
+        and is_same_value(c.value_from, r.concentration_ng_per_l)
+        and (c.value_from is not null or r.qualifier <> 'not measured')
+)
+union all
+select c.*
+from current_corrections c
+where c.residue is null and not exists (
+    select 1
+    from delivered_flows f
+    where f.site_id = c.site_id and f.sampled_on = c.sampled_on and is_same_value(c.value_from, f.flow_m3_per_day)
+);
 
 -- One row is one residue at one site on one day: all its measurements, of which each counts alike. Where at least half
 -- were measured it is their mean, those below a limit with half of it; else it lies below the largest of the figures.

@@ -70,9 +70,10 @@ select
     if(l.flow_basis = 'day', [f.place, f.sheet, f.cell, f.text], null) as flow_cell,
     if(p.cell is null, null, [p.place, p.sheet, p.cell]) as population_cell
 from days d
+-- All conditions are equalities of both sides: one of the days alone makes DuckDB compare every day with every load.
 left join loads l
-    on d.origin = 'measured' and l.site_id = d.site_id and l.sampling_year = d.sampling_year and l.sampled_on = d.sampled_on
-    and l.residue = d.residue
+    on l.site_id = if(d.origin = 'measured', d.site_id, null) and l.sampling_year = d.sampling_year
+    and l.sampled_on = d.sampled_on and l.residue = d.residue
 left join cells_of_day c
     on c.site_id = d.site_id and c.drug = d.drug and c.sampling_year = d.sampling_year
     and c.sampled_on is not distinct from d.sampled_on and c.weekday = d.weekday and c.origin = d.origin
