@@ -7,7 +7,7 @@ WORKSPACE ?= workspace
 SITE   ?= $(WORKSPACE)/site
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz chaos calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz chaos calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean bench-daily
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-seasons: $(STAMP) ## how often seasonal tests call a trend what is none (s
 
 bench-pages: $(STAMP) ## how long the pages of a network take, how large they are, how soon they are drawn (some minutes)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/pages.py
+
+bench-daily: $(STAMP) ## CPU time and memory of each stage of a run on one million daily results, pages included (ten minutes)
+	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/daily.py
 
 fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 minutes)
 	@RUST_BACKTRACE=0 PYTHONPATH="$(CURDIR)" $(BIN)/python tests/fuzzing.py
