@@ -48,13 +48,6 @@ class LognormalFit(NamedTuple):
     has_converged: Flags
 
 
-class Interval(NamedTuple):
-    """Both ends [unit of the values]; arrays of shape (n_series,)."""
-
-    low: Numbers
-    high: Numbers
-
-
 class Summary(NamedTuple):
     """Mean, standard deviation and median [unit of the values]; arrays of shape (n_series,)."""
 
@@ -376,105 +369,6 @@ def regression_on_order_statistics(
     return Summary(*(np.where(is_told, number, np.nan) for number in found))
 
 
-def substituted(values: ArrayLike, is_censored: ArrayLike, share_of_limit: float) -> Summary:
-    """Mean, spread and median of each series with a share of the limit in place of each censored value.
-
-    For protocols that prescribe it, and to show what it does.
-
-    Parameters
-    ----------
-    values : array of shape (n_series, n_values)
-        Measured values, or the limits they lie below [any unit]; NaN for no value.
-    is_censored : array of bool, same shape
-        Whether the value lies below what is given.
-    share_of_limit : float
-        What stands for a censored value, as a share of its limit [1]: 0, 1/2, 1/√2, 1.
-
-    Returns
-    -------
-    Summary
-
-    Raises
-    ------
-    ValueError
-        A value is zero, negative or infinite; shapes differ; the share is not between 0 and 1.
-
-    Notes
-    -----
-    Misleads: where limits differ from day to day the result follows the limits, not what was measured [1]_. Gives a
-    number even where all values are censored. sd of a single value is NaN.
-
-    References
-    ----------
-    .. [1] Helsel (2006), Chemosphere 65, 2434, doi:10.1016/j.chemosphere.2006.04.051.
-
-    Examples
-    --------
-    >>> [round(float(number[0]), 4) for number in substituted([[4.0, 4.0, 10.0]], [[True, True, False]], 0.5)]
-    [4.6667, 4.6188, 2.0]
-    """
-    numbers, censored = _checked(values, is_censored)
-    if not 0 <= share_of_limit <= 1:
-        raise ValueError(f"A share of the limit lies between 0 and 1, not {share_of_limit!r}.")
-    return _summary(np.where(censored, share_of_limit * numbers, numbers))
-
-
-def profile_interval_of_mean(values: ArrayLike, is_censored: ArrayLike, level: float = 0.95) -> Interval:
-    """Interval of the mean of a lognormal distribution, by profile likelihood.
-
-    Parameters
-    ----------
-    values : array of shape (n_series, n_values)
-        Measured values, or the limits they lie below [any unit]; NaN for no value.
-    is_censored : array of bool, same shape
-        Whether the value lies below what is given.
-    level : float
-        Confidence level, two-sided [1].
-
-    Returns
-    -------
-    Interval
-
-    Raises
-    ------
-    ValueError
-        A value is zero, negative or infinite; shapes differ; the level is not between 0 and 1.
-
-    Notes
-    -----
-    Those means whose likelihood, at the sigma that suits them best, is within half the chi-squared quantile (1 degree
-    of freedom) of the maximum. NaN where `lognormal_mle` gives none. An end of NaN beside one that is given exceeds the
-    largest number: the series does not bound its mean on that side.
-
-    Covers somewhat less often than its level says: at 0.95, in simulated series of which 40 % is censored, 93 % with
-    10 values and 94 % with 30. Where the likelihood has a second ridge, as with few and nearly equal detects among many
-    limits, only that of the maximum is followed.
-
-    References
-    ----------
-    .. [1] Venzon, Moolgavkar (1988), Appl. Stat. 37, 87, doi:10.2307/2347496: the definition; the two ends are found
-       here one at a time, by Newton's steps between known bounds.
-
-    Examples
-    --------
-    >>> interval = profile_interval_of_mean([[1.0, 2.0, 4.0, 8.0]], [[True, False, False, False]])
-    >>> [round(float(end[0]), 3) for end in interval]
-    [1.461, 332.102]
-    """
-    numbers, censored = _checked(values, is_censored)
-    if not 0 < level < 1:
-        raise ValueError(f"A level lies between 0 and 1, not {level!r}.")
-    rows, series = _likelihoods(numbers, censored)
-    peak = _peak(series)
-    is_found = ~np.isnan(peak.height)
-    rows, series, peak = rows[is_found], _part(series, is_found), _Peak(*(array[is_found] for array in peak))
-    depth = float(scipy.special.ndtri(0.5 + level / 2))
-    low, high = np.full((2, len(numbers)), np.nan)
-    low[rows] = _exp(series.center + series.unit * _end(series, peak, -depth))
-    high[rows] = _exp(series.center + series.unit * _end(series, peak, depth))
-    return Interval(low, high)
-
-
 def _checked(values: ArrayLike, is_censored: ArrayLike) -> tuple[Numbers, Flags]:
     numbers, censored = np.asarray(values, dtype=float), np.asarray(is_censored)
     if numbers.ndim != 2 or numbers.shape != censored.shape:
@@ -623,77 +517,6 @@ def _peak(series: _Likelihoods) -> _Peak:
         cov_mu_sigma=(mu * var_precision - cov) * sigma**3,
         height=height,
     )  # fmt: skip
-
-
-# --- Profile of the mean ----------------------------------------------------------------------------------------------
-# mean = mu + unit · sigma² / 2 here is the logarithm of the mean, counted as mu is.
-
-
-def _end(series: _Likelihoods, peak: _Peak, depth: float) -> Numbers:
-    """Where the root of twice the fall from the peak is `depth`, to the side of its sign; NaN where it is not found."""
-    n_series, side = len(series.center), np.sign(depth)
-    spread = series.unit * peak.sigma
-    top = peak.mu + spread * peak.sigma / 2
-    error = np.sqrt(peak.var_mu + spread * (2 * peak.cov_mu_sigma + spread * peak.var_sigma))
-    mean = top + depth * error
-    log_sigma = np.log(peak.sigma)  # at the near bound: from there the ridge is followed
-    near, far = top.copy(), np.full(n_series, side * np.inf)
-    active = np.arange(n_series)
-    for _ in range(_MOST_STEPS):
-        part = _part(series, active)
-        at = mean[active]
-        height, slope, log_sigma_there = _ridge(part, at, log_sigma[active])
-        fall = np.sqrt(np.maximum(2 * (peak.height[active] - height), 0))
-        is_short = fall < abs(depth)
-        log_sigma[active] = np.where(is_short, log_sigma_there, log_sigma[active])
-        near[active] = np.where(is_short, at, near[active])
-        far[active] = np.where(is_short, far[active], at)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            after = at + (fall - abs(depth)) * fall / slope
-        is_between = (after - near[active]) * (after - far[active]) < 0
-        beyond = np.where(np.isinf(far[active]), top[active] + 2 * (at - top[active]), (near[active] + far[active]) / 2)
-        # No further out in a step than twice, where nothing bounds it yet.
-        is_calm = side * (after - top[active]) <= 2 * side * (at - top[active])
-        after = np.where(is_between & (is_calm | ~np.isinf(far[active])), after, beyond)
-        is_done = (np.abs(fall - abs(depth)) < 1e-9) | (np.abs(after - at) < 1e-13 * (1 + np.abs(at)))
-        mean[active[~is_done]] = after[~is_done]
-        active = active[~is_done]
-        if not active.size:
-            break
-    mean[active] = np.nan
-    return mean
-
-
-def _ridge(series: _Likelihoods, mean: Numbers, log_sigma: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """At given means the greatest log likelihood over sigma, its slope along the mean, and log sigma there."""
-    low, high = np.full(len(mean), -np.inf), np.full(len(mean), np.inf)
-    is_moving = np.ones(len(mean), dtype=bool)
-    n = series.n_detects
-    for _ in range(_MOST_STEPS):
-        sigma = np.exp(log_sigma)
-        spread = series.unit * sigma
-        mu = mean - spread * sigma / 2
-        z = (series.limits - mu[:, None]) / sigma[:, None]
-        ratio = hazard(z)
-        lag = spread[:, None] - z
-        sum_z = (series.total - n * mu) / sigma
-        sum_z2 = (series.squares - 2 * mu * series.total + n * mu**2) / sigma**2
-        slope = -n - spread * sum_z + sum_z2 + np.sum(ratio * lag, axis=1)
-        bend = (
-            -n * spread**2 + 2 * spread * sum_z - 2 * sum_z2
-            + np.sum(ratio * z - curvature(z, ratio) * lag**2, axis=1)
-        )  # fmt: skip
-        low, high = np.where(slope > 0, log_sigma, low), np.where(slope > 0, high, log_sigma)
-        step = np.where(bend < 0, -slope / np.where(bend < 0, bend, 1), np.sign(slope))
-        after = log_sigma + np.clip(step, -1, 1)
-        is_outside = (after <= low) | (after >= high)
-        after = np.where(is_outside, (low + high) / 2, after)
-        is_moving &= np.abs(step) > 1e-9
-        if not is_moving.any():
-            break
-        log_sigma = np.where(is_moving, after, log_sigma)
-    height = -n * log_sigma - sum_z2 / 2 + scipy.special.log_ndtr(z).sum(axis=1)
-    return height, (sum_z - ratio.sum(axis=1)) / sigma, log_sigma
 
 
 # --- Ranks ------------------------------------------------------------------------------------------------------------
