@@ -55,7 +55,8 @@ def power(
     shift = -np.log1p(-fall) / np.sqrt(total)
     critical = student_quantile(df)
     many = ~(df < 1e4)
-    exact = nct.sf(critical, np.where(many, 1e4, df), shift) + nct.cdf(-critical, np.where(many, 1e4, df), shift)
+    # The other side by symmetry: scipy's nct.cdf(-critical, df, shift) is NaN where it is next to nothing.
+    exact = nct.sf(critical, np.where(many, 1e4, df), shift) + nct.sf(critical, np.where(many, 1e4, df), -shift)
     plain = norm.sf(critical - shift) + norm.cdf(-critical - shift)
     found: Floats = np.where(many, plain, exact)
     return found

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.planning import Basis, days_for, out_of_reach, plan
 from pipeline.statistics.intervals import half_width
@@ -64,3 +65,52 @@ def test_a_table_grows_with_the_days():
     seen = rows["power_of_a_fall_of_50_percent"].to_list()
     assert seen == sorted(seen)
     assert 0 < seen[0] < seen[-1] <= 1
+
+
+def test_days_needed_reach_from_one_to_a_year():
+    assert days_needed(0.5, 0.05, 4.0, 0.0) == 1
+    of = (0.3, 4.0, 0.0)
+    falls = smallest_fall(np.array([363.0, 364, 365, 366]), *of)
+    assert days_needed(float(falls[2]) + 1e-9, *of) == 365
+    assert days_needed(float(falls[1]) + 1e-9, *of) == 364
+    assert days_needed(float(falls[3]) + 1e-9, *of) is None
+
+
+def test_more_days_see_smaller_falls_however_large_a_fall_is():
+    """Power rises to 1 and stays there: where the other side was not a number the search went astray."""
+    days = np.arange(2.0, 366, 6)
+    for spread, n_sites in ((0.3, 4.0), (0.3, 1.0), (0.05, 20.0)):
+        assert (np.diff(smallest_fall(days, spread, n_sites, 0.0)) < 0).all()
+    assert power(np.array([0.5, 0.9, 0.999]), np.full(3, 91.0), 0.3, 4.0, 0.0) == pytest.approx(1)
+    # 2.8 standard errors of sqrt(2 x 0.09 / 14), a little more as 26 degrees of freedom are few.
+    assert smallest_fall(np.array([14.0]), 0.3, 1.0, 0.0)[0] == pytest.approx(0.2811, abs=1e-4)
+    assert smallest_fall(np.array([14.0]), 0.3, 4.0, 0.0)[0] == pytest.approx(0.1481, abs=1e-4)
+
+
+def test_what_no_fall_could_show_has_no_smallest_one():
+    """So wide a spread that use would have to vanish: the end of the search."""
+    assert smallest_fall(np.array([2.0]), 50.0, 1.0, 0.0)[0] == pytest.approx(1 - 1e-9, abs=1e-12)
+
+
+def test_power_by_hand():
+    """Of few days by the noncentral t, of many by the normal distribution; degrees of freedom by Satterthwaite.
+
+    Three days at two sites of a CV of 0.3: 2 x 0.09 / 6 = 0.03, with 0.01 beside 0.04; 2 x 2 x 2 (4/3)^2 = 14.2.
+    """
+    df = 8 * (4 / 3) ** 2
+    shift, critical = -np.log(0.6) / 0.2, stats.t.ppf(0.975, df)
+    by_hand = stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift)
+    found = power(np.array([0.4]), np.array([3.0]), 0.3, 2.0, 0.01)[0]
+    assert found == pytest.approx(by_hand, rel=1e-9)
+    assert power(np.array([0.0]), np.array([3.0]), 0.3, 2.0, 0.01)[0] == pytest.approx(0.05)
+    # Nothing but what is shared: normal, and both ends count.
+    shift = -np.log1p(-0.1) / 0.1
+    by_hand = stats.norm.sf(1.959964 - shift) + stats.norm.cdf(-1.959964 - shift)
+    assert power(np.array([0.1]), np.array([7.0]), 0.0, 1.0, 0.01)[0] == pytest.approx(by_hand, rel=1e-6)
+    # One day each: at least one degree of freedom.
+    shift, critical = -np.log(0.1) / np.sqrt(0.18), stats.t.ppf(0.975, 1)
+    by_hand = stats.nct.sf(critical, 1, shift) + stats.nct.cdf(-critical, 1, shift)
+    assert power(np.array([0.9]), np.array([1.0]), 0.3, 1.0, 0.0)[0] == pytest.approx(by_hand, rel=1e-6)
+    # (1.95996 + 0.84162) x 0.1 = 0.280158.
+    assert limit_of_days(0.01) == pytest.approx(0.244336, abs=1e-6)
+    assert limit_of_days(0.01, wanted_power=0.5) == pytest.approx(0.177985, abs=1e-6)
