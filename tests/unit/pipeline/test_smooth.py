@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.interpolate import make_smoothing_spline
 
 from pipeline.statistics.smooth import FEWEST, smooth
@@ -41,3 +42,24 @@ def test_of_noise_the_curve_is_nearly_a_line():
 def test_few_points_have_no_curve():
     assert np.isnan(smooth(np.arange(FEWEST - 1.0), np.ones(FEWEST - 1)).curve).all()
     assert smooth(np.arange(float(FEWEST)), np.ones(FEWEST)).curve == pytest.approx(np.ones(FEWEST))
+
+
+def test_curve_and_band_are_those_of_the_dense_search():
+    """Generalised cross-validation strength by strength, each with its own matrix; the band from its diagonal."""
+    time = np.array([2.0, 3, 5, 6, 9, 10, 11, 14, 15, 17, 20, 22])
+    value = np.sin(time / 4) + 0.1 * np.random.default_rng(4).standard_normal(12)
+    best = (np.inf, None, None)
+    for strength in np.logspace(-6, 6, 61) * (20 / 11) ** 3:
+        hat = make_smoothing_spline(time, np.eye(12), lam=strength)(time)
+        left = 12 - 1.1 * np.trace(hat)
+        squares = ((value - hat @ value) ** 2).sum()
+        if left > 1 and squares / left**2 < best[0]:
+            best = (squares / left**2, hat, squares / (12 - np.trace(hat)))
+    _, hat, variance = best
+    df = 12 - np.trace(hat)
+    assert 3 < df < 10, "neither a line nor all points"
+    found = smooth(time, value)
+    assert found.curve == pytest.approx(hat @ value, rel=1e-6)
+    half = stats.t.ppf(0.975, df) * np.sqrt(variance * np.diag(hat))
+    assert found.high - found.curve == pytest.approx(half, rel=1e-5)
+    assert found.curve - found.low == pytest.approx(half, rel=1e-5)
