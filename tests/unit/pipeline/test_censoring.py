@@ -408,3 +408,55 @@ def test_mu_is_nearly_unbiased(share):
     assert np.nanmean(fit.mu) == pytest.approx(3.0, abs=0.02)
     # The errors it states are those it makes.
     assert np.nanstd(fit.mu) == pytest.approx(np.sqrt(np.nanmean(fit.var_mu)), rel=0.06)
+
+
+# --- By hand ----------------------------------------------------------------------------------------------------------
+
+
+def test_kaplan_meier_by_hand():
+    """Down from 8: one of four, then one of three; below 2 lies what is left, half, put at 2.
+
+    Greenwood's sum over 4 and 8: areas (4 - 2) / 2 = 1 and 1 + (8 - 4) 3/4 = 4: 1 / (3 x 2) + 16 / (4 x 3), times 3/2.
+    """
+    found = kaplan_meier(*read("8 4 2 <1"))
+    assert found.mean[0] == pytest.approx((8 + 4 + 2 * 2) / 4)
+    assert found.se[0] == pytest.approx(np.sqrt((1 / 6 + 16 / 12) * 3 / 2))
+    assert found.sd[0] == pytest.approx(2 * found.se[0])
+    assert found.sd_of_distribution[0] == pytest.approx(np.sqrt((16 + 0 + 2 * 4) / 4))
+    # Exactly half below 4: the lower of the middle pair is 2.
+    assert kaplan_meier(*read("8 4 2 1")).median[0] == 2
+    two = kaplan_meier(*read("3 1"))
+    assert two.se[0] == pytest.approx(1)
+
+
+def test_order_statistics_by_hand():
+    """Two detects and a limit below both: Q = 1/3; limits at Q/2, detects at 5/9 and 7/9 of Weibull's positions."""
+    found = regression_on_order_statistics(*read("2 8 <1"))
+    x = stats.norm.ppf([5 / 9, 7 / 9])
+    slope = np.log(4) / (x[1] - x[0])
+    filled = np.exp(np.log(2) + slope * (stats.norm.ppf(1 / 6) - x[0]))
+    assert found.mean[0] == pytest.approx((2 + 8 + filled) / 3)
+    assert found.median[0] == 2
+    assert found.sd[0] == pytest.approx(np.std([2, 8, filled], ddof=1))
+    # Blom's: (1 - 3/8) / (2 + 1/4) of the way, and a limit alone in the middle again.
+    x = stats.norm.ppf([1 / 3 + 2 / 3 * 5 / 18, 1 / 3 + 2 / 3 * 13 / 18])
+    filled = np.exp(np.log(2) + np.log(4) / (x[1] - x[0]) * (stats.norm.ppf(1 / 6) - x[0]))
+    assert regression_on_order_statistics(*read("2 8 <1"), 3 / 8).mean[0] == pytest.approx((2 + 8 + filled) / 3)
+
+
+def test_a_limit_at_the_largest_detect_stays():
+    """<8 lies below a measured 8, and says that it does."""
+    assert regression_on_order_statistics(*read("2 8 <8")).mean[0] != pytest.approx(5)
+    assert regression_on_order_statistics(*read("2 8 <9")).mean[0] == pytest.approx(5)
+
+
+def test_an_expectation_of_all_sizes():
+    """Small and large amounts alike: nothing is scaled by 1."""
+    for factor in (1e-200, 1e200):
+        values, below = read("1 2 3 <2")
+        found = kaplan_meier(factor * values, below)
+        plain = kaplan_meier(values, below)
+        assert found.mean[0] / factor == pytest.approx(plain.mean[0])
+        assert found.sd_of_distribution[0] / factor == pytest.approx(plain.sd_of_distribution[0])
+    two = regression_on_order_statistics(*read("1 3"))
+    assert (two.mean[0], two.sd[0], two.median[0]) == pytest.approx((2, np.sqrt(2), 2))

@@ -132,6 +132,8 @@ def test_p_values_are_those_of_the_table():
         [0.05, 0.05, 1], abs=1e-7
     )
     assert p_value(array(2 * 0.2), array(0.04), array(10), NOTHING)[0] == pytest.approx(0.07339, abs=1e-5)  # t = 2
+    of_few = p_value(array(0.4, 0.4), array(0.04, 0.04), array(1, 1.5), array(0, 0))
+    assert of_few == pytest.approx([0.29517, 2 * stats.t.sf(2, 1.5)], abs=1e-5)
     assert np.isnan(p_value(array(1, 1), array(0, 0.04), array(5, 0.5), array(0, 0))).all()
     assert p_value(NOTHING, array(0.04), array(2), array(0.01))[0] == pytest.approx(1, abs=1e-9)
 

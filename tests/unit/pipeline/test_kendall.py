@@ -225,6 +225,33 @@ def test_seasons_are_summed_and_their_slopes_sorted_together():
         )
 
 
+def test_seasons_of_series_with_times_of_their_own():
+    """Twice the time between points, half the slope; two points at one time are no pair."""
+    value = np.array([[1.0, 9, 3, 7, 2, 4, 6, 5]] * 3)
+    year, season = np.repeat(np.arange(4.0), 2), np.tile([3, 7], 4)
+    time = np.stack([year, 2 * year, np.repeat([0.0, 0, 1, 2], 2)])
+    found = seasonal_kendall(value, time, season)
+    plain = seasonal_kendall(value[:1], year, season)
+    assert found.slope[0] == plain.slope[0]
+    assert found.slope[1] == plain.slope[0] / 2
+    rises = [
+        (2 - 1) / 1,
+        (2 - 3) / 1,
+        (6 - 1) / 2,
+        (6 - 3) / 2,
+        (6 - 2) / 1,
+        (4 - 9) / 1,
+        (4 - 7) / 1,
+        (5 - 9) / 2,
+        (5 - 7) / 2,
+        1,
+    ]
+    assert found.slope[2] == pytest.approx(np.median(rises))
+    assert found.tau[2] == pytest.approx(sum(np.sign(rises)) / 10)
+    none = seasonal_kendall(np.full((2, 4), np.nan), np.arange(4.0), np.tile([0, 1], 2))
+    assert np.isnan([none.slope, none.slope_low, none.p_value]).all()
+
+
 def test_the_covariance_of_seasons_only_widens_if_asked():
     """Seasons that go against each other: as published the variance shrinks."""
     years, noise = np.random.default_rng(5).standard_normal((2, 8))

@@ -287,26 +287,34 @@ def first_order_bias(mu, limit, sd, n_limited, n_free):
     return (kappa3 + 2 * (-rising - kappa3)) / (2 * total**2)
 
 
-@pytest.mark.parametrize(("n_below", "n_measured", "limit"), [(13, 1, 10.0), (4, 10, 10.0), (7, 7, 6.0)])
-def test_the_level_below_limits_is_less_its_first_order_bias(n_below, n_measured, limit):
-    """What is expected of a day below its limit, by the level of another optimiser less its published bias."""
-    sd, log_limit = 0.5, np.log(limit)
-    values = 12.0 + np.arange(n_measured)
-    days = [(limit, True, 0, 3)] * n_below + [(value, False, 0, 3) for value in values]
-    found = periods_of(*days, log_sd=sd)
+def corrected_level(limit, n_below, logs, sd):
+    """The likeliest level by another optimiser, less its published bias; both on the log scale, and the bias."""
     level = optimize.minimize_scalar(
-        lambda mu: -n_below * stats.norm.logcdf(log_limit, mu, sd) - stats.norm.logpdf(np.log(values), mu, sd).sum(),
-        bounds=(0, 4), method="bounded", options={"xatol": 1e-10},
+        lambda mu: -n_below * stats.norm.logcdf(limit, mu, sd) - stats.norm.logpdf(logs, mu, sd).sum(),
+        bounds=(-2, 4), method="bounded", options={"xatol": 1e-10},
     ).x  # fmt: skip
     # A day below stands for as many days with its limit as it takes to find one below: no more than there are.
-    n_days = n_below + n_measured
-    n_limited = min(n_below / stats.norm.cdf((log_limit - level) / sd), n_days)
-    mu = level - first_order_bias(level, log_limit, sd, n_limited, n_days - n_limited)
-    z = (log_limit - mu) / sd
-    expected = np.exp(mu + sd**2 / 2) * stats.norm.cdf(z - sd) / stats.norm.cdf(z)
+    n_days = n_below + len(logs)
+    n_limited = min(n_below / stats.norm.cdf((limit - level) / sd), n_days)
+    bias = first_order_bias(level, limit, sd, n_limited, n_days - n_limited)
+    return level - bias, bias
+
+
+@pytest.mark.parametrize(("weekday", "rhythm"), [(3, NO_RHYTHM), (7, DOUBLED)])
+@pytest.mark.parametrize(("n_below", "n_measured", "limit"), [(13, 1, 10.0), (4, 10, 10.0), (7, 7, 6.0)])
+def test_the_level_below_limits_is_less_its_first_order_bias(n_below, n_measured, limit, weekday, rhythm):
+    """What is expected of a day below its limit, and how the level follows the spread, which is not known exactly."""
+    sd, df, effect = 0.4, 9.0, rhythm[weekday - 1]
+    values = 12.0 + np.arange(n_measured)
+    days = [(limit, True, 0, weekday)] * n_below + [(value, False, 0, weekday) for value in values]
+    found = periods_of(*days, log_sd=sd, rhythm=rhythm, df=df)
+    of = (np.log(limit) - effect, n_below, np.log(values) - effect)
+    mu, bias = corrected_level(*of, sd)
+    z = (np.log(limit) - mu - effect) / sd
+    expected = np.exp(mu + effect + sd**2 / 2) * stats.norm.cdf(z - sd) / stats.norm.cdf(z)
     assert found.expected[0] == pytest.approx(expected, rel=1e-4)
-    assert found.mean[0] == pytest.approx((n_below * expected + values.sum()) / n_days, rel=1e-4)
-    # Uncorrected, or corrected the wrong way, it would be another number.
-    z = (log_limit - level) / sd
-    plain = np.exp(level + sd**2 / 2) * stats.norm.cdf(z - sd) / stats.norm.cdf(z)
-    assert abs(plain / expected - 1) > 5e-4
+    assert found.mean[0] == pytest.approx((n_below * expected + values.sum()) / (n_below + n_measured), rel=1e-4)
+    assert abs(bias) > 5e-4, "uncorrected, or corrected the wrong way, it would be another number"
+    # The logarithm of the mean is mu + sd^2 / 2; the variance of ln(sd) is 1 / (2 df).
+    follows = (corrected_level(*of, 1.05 * sd)[0] - mu + (1.05**2 - 1) * sd**2 / 2) / np.log(1.05)
+    assert found.spread_log_variance[0] == pytest.approx(follows**2 / (2 * df), rel=1e-2)

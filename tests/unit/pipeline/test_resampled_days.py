@@ -104,27 +104,43 @@ def test_as_many_days_as_are_fitted_leave_nothing():
 
 
 def test_fewer_days_of_a_weekday_are_drawn_as_residuals():
-    """A site of 3 + 18 days in two cells: the mean square of its own widened residuals is what each day varies by.
+    """Two sites of 21 and 14 days vary by their own widened residuals, one of 7 by its own, as it is the only such one.
 
-    A second site of few days is drawn from itself alone, a third has four days a cell and is drawn as it is.
+    A fourth has four days a cell and is drawn as it is.
     """
     assert FEWEST_OF_A_CELL == 4
-    site = np.repeat([0, 0, 1, 1, 2, 2], [3, 18, 3, 4, 4, 4])
-    is_current = np.repeat([False, True, False, True, False, True], [3, 18, 3, 4, 4, 4])
+    days = [3, 18, 3, 4, 4, 4, 3, 11]
+    site = np.repeat([0, 0, 1, 1, 2, 2, 3, 3], days)
+    is_current = np.repeat([False, True] * 4, days)
     weekday = np.ones(len(site), dtype=int)
-    weight = np.array([2.0, 1, 1])
-    value = np.exp(0.01 * normal(len(site)))
-    rest = site < 2
+    weight = np.array([2.0, 1, 1, 3])
+    value = np.exp(np.array([0.01, 0.05, 0.02, 0.03])[site] * normal(len(site)))
+    rest = site != 2
     _, residual, _ = _residuals(np.log(value)[rest], site[rest], (2 * site + is_current)[rest], weekday[rest])
     variance = np.zeros(len(site))
-    variance[site == 0] = residual[:21].var()
-    variance[site == 1] = residual[21:].var()
+    for one in (0, 1, 3):
+        variance[site == one] = residual[site[rest] == one].var()
     for current in (False, True):
         of = (site == 2) & (is_current == current)
         variance[of] = value[of].var(ddof=1)
     found = drawn(value, site, is_current, weekday, weight)
-    assert found.log_sd == pytest.approx(by_mean_squares(site, is_current, weekday, weight, variance), rel=0.03)
-    assert np.log(found.low * found.high) / 2 == pytest.approx(np.log(found.ratio), abs=1e-3)
+    assert found.log_sd == pytest.approx(by_mean_squares(site, is_current, weekday, weight, variance), rel=0.04)
+    # Each site alone, beside ones that do not vary.
+    for one in (0, 1, 3):
+        calm = np.where(site == one, value, 1.0)
+        alone = drawn(calm, site, is_current, weekday, weight)
+        only = np.where(site == one, variance, 0)
+        assert alone.log_sd == pytest.approx(by_mean_squares(site, is_current, weekday, weight, only), rel=0.05)
+
+
+@pytest.mark.parametrize(("value", "is_current"), [([4.0, 0.0], [False, True]), ([4.0, 2.0], [True, True]), ([], [])])
+def test_what_cannot_be_drawn_is_refused(value, is_current):
+    n = len(value)
+    with pytest.raises(ValueError, match="leave out"):
+        resampled_ratio(
+            np.array(value), np.zeros(n, int), np.array(is_current, dtype=bool), np.ones(n, int), np.ones(1),
+            n_resamples=10, seed=1,
+        )  # fmt: skip
 
 
 def test_days_are_drawn_some_at_a_time(monkeypatch):

@@ -15,6 +15,11 @@ def normal(*shape):
     return np.random.default_rng(17).standard_normal(shape)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    module._kernel.cache_clear()
+
+
 def by_hand(value, within):
     """Effect, its standard error, degrees of freedom and correlation: by least squares and by each likelihood."""
     place = np.flatnonzero(np.isfinite(value))
@@ -63,6 +68,16 @@ def test_an_effect_is_that_of_the_dense_formulas(n_within):
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(found.effect) / found.standard_error, found.df))
 
 
+def test_a_series_with_too_few_points_stops_no_other():
+    within = np.arange(18) >= 12
+    series = np.tile(0.1 * normal(1, 18), (3, 1))
+    series[0, 3:] = series[1, :9] = np.nan
+    found = segmented(series, within)
+    assert np.isnan(found.effect[0])
+    for row in (1, 2):
+        assert found.effect[row] == pytest.approx(by_hand(series[row], within)[0])
+
+
 def test_an_event_between_two_other_spans():
     within = (np.arange(16) >= 5) & (np.arange(16) < 11)
     series = np.cumsum(0.1 * normal(1, 16), axis=1)
@@ -104,7 +119,7 @@ def test_a_common_course_is_that_of_least_squares():
     levels = normal(2, 4, 7)
     levels[0, 1, :3], levels[0, 2, 4:], levels[1, 3, 2:] = np.nan, np.nan, np.nan
     levels[:, :, 5] = np.nan
-    weight = np.array([1.0, 5, 0.5, 2])
+    weight = np.array([0.1, 0.5, 0.05, 0.2])
     found = common_course(levels, weight, n_steps=2000)
     periods = [0, 1, 2, 3, 4, 6]
     for one, course in zip(levels, found, strict=True):
