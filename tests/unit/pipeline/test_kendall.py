@@ -180,11 +180,13 @@ def test_serial_correlation_is_only_taken_where_it_can_be():
     """Steps that follow each other widen; a zigzag narrows, is kept so if asked, and never below nothing."""
     time = np.arange(20.0)
     walk, zigzag = np.cumsum(np.random.default_rng(8).standard_normal(20)), np.tile([0.0, 1], 10) + 0.01 * np.sin(time)
-    value = np.stack([walk, zigzag, np.random.default_rng(2).permutation(20)])
+    slow = walk + np.random.default_rng(11).standard_normal(20)
+    value = np.stack([walk, zigzag, np.random.default_rng(2).permutation(20), slow])
     plain = mann_kendall(value, time)
     factor = np.array([factor_by_hand(row - slope * time) for row, slope in zip(value, plain.slope, strict=True)])
-    assert factor[0] > 1
+    assert factor[0] > 2
     assert factor[1] < 1
+    assert 1 < factor[3] < 2
     found, wider = hamed_rao(value, time), hamed_rao(value, time, is_widening=True)
     assert found.variance == pytest.approx(plain.variance * np.where(factor > 0, factor, 1))
     assert wider.variance == pytest.approx(plain.variance * np.maximum(factor, 1))
@@ -195,20 +197,23 @@ def test_serial_correlation_is_only_taken_where_it_can_be():
 
 def test_seasons_are_summed_and_their_slopes_sorted_together():
     """Two seasons of four and three years, a gap: S, pairs and slopes pair by pair within seasons."""
-    value = np.array([[1.0, 9, 3, 7, 2, 4, 6, np.nan], [5.0, 5, 5, 2, 8, 3, 1, 4]])
+    gap = np.nan
+    value = np.array([[1.0, 9, 3, 7, 2, 4, 6, gap], [5.0, 5, 5, 2, 8, 3, 1, 4], [3.0, 1, gap, 4, gap, 4, gap, 0]])
     year, season = np.repeat(np.arange(4.0), 2), np.tile([3, 7], 4)
     found = seasonal_kendall(value, year, season)
-    for row in range(2):
-        s = n_pairs = 0
+    for row in range(3):
+        s = n_pairs = n_untied = 0
         slopes = []
         for one in (3, 7):
             of = (season == one) & np.isfinite(value[row])
             y, t = value[row][of], year[of]
             s += s_of(y, t)
             n_pairs += len(y) * (len(y) - 1) / 2
+            n_untied += np.sqrt(len(y) * (len(y) - 1) / 2 * (np.subtract.outer(y, y) > 0).sum())
             slopes += [(y[j] - y[i]) / (t[j] - t[i]) for i, j in itertools.combinations(range(len(y)), 2)]
         assert found.s[row] == s
         assert found.tau[row] == pytest.approx(s / n_pairs)
+        assert found.tau_b[row] == pytest.approx(s / n_untied)
         assert found.slope[row] == pytest.approx(np.median(slopes))
         variance = sum(
             variance_over_all_orders(value[row][of], year[of])
@@ -249,7 +254,8 @@ def test_seasons_of_series_with_times_of_their_own():
     assert found.slope[2] == pytest.approx(np.median(rises))
     assert found.tau[2] == pytest.approx(sum(np.sign(rises)) / 10)
     none = seasonal_kendall(np.full((2, 4), np.nan), np.arange(4.0), np.tile([0, 1], 2))
-    assert np.isnan([none.slope, none.slope_low, none.p_value]).all()
+    assert np.isnan([none.s, none.variance, none.slope, none.slope_low, none.p_value]).all()
+    assert none.n.tolist() == [0, 0]
 
 
 def test_the_covariance_of_seasons_only_widens_if_asked():
@@ -261,6 +267,9 @@ def test_the_covariance_of_seasons_only_widens_if_asked():
     plain, published, wider = seasonal_kendall(*of), hirsch_slack(*of, year), hirsch_slack(*of, year, is_widening=True)
     assert published.variance[0] < plain.variance[0]
     assert wider.variance[0] == plain.variance[0]
+    # Two seasons that mirror each other would leave nothing at all: then they are left as they are.
+    mirrored = np.stack([years, -years], axis=1).ravel()[np.newaxis]
+    assert hirsch_slack(mirrored, *of[1:], year).variance[0] == plain.variance[0]
 
 
 # --- ranks -----------------------------------------------------------------------------------------------------------

@@ -241,6 +241,9 @@ def test_balanced_periods_weigh_the_weekdays_they_have_alike():
     assert balanced.mean[0] == pytest.approx((5 + 20) / 2)
     assert balanced.log_variance[0] == pytest.approx(np.expm1(0.09) * (1 / 2 + 1) / 4)
     assert balanced.weekdays_log_bias[0] == 0
+    assert periods_of(*days[:2], is_balanced=True).mean[0] == pytest.approx(5)
+    one = periods_of(*days[:1], rhythm=DOUBLED)
+    assert (one.mean[0], one.weekdays_log_bias[0]) == pytest.approx((4, np.log(7 / 8)))
 
 
 def test_what_missing_weekdays_leave_the_mean_off_by():
@@ -315,6 +318,13 @@ def test_the_level_below_limits_is_less_its_first_order_bias(n_below, n_measured
     assert found.expected[0] == pytest.approx(expected, rel=1e-4)
     assert found.mean[0] == pytest.approx((n_below * expected + values.sum()) / (n_below + n_measured), rel=1e-4)
     assert abs(bias) > 5e-4, "uncorrected, or corrected the wrong way, it would be another number"
+    # As well as the likelihood at its own top tells it, and a plain mean less well; as well as a mean at the most.
+    n_days, level = n_below + n_measured, mu + bias
+    a = (np.log(limit) - effect - level) / sd
+    ratio = stats.norm.pdf(a) / stats.norm.cdf(a)
+    told = (n_measured + n_below * ratio * (a + ratio)) / sd**2
+    plain = np.expm1(sd**2) / n_days
+    assert found.log_variance[0] == pytest.approx(max(1 / told + plain - sd**2 / n_days, plain), rel=1e-4)
     # The logarithm of the mean is mu + sd^2 / 2; the variance of ln(sd) is 1 / (2 df).
     follows = (corrected_level(*of, 1.05 * sd)[0] - mu + (1.05**2 - 1) * sd**2 / 2) / np.log(1.05)
     assert found.spread_log_variance[0] == pytest.approx(follows**2 / (2 * df), rel=1e-2)
