@@ -202,15 +202,68 @@ def test_spreads_of_sites_are_those_of_the_definition(spreads, is_common):
     assert np.log(found.log_sd) + bias == pytest.approx(mean, rel=1e-6)
 
 
+def moments_of(found, left=1.0):
+    """Mean and variance of the logarithm of a spread of which a share of the degrees of freedom is left."""
+    df = found.df / left
+    return np.log(found.log_sd * np.sqrt(left)) + (np.log(df / 2) - digamma(df / 2)) / 2, polygamma(1, df / 2) / 4
+
+
+def test_what_the_rhythm_takes_of_the_days_is_given_back():
+    """Twelve weeks of four levels: of 84 - 4 degrees of freedom six are taken."""
+    y, level, day = drawn(4, 3, 0.3, seed=5)
+    found = pooled_spread(y, np.zeros(84, bool), level, np.zeros(84, int), day, 1, fewest_weeks=3)
+    _, _, mean, variance = by_grid(y - found.rhythm[day - 1], level, np.zeros(84, int), 1)
+    told = moments_of(found, (80 - 6) / 80)
+    assert told[0] == pytest.approx(mean, rel=1e-6)
+    assert told[1] == pytest.approx(variance, rel=1e-6)
+
+
+def test_a_rhythm_of_two_weekdays_is_one_if_asked():
+    y, level, day = drawn(8, 1, 0.2)
+    kept = np.isin(day, [1, 6])
+    of = (y[kept], np.zeros(16, bool), level[kept], np.zeros(16, int), day[kept], 1)
+    assert not pooled_spread(*of).has_rhythm
+    found = pooled_spread(*of, is_whole_week=False)
+    assert found.has_rhythm
+    rise = y[day == 6].mean() - y[day == 1].mean()
+    assert found.rhythm[[0, 5]] == pytest.approx([-rise / 2, rise / 2], abs=1e-5)
+
+
+def test_a_spread_is_known_no_better_than_the_grid_tells():
+    """Of any number of days at most as if it lay anywhere between two of the spreads that are tried."""
+    n = 20_000
+    y = 0.3 * np.random.default_rng(9).standard_normal(n)
+    found = pooled_spread(y, np.zeros(n, bool), np.zeros(n, int), np.zeros(n, int), np.ones(n, int), 1)
+    assert moments_of(found)[1] == pytest.approx(np.log(_NODES[1] / _NODES[0]) ** 2 / 12, rel=1e-6)
+
+
+def test_of_nothing_sites_are_alike():
+    none = np.zeros(0)
+    found = pooled_spread(none, none.astype(bool), none.astype(int), none.astype(int), none.astype(int), 2)
+    assert found.is_common
+    assert found.log_sd.shape == (2,)
+
+
+def test_a_level_with_one_measured_day_tells_by_those_below_their_limits():
+    y, level, site = np.random.default_rng(7).standard_normal(20), np.zeros(20, int), np.zeros(20, int)
+    alone = pooled_spread(y, np.zeros(20, bool), level, site, np.ones(20, int), 1)
+    more = pooled_spread(
+        np.append(y, [3.0, -3.0]), np.append(np.zeros(20, bool), [False, True]), np.append(level, [1, 1]),
+        np.zeros(22, int), np.ones(22, int), 1,
+    )  # fmt: skip
+    assert more.log_sd[0] > 1.01 * alone.log_sd[0]
+
+
 def test_levels_all_below_their_limits_are_left_out():
     """A level without a measured day and a site without any: nothing moves, that site has the common spread."""
-    rng = np.random.default_rng(7)
-    y, level, site = rng.standard_normal(40), np.repeat([0, 1], 20), np.zeros(40, int)
-    alone = pooled_spread(y, np.zeros(40, bool), level, site, np.ones(40, int), 1)
+    y, level, day = drawn(5, 1, 0.3)
+    n = len(y)
+    alone = pooled_spread(y, np.zeros(n, bool), level, np.zeros(n, int), day, 1)
+    assert alone.has_rhythm
     more = pooled_spread(
-        np.append(y, [5.0, 5, 7]), np.append(np.zeros(40, bool), [True] * 3), np.append(level, [2, 2, 3]),
-        np.append(site, [0, 0, 1]), np.ones(43, int), 2,
+        np.append(y, [5.0, 5, 7]), np.append(np.zeros(n, bool), [True] * 3), np.append(level, [5, 5, 6]),
+        np.append(np.zeros(n, int), [0, 0, 1]), np.append(day, [1, 2, 3]), 2,
     )  # fmt: skip
-    assert more.log_sd[0] == pytest.approx(alone.log_sd[0])
+    assert more.rhythm == pytest.approx(alone.rhythm)
+    assert more.log_sd == pytest.approx([alone.log_sd[0]] * 2)
     assert more.df[0] == pytest.approx(alone.df[0])
-    assert more.log_sd[1] == pytest.approx(alone.log_sd[0])
