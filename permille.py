@@ -17,6 +17,7 @@ from commands.figures import levels, totals
 from commands.origins import explain, history
 from commands.over_time import plan, series, trend
 from commands.plausibility import plausibility
+from commands.restatements import restatements
 from commands.robustness import robustness
 from commands.targets import targets
 from commands.work import check, demo, init, run, status
@@ -73,6 +74,7 @@ for command in (
     totals,
     explain,
     history,
+    restatements,
 ):
     app.command()(command)
 for name, group in (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from pipeline.settings import Workspace
     from pipeline.warehouse import Warehouse
 
 app = typer.Typer(
@@ -34,6 +35,9 @@ _SHORTEST = 8
 _Which = Annotated[str, typer.Argument(help="A delivery: its number, its file, or the start of its sha256.")]
 _By = Annotated[str, typer.Option("--by", help="Who decides.")]
 _Why = Annotated[str, typer.Option("--why", help="Why, in a few words: it is kept with the decision.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Write nothing; show which headline figures would move, before and after.")
+]
 
 
 @app.callback()
@@ -82,6 +86,7 @@ def supersede(
     superseded: Annotated[str, typer.Argument(help="The delivery that it supersedes.")],
     by: _By,
     why: _Why,
+    dry_run: _DryRun = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Decide that one delivery is current where another states something else.
@@ -91,25 +96,25 @@ def supersede(
 
     Example: permille deliveries supersede 5 4 --by "A. Analyst" --why "the laboratory's correction"
     """
-    _decide("supersede", current, superseded, by=by, why=why, workspace=workspace)
+    _decide("supersede", current, superseded, by=by, why=why, dry_run=dry_run, workspace=workspace)
 
 
 @app.command("withdraw")
-def withdraw(which: _Which, by: _By, why: _Why, workspace: WorkspaceOption = None) -> None:
+def withdraw(which: _Which, by: _By, why: _Why, dry_run: _DryRun = False, workspace: WorkspaceOption = None) -> None:
     """Decide that nothing of a delivery counts any more. Nothing is deleted: 'restore' undoes it.
 
     Example: permille deliveries withdraw 4 --by "A. Analyst" --why "samples were mixed up"
     """
-    _decide("withdraw", which, None, by=by, why=why, workspace=workspace)
+    _decide("withdraw", which, None, by=by, why=why, dry_run=dry_run, workspace=workspace)
 
 
 @app.command("restore")
-def restore(which: _Which, by: _By, why: _Why, workspace: WorkspaceOption = None) -> None:
+def restore(which: _Which, by: _By, why: _Why, dry_run: _DryRun = False, workspace: WorkspaceOption = None) -> None:
     """Decide that a withdrawn delivery counts again.
 
     Example: permille deliveries restore 4 --by "A. Analyst" --why "the laboratory found the samples"
     """
-    _decide("restore", which, None, by=by, why=why, workspace=workspace)
+    _decide("restore", which, None, by=by, why=why, dry_run=dry_run, workspace=workspace)
 
 
 def _listed(warehouse: "Warehouse") -> "pl.DataFrame":
@@ -119,7 +124,9 @@ def _listed(warehouse: "Warehouse") -> "pl.DataFrame":
     )
 
 
-def _decide(decision: str, which: str, other: str | None, *, by: str, why: str, workspace: Path | None) -> None:
+def _decide(
+    decision: str, which: str, other: str | None, *, by: str, why: str, dry_run: bool, workspace: Path | None
+) -> None:
     from pipeline.receipts import utc_now
     from pipeline.warehouse import Warehouse, WarehouseError
 
@@ -135,13 +142,42 @@ def _decide(decision: str, which: str, other: str | None, *, by: str, why: str, 
     against = None if other is None else _meant(listed, other)
     _require_sense(decision, target, against)
     rows = _as_rows(decision, target, against, by=by.strip(), why=why.strip(), at=utc_now())
-    file = _written(rows, here.inbox)
     said = {
         "supersede": f"{_called(target)} becomes current" + (f", and supersedes {_called(against)}" if against else ""),
         "withdraw": f"{_called(target)} is withdrawn",
         "restore": f"{_called(target)} counts again",
     }[decision]
+    if dry_run:
+        _rehearse(here, rows, said)
+        return
+    file = _written(rows, here.inbox)
     say(f"Written to {file}: {said}. Apply it: permille run")
+
+
+def _rehearse(here: "Workspace", rows: "pl.DataFrame", said: str) -> None:
+    """Shows what a decision would move; nothing is written into the workspace."""
+    import tempfile
+
+    from commands.restatements import print_lines
+    from dashboards.restatements import between
+    from pipeline.estimates import PeriodError
+    from pipeline.rehearsal import rehearsed
+    from pipeline.restatements import last_published
+
+    def tell(line: str) -> None:
+        typer.echo(f"  {line}", err=True)
+
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="permille-") as folder,
+            rehearsed(here, _written(rows, Path(folder)), tell) as (warehouse, edition),
+        ):
+            before = last_published(here.published, here.settings)
+            moved = None if before is None else between(warehouse, before, edition)
+    except PeriodError as error:
+        fail(f"{said}: the next run would fail: {error}.")
+    say(f"Dry run, nothing was written. {said}:")
+    print_lines(moved, before="what is published")
 
 
 def _as_rows(

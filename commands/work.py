@@ -30,6 +30,7 @@ from commands.deliveries import tell_contradictions
 from commands.figures import markers_of
 from commands.interrupts import interruptible
 from commands.plausibility import print_counts
+from commands.restatements import print_moved
 
 if TYPE_CHECKING:
     from pipeline.settings import Workspace
@@ -83,8 +84,10 @@ def demo(
     files = write_deliveries(city, here.inbox)
     write_receipts(files, here)
     typer.echo(f"{len(files)} deliveries of simulated laboratories written.")
+    number_before = _last_edition(here)
     _run(here, may_wait=not no_wait)
     _print_headline(here)
+    print_moved(here.published, number_before)
 
 
 def run(workspace: WorkspaceOption = None, no_wait: NoWaitOption = False) -> None:
@@ -103,8 +106,10 @@ def run(workspace: WorkspaceOption = None, no_wait: NoWaitOption = False) -> Non
         fail(str(error))
     if not found.files and not found.left_out:
         typer.echo(f"The inbox is empty: lay deliveries into {here.inbox}")
+    number_before = _last_edition(here)
     taken = _run(here, may_wait=not no_wait)
     _print_headline(here)
+    print_moved(here.published, number_before)
     if taken or found.left_out:
         raise typer.Exit(QUARANTINED)
 
@@ -267,6 +272,12 @@ def _run(here: "Workspace", *, may_wait: bool) -> bool:
     except RunFailedError as error:
         fail(str(error))
     return outcome
+
+
+def _last_edition(here: "Workspace") -> int:
+    from pipeline.restatements import last_number
+
+    return last_number(here.published)
 
 
 def _print_headline(here: "Workspace") -> None:

@@ -513,6 +513,30 @@ COLUMNS: dict[str, Column] = {
     "factors_identity": Column(None, "SHA-256 over all reference tables: factors, doses, protocols and the like"),
     "settings_identity": Column(None, "SHA-256 over the settings that change figures"),
     "code_identity": Column(None, "SHA-256 over the code that reads, judges and computes"),
+    "edition_number": Column("count", "place of the edition among those published here, counted from 1"),
+    "edition": Column(
+        None, "name of the edition: twelve digits that differ where any input does; empty: an earlier version gave none"
+    ),
+    "edition_before": Column(None, "name of the edition published before; empty: it has none"),
+    "newest_received_at": Column(None, "when the newest delivery of the edition came in, UTC, by the ledger"),
+    "is_compared": Column(
+        None,
+        "true where its figures were held against those of the edition before; false where no copy of one was there",
+    ),
+    "causes": Column(
+        None,
+        "why figures moved, separated by blanks: new, corrected, superseded, withdrawn, restored, decided, read_again,"
+        " gone, settings, factors, code",
+    ),
+    "caused_by": Column(None, "the deliveries that moved the figure, by their SHA-256; of settings or code: none"),
+    "baseline_before_mg_per_day_per_1000": Column("mg/day", "mean of the baseline per 1000 inhabitants, as before"),
+    "current_before_mg_per_day_per_1000": Column(
+        "mg/day", "mean of the current period, per 1000 inhabitants, as before"
+    ),
+    "change_before_percent": Column("percent", "the change as before; empty: there was none"),
+    "ci_low_before_percent": Column("percent", "lower end of the 95 % confidence interval as before"),
+    "ci_high_before_percent": Column("percent", "upper end of the 95 % confidence interval as before"),
+    "verdict_before": Column(None, "the verdict as before"),
 }
 
 

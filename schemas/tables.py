@@ -85,6 +85,8 @@ TABLES: dict[str, Table] = {
     "trends": Table("change", trend.Trends),
     "event_effects": Table("change", events.EventEffects),
     "computed_from": Table("publication", publication.ComputedFrom),
+    "editions": Table("publication", publication.Editions),
+    "restatements": Table("publication", publication.Restatements),
 }
 MEASUREMENT_TABLES = (
     "areas",

@@ -21,6 +21,7 @@ from tests.conftest import shared
 COMMANDS = [
     "init", "demo", "run", "check", "status", "plausibility", "change", "credibility", "robustness", "targets",
     "brief", "series", "trend", "events", "plan", "levels", "totals", "explain", "history",
+    "restatements",
 ]  # fmt: skip
 SITES = "site_id,site_name,area_id,latitude,longitude\nS1,One,A,1,2\n"
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
