@@ -91,12 +91,20 @@ def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
     is_other = pl.any_horizontal(
         _printed(part).ne_missing(_printed(of_before, part)) for part, of_before in PARTS.items()
     )
-    moved = both.filter(is_other)
-    # An area that is the network by another name is named once, as the network.
-    of_network = moved.filter(pl.col("level") == "network").with_columns(pl.lit("area").alias("level"))
-    same = ["level", "drug", *PARTS, *PARTS.values()]
-    moved = moved.join(of_network.select(same), on=same, how="anti", nulls_equal=True)
+    moved = both.filter(is_other).join(_network_by_another_name(both), on="unit_id", how="anti")
     return in_order(moved).select(*KEY, "unit_name", *PARTS, *PARTS.values(), "is_simulated")
+
+
+def _network_by_another_name(both: pl.DataFrame) -> pl.DataFrame:
+    """The areas all of whose figures, before and now, are those of the network: `unit_id`."""
+    numbers = [*PARTS, *PARTS.values()]
+    beside = both.filter(pl.col("level") == "area").join(
+        both.filter(pl.col("level") == "network").select("drug", *numbers), on="drug", how="left", suffix="_of_all"
+    )
+    is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_of_all")) for name in numbers)
+    n_drugs = both.filter(pl.col("level") == "network").height
+    found = beside.group_by("unit_id").agg(is_same.all().alias("is_same"), pl.len().alias("n"))
+    return found.filter(pl.col("is_same"), pl.col("n") == n_drugs).select("unit_id")
 
 
 def in_order(moved: pl.DataFrame) -> pl.DataFrame:
@@ -198,7 +206,7 @@ def lines(moved: Moved | None, *, before: str = "the last edition", more: str = 
         ]
     if moved.rows.is_empty():
         return [f"No headline figure differs, as printed, from {before}.{because}"]
-    n = labels.things(moved.rows.height, "headline figure differs", "headline figures differ")
+    n = "1 headline figure differs" if moved.rows.height == 1 else f"{moved.rows.height:,} headline figures differ"
     rows = list(moved.rows.head(MOST_LINES).iter_rows(named=True))
     shown = [f"{n}, as printed, from {before} (before -> now):", *(_line(row, moved.files) for row in rows)]
     left = moved.rows.height - len(rows)
@@ -219,7 +227,7 @@ def _line(row: Mapping[str, Any], files: Mapping[str, str]) -> str:
     cause = causes_in_words(row["causes"])
     return (
         f"  {row['drug']}, {row['unit_name'] or row['unit_id']}: {was} -> {now}{of_levels}."
-        f" Cause: {cause}{f': {by}' if by else ''}"
+        f" Cause: {cause}{f'; by {by}' if by else ''}"
     )
 
 

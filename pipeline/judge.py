@@ -6,7 +6,6 @@ No reading (`pipeline/reading`) and no storing (`pipeline/warehouse.py`).
 import copy
 from functools import cache
 
-import pandera.backends.polars.builtin_checks  # noqa: F401  what `isin` and the like are for polars
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData

@@ -6,6 +6,8 @@ table. No rules about values: those stand in the models (`intake.py`, `estimates
 
 from typing import Any, NamedTuple
 
+# What `isin` and the like are for polars: before any model makes its schema, which copies what is known then.
+import pandera.backends.polars.builtin_checks  # noqa: F401
 import pandera.polars as pa
 
 
