@@ -223,7 +223,11 @@ def city(
                     "file_name": file_name,
                     "profile": "simulated-north",
                     "profile_digest": "0",
+                    "receipt_number": 1,
                     "received_at": datetime(2026, 1, 5, 9, 30),  # noqa: DTZ001  the table's times are UTC without a zone
+                    "saved_at": datetime(2026, 1, 5, 9, 0),  # noqa: DTZ001
+                    "place": 1,
+                    "is_withdrawn": False,
                     "sender": "Northern laboratory",
                     "source": "Weekly monitoring",
                     "licence": "CC BY 4.0",
