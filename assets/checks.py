@@ -12,7 +12,7 @@ from pipeline import quality
 from pipeline.findings import printable
 from pipeline.plausibility import implausible
 from pipeline.precedence import compared_deliveries
-from pipeline.status import status
+from pipeline.status import balance
 from pipeline.warehouse import sql
 from schemas.plausibility import RULES
 from schemas.tables import TABLES
@@ -28,7 +28,7 @@ def _model_check(table: str) -> dg.AssetChecksDefinition:
         description=f"Each row of {table} keeps every rule of its model; nothing downstream runs on one that does not.",
     )  # fmt: skip
     def check(workspace: WorkspaceResource) -> dg.AssetCheckResult:
-        with workspace.warehouse(only_tables=True) as warehouse:
+        with workspace.warehouse() as warehouse:
             found = quality.check_table(warehouse, table)
         if not found.passed:
             _log.error("%s. Nothing downstream runs. %s", found.message, quality.REMEDY)
@@ -96,7 +96,7 @@ PLAUSIBILITY_CHECKS = [_plausibility_check(rule) for rule in RULES]
 def nothing_is_lost(workspace: WorkspaceResource) -> dg.AssetCheckResult:
     """Nothing is lost: rows in = accepted + quarantined."""
     with workspace.warehouse() as warehouse:
-        now = status(warehouse)
+        now = balance(warehouse)
     if not now.does_add_up:
         _log.error("%s. Nothing downstream runs. %s", quality.ROWS_LOST, quality.REMEDY)
     sums = {name: int(now.deliveries[name].sum()) for name in ("n_rows", "n_accepted", "n_quarantined")}
@@ -117,7 +117,7 @@ def _warning(found: int, what: str, rows: pl.DataFrame) -> dg.AssetCheckResult:
 @dg.asset_check(asset="deliveries", pool="warehouse", description="No delivered file was refused.")
 def no_file_is_refused(workspace: WorkspaceResource) -> dg.AssetCheckResult:
     """Warns of refused files, with the reason of each."""
-    with workspace.warehouse(only_tables=True) as warehouse:
+    with workspace.warehouse() as warehouse:
         found = warehouse.query(
             "select file_name, problem from deliveries where status = 'refused' order by file_name, delivery_id"
         )
@@ -127,7 +127,7 @@ def no_file_is_refused(workspace: WorkspaceResource) -> dg.AssetCheckResult:
 @dg.asset_check(asset="quarantine", pool="warehouse", description="No row of a delivery is held in quarantine.")
 def no_row_is_quarantined(workspace: WorkspaceResource) -> dg.AssetCheckResult:
     """Warns of rows in quarantine, by file and rule."""
-    with workspace.warehouse(only_tables=True) as warehouse:
+    with workspace.warehouse() as warehouse:
         found = warehouse.query(
             "select file_name, rule, count(*) as n_rows, min(message) as first_message from quarantine"
             " group by file_name, rule order by file_name, rule"

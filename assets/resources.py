@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from assets.failures import SPOKEN, CannotStartError, told
 from assets.launcher import WORKSPACE_TAG
@@ -18,16 +19,39 @@ class WorkspaceResource(dg.ConfigurableResource[Any]):
     """The workspace the assets work in: `folder`, else the variable PERMILLE_WORKSPACE, else ./workspace."""
 
     folder: str = ""
+    _until_end: ExitStack | None = PrivateAttr(default=None)
+    _of_run: Warehouse | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:  # noqa: ARG002
+        """From here on the warehouse is that of the run: opened once, when a step first asks for it."""
+        with ExitStack() as until_end:
+            self._until_end = until_end
+            try:
+                yield self
+            finally:
+                self._until_end = self._of_run = None
 
     def get(self) -> Workspace:
         """The workspace. Read when an asset asks, never when the definitions load."""
         return open_workspace(workspace_folder(self.folder))
 
     @contextmanager
-    def warehouse(self, *, only_tables: bool = False) -> Iterator[Warehouse]:
-        """The workspace's warehouse, open for writing."""
+    def warehouse(self) -> Iterator[Warehouse]:
+        """The workspace's warehouse, open for writing: that of the run, else one for as long as it is used."""
+        if self._until_end is None:
+            with self._opened() as warehouse:
+                yield warehouse
+            return
+        with told():
+            if self._of_run is None:
+                self._of_run = self._until_end.enter_context(self._opened())
+            yield self._of_run
+
+    @contextmanager
+    def _opened(self) -> Iterator[Warehouse]:
         here = self.get()
-        with told(), Warehouse.open(here.warehouse, only_tables=only_tables) as warehouse:
+        with told(), Warehouse.open(here.warehouse) as warehouse:
             warehouse.settings_identity = of_settings(here.settings)
             yield warehouse
 
@@ -50,4 +74,4 @@ class LockedWorkspace(WorkspaceResource):
                 locks.enter_context(lock.held(folder, f"Dagster run {run_id}", tell=context.log.info))
             except SPOKEN as error:
                 raise CannotStartError(str(error)) from error
-            yield self
+            yield locks.enter_context(super().yield_for_execution(context))

@@ -13,6 +13,27 @@ from pipeline.warehouse import Warehouse, sql
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
 
+class Balance(NamedTuple):
+    """What deliveries say that the tables hold, and what these do hold.
+
+    Attributes:
+        deliveries: rows of the table `deliveries`, sorted by file.
+        tables: each table with its number of rows.
+    """
+
+    deliveries: pl.DataFrame
+    tables: pl.DataFrame
+
+    @property
+    def does_add_up(self) -> bool:
+        """True where in each delivery rows = accepted + quarantined, and the tables hold just these."""
+        d = self.deliveries
+        is_sum = bool((d["n_rows"] == d["n_accepted"] + d["n_quarantined"]).all())
+        counts = dict(self.tables.iter_rows())
+        accepted = sum(counts[name] for name in MEASUREMENT_TABLES)
+        return is_sum and accepted == d["n_accepted"].sum() and counts["quarantine"] == d["n_quarantined"].sum()
+
+
 class Status(NamedTuple):
     """The state of a warehouse.
 
@@ -50,21 +71,23 @@ class Status(NamedTuple):
     @property
     def does_add_up(self) -> bool:
         """True where in each delivery rows = accepted + quarantined, and the tables hold just these."""
-        d = self.deliveries
-        is_sum = bool((d["n_rows"] == d["n_accepted"] + d["n_quarantined"]).all())
-        counts = dict(self.tables.iter_rows())
-        accepted = sum(counts[name] for name in MEASUREMENT_TABLES)
-        return is_sum and accepted == d["n_accepted"].sum() and counts["quarantine"] == d["n_quarantined"].sum()
+        return Balance(self.deliveries, self.tables).does_add_up
 
 
-def status(warehouse: Warehouse) -> Status:
-    """The state of a warehouse."""
+def balance(warehouse: Warehouse) -> Balance:
+    """The part of the state that tells whether rows were lost."""
     counts = pl.DataFrame(
         {"table": list(TABLES), "n_rows": [warehouse.count(table) for table in TABLES]},
         schema={"table": pl.String, "n_rows": pl.Int64},
     )
+    return Balance(warehouse.query("select * from deliveries order by file_name, delivery_id"), counts)
+
+
+def status(warehouse: Warehouse) -> Status:
+    """The state of a warehouse."""
+    deliveries, counts = balance(warehouse)
     return Status(
-        warehouse.query("select * from deliveries order by file_name, delivery_id"),
+        deliveries,
         warehouse.query("select * from quarantine order by file_name, sheet, row_number, source_column, rule"),
         counts,
         warehouse.query(sql("missing")),

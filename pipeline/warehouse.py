@@ -67,6 +67,7 @@ def sql(name: str) -> str:
     return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
+@cache
 def _columns(table: str) -> dict[str, str]:
     """Columns of a table and their SQL types, from its model."""
     return {
@@ -85,6 +86,8 @@ class Warehouse:
         self.connection = connection
         self.settings_identity: str | None = None
         """Of the settings that tables are computed by: see `pipeline/inputs.py`."""
+        self.checked: dict[str, Any] = {}
+        """What was found out about tables; what is written to a table through this warehouse makes it forgotten."""
 
     @classmethod
     @contextmanager
@@ -147,8 +150,8 @@ class Warehouse:
     def _layout(self) -> dict[str, set[str]]:
         """The tables of the file, each with its columns and their types; nothing of a new file."""
         known = self._do(
-            "select table_name, list(column_name || ' ' || lower(data_type) order by column_name) from"
-            " information_schema.columns where table_schema = 'main' group by all"
+            "select table_name, list(column_name || ' ' || lower(data_type)) from duckdb_columns()"
+            " where database_name = current_database() and schema_name = 'main' group by all"
         )
         return {table: set(columns) for table, columns in known}
 
@@ -178,6 +181,7 @@ class Warehouse:
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Appends a frame that holds the table's columns."""
+        self.checked.pop(table, None)
         if frame.is_empty():
             return
         names = ", ".join(f'"{name}"' for name in _columns(table))
@@ -186,15 +190,18 @@ class Warehouse:
 
     def replace(self, table: str, frame: pl.DataFrame) -> None:
         """Puts a frame in place of all rows of a table. Call it inside a transaction."""
+        self.checked.pop(table, None)
         self._do(f'delete from "{_known(table)}"')
         self.insert(table, frame)
 
     def delete_delivery(self, table: str, delivery_id: str) -> None:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
+        self.checked.pop(table, None)
         self._do(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
 
     def delete_named(self, table: str, table_name: str) -> None:
         """Removes the rows that tell of a table. Call it inside a transaction."""
+        self.checked.pop(table, None)
         self._do(f'delete from "{_known(table)}" where table_name = $name', {"name": table_name})
 
     @contextmanager
@@ -224,6 +231,7 @@ class Warehouse:
 
     def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""
+        self.checked.pop(table, None)
         bound = dict(parameters or {})
         if year is None:
             self._do(f'delete from "{_known(table)}"')
@@ -234,6 +242,7 @@ class Warehouse:
 
     def replace_year(self, table: str, year: int, frame: pl.DataFrame) -> None:
         """Puts a frame in place of one year of sampling of a table. Call it inside a transaction."""
+        self.checked.pop(table, None)
         self._do(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
         self.insert(table, frame)
 
@@ -250,6 +259,7 @@ class Warehouse:
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Carries out a statement with bound parameters. Inside a transaction."""
+        self.checked.clear()
         self._do(statement, parameters)
 
     def count(self, table: str) -> int:

@@ -51,7 +51,9 @@ def test_what_is_printed_alike_has_not_moved(change, moves):
 
 
 def test_a_part_of_a_figure_moves_it():
-    before = figures(cocaine_network=-40.0).with_columns(ci_low_percent=-50.0, ci_high_percent=-30.0, verdict=pl.lit("fall"))
+    before = figures(cocaine_network=-40.0).with_columns(
+        ci_low_percent=-50.0, ci_high_percent=-30.0, verdict=pl.lit("fall")
+    )
     for part, value, moves in [
         ("ci_low_percent", -50.4, False), ("ci_low_percent", -51.0, True), ("ci_high_percent", -29.0, True),
         ("verdict", "no change detected", True), ("baseline_mg_per_day_per_1000", 100.2, False),
