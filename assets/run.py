@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 
@@ -20,7 +19,7 @@ from pipeline.inbox import look_into
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, WarehouseError
 
-_INSTANCE = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_SETTINGS = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 
 
 class RunFailedError(RuntimeError):
@@ -65,7 +64,7 @@ def _run(workspace: Workspace, tell: Callable[[str], None]) -> bool:
         "monitoring"
     )
     config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    with _instance(workspace) as instance:
+    with _instance() as instance:
         job.execute_in_process(instance=instance, run_config=config)
     return bool(_held(workspace) - before) or _is_undecided(workspace)
 
@@ -106,8 +105,8 @@ def _progress(tell: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextmanager
-def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
-    """Dagster's own, where DAGSTER_HOME names one; else one inside the workspace. Neither sends anything anywhere.
+def _instance() -> Iterator[dg.DagsterInstance]:
+    """Dagster's own, where DAGSTER_HOME names one; else one that ends with the run. Neither sends anything anywhere.
 
     Raises `RunFailedError` where the one of DAGSTER_HOME would.
     """
@@ -120,10 +119,5 @@ def _instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
                 )
             yield instance
         return
-    home = workspace.folder / ".dagster"
-    home.mkdir(exist_ok=True)
-    settings = Path(home / "dagster.yaml")
-    if not settings.exists():
-        settings.write_text(_INSTANCE, encoding="utf-8")
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.ephemeral(settings=_SETTINGS) as instance:
         yield instance
