@@ -41,6 +41,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "dose_totals": ("site_periods", "loads", "reported_loads"),
 }
 """The tables whose years of sampling decide which years of a table there are."""
+_IN_ONE = ("population_estimates", "loads", "consumption")
+"""Tables whose statement gives all years where none is named."""
+_MOST_ROWS_IN_ONE = 200_000
+"""Rows of its sources up to which a table is computed in one statement: to plan one takes longer than to run it."""
 _INFERRED = {
     "day_spreads": means.day_spreads,
     "site_periods": means.site_periods,
@@ -156,7 +160,8 @@ def protocol_rows(protocols: list[Protocol]) -> pl.DataFrame:
 def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> None:
     """Computes one table of the estimates anew, every year of sampling in it, in one transaction.
 
-    Year by year, but for what is implausible: that is seen from the days around, which may lie in any year.
+    Year by year so that memory stays bounded; but what is implausible is seen from the days around, which may lie in
+    any year, and of few rows all years are computed together.
 
     Parameters: `table` one of `SOURCES`; `flow_fill` the setting, for those that need flows.
     """
@@ -167,6 +172,10 @@ def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> Non
             record(warehouse, table, years=warehouse.years(table))
             return
         years = warehouse.years(*SOURCES[table], table)
+        if table in _IN_ONE and sum(map(warehouse.count, SOURCES[table])) <= _MOST_ROWS_IN_ONE:
+            warehouse.compute(table, parameters={**(bound or {}), "year": None})
+            record(warehouse, table, years=years)
+            return
         for year in years:
             if table in _INFERRED:
                 warehouse.replace_year(table, year, _INFERRED[table](warehouse, year))

@@ -1,4 +1,4 @@
--- One row is what one site's inhabitants used of one drug on one day of $year, by one protocol. From loads we computed;
+-- One row is what one site's inhabitants used of one drug on one day of $year (null: of all years), by one protocol. From loads we computed;
 -- where we have none of a site, residue and year, from the loads another programme reported of it.
 -- Grain: site_id, day, drug, protocol.
 with
@@ -21,7 +21,7 @@ residue_loads as not materialized (
     from loads
     -- A value above the range of its method is no missing day: it is kept, so that a mean without it is not taken for one.
     -- What lacks the primary method's population is kept for protocols that name another one.
-    where sampling_year = $year
+    where ($year is null or sampling_year = $year)
         and (state = 'estimated' or reason in ('above_upper_limit', 'no_population', 'above_upper_limit no_population'))
     union all by name
     select
@@ -42,18 +42,18 @@ residue_loads as not materialized (
         null as batch,
         exists (
             select 1 from loads l
-            where l.sampling_year = $year and l.site_id = r.site_id and l.residue = r.residue
+            where l.sampling_year = r.sampling_year and l.site_id = r.site_id and l.residue = r.residue
                 and (l.state = 'estimated' or l.reason in ('no_population', 'above_upper_limit no_population'))
         ) as is_measured_too,
         r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell, r.flags,
         coalesce(p.is_provisional, false) as is_provisional, r.is_simulated
     from current_reported_loads r
     left join counted_populations p
-        on p.site_id = r.site_id and p.is_primary and p.sampling_year = $year and p.sampled_on is null
-    where r.sampling_year = $year and r.qualifier <> 'not measured'
+        on p.site_id = r.site_id and p.is_primary and p.sampling_year = r.sampling_year and p.sampled_on is null
+    where ($year is null or r.sampling_year = $year) and r.qualifier <> 'not measured'
         and not exists (
             select 1 from loads l
-            where l.sampling_year = $year and l.site_id = r.site_id and l.residue = r.residue
+            where l.sampling_year = r.sampling_year and l.site_id = r.site_id and l.residue = r.residue
                 and (l.state = 'estimated' or l.reason = 'above_upper_limit')
         )
 ),
@@ -70,7 +70,7 @@ out_of_ratio as (
             any_value(coalesce(r.ratio_high, 'infinity'::double)) as high
         from loads l
         join (select *, unnest([residue, other_residue]) as either from residue_ratios) r on r.either = l.residue
-        where l.sampling_year = $year
+        where $year is null or l.sampling_year = $year
         group by l.site_id, l.sampled_on, r.residue, r.other_residue
     )
     where load is not null and other_load > 0 and not load / other_load between low and high
@@ -79,9 +79,9 @@ out_of_ratio as (
 -- Where many days of a site lie below their limits, those that are seen are seen because they were measured high: at three
 -- in ten by 3 % on average (docs/calibration.md).
 shares_seen as (
-    select site_id, residue, 10 * count_if(not is_censored) >= 7 * count(*) as is_mostly_seen
+    select sampling_year, site_id, residue, 10 * count_if(not is_censored) >= 7 * count(*) as is_mostly_seen
     from residue_loads
-    group by site_id, residue
+    group by sampling_year, site_id, residue
 ),
 
 -- Once for all protocols: what follows has a row for each.
@@ -90,7 +90,7 @@ seen as not materialized (
         l.* replace (if(o.residue is null, l.flags, joined_flags(concat_ws(' ', l.flags, 'residue_ratio'))) as flags),
         s.is_mostly_seen
     from residue_loads l
-    join shares_seen s using (site_id, residue)
+    join shares_seen s using (sampling_year, site_id, residue)
     left join out_of_ratio o
         on o.site_id = if(l.origin = 'measured', l.site_id, null) and o.sampled_on = l.sampled_on and o.residue = l.residue
 ),
@@ -141,7 +141,7 @@ ways as (
 -- The inhabitants of each day by a protocol that does not take the primary method's as they are.
 chosen_populations as (
     select
-        w.protocol, p.site_id, p.sampled_on, p.population_method, p.population_rsd,
+        w.protocol, p.site_id, p.sampling_year, p.sampled_on, p.population_method, p.population_rsd,
         p.population_basis = 'marker' as is_flow_cancelled, p.flags, p.is_provisional, p.is_simulated,
         if(w.domestic_share_in_population and p.population_basis = 'marker', p.population_by_domestic_share, p.population)
             as population
@@ -149,7 +149,7 @@ chosen_populations as (
     join counted_populations p
         on p.population_method = w.population_method or (w.population_method is null and p.is_primary)
     where (w.population_method is not null or w.domestic_share_in_population)
-        and p.sampling_year = $year and p.sampled_on is not null
+        and ($year is null or p.sampling_year = $year) and p.sampled_on is not null
 ),
 
 -- Not kept for all rows: its second reader wants methamphetamine only.
@@ -180,7 +180,7 @@ inhabited as not materialized (
     left join chosen_populations c
         -- What concerns one side only stands in a key: beside the keys it would make every row meet every other.
         on c.protocol = w.protocol and c.site_id = if(l.origin = 'measured', l.site_id, null)
-        and c.sampled_on = l.sampled_on
+        and c.sampling_year = l.sampling_year and c.sampled_on = l.sampled_on
     where w.correction_factor is not null and not (w.is_population_chosen and l.is_measured_too)
         and (l.origin = 'reported' or if(is_chosen, c.population, l.population) is not null)
 ),
@@ -188,7 +188,7 @@ inhabited as not materialized (
 -- Where a protocol asks for it, methamphetamine beside amphetamine, as the protocol counts what lies below limits.
 methamphetamine as (
     select
-        protocol, origin, site_id, sampled_on, weekday, is_above_range as is_methamphetamine_above_range,
+        protocol, origin, site_id, sampling_year, sampled_on, weekday, is_above_range as is_methamphetamine_above_range,
         case
             when is_above_range then null
             when is_censored then other_source_below_limit(load_limit_mg_per_day_per_1000, below_limit)
@@ -220,7 +220,8 @@ net as (
     from inhabited i
     left join methamphetamine m
         on m.protocol = if(i.is_net_asked, i.protocol, null) and m.origin = i.origin and m.site_id = i.site_id
-        and m.sampled_on is not distinct from i.sampled_on and m.weekday = i.weekday
+        and m.sampling_year = i.sampling_year and m.sampled_on is not distinct from i.sampled_on
+        and m.weekday = i.weekday
 ),
 
 corrected as (

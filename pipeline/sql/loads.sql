@@ -1,14 +1,14 @@
--- One row is the load of one residue at one site on one day of $year: measured, below its limit, or not estimable with
+-- One row is the load of one residue at one site on one day of $year (null: of all years): measured, below its limit, or not estimable with
 -- the reason. Inhabitants are those by the site's primary method: see site_population_methods.
 -- Grain: site_id, sampled_on, residue.
 with
 
 population_of_day as (
     select
-        site_id, sampled_on, population, population_method, population_basis, population_rsd, flags,
+        site_id, sampling_year, sampled_on, population, population_method, population_basis, population_rsd, flags,
         is_provisional, is_simulated
     from counted_populations
-    where is_primary and sampling_year = $year and sampled_on is not null
+    where is_primary and ($year is null or sampling_year = $year) and sampled_on is not null
 )
 
 select
@@ -59,4 +59,5 @@ select
     coalesce(p.is_provisional, false) as is_provisional,
     m.is_simulated or coalesce(m.is_flow_simulated, false) or coalesce(p.is_simulated, false) as is_simulated
 from results_with_flow($year, $flow_fill, false) m
-left join population_of_day p on p.site_id = m.site_id and p.sampled_on = m.sampled_on
+left join population_of_day p
+    on p.site_id = m.site_id and p.sampling_year = m.sampling_year and p.sampled_on = m.sampled_on
