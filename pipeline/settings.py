@@ -24,8 +24,8 @@ from schemas.time_zones import time_zones
 SETTINGS_FILE = "permille.toml"
 _PLACES = ("inbox", "warehouse", "published", "site", "profiles", "protocols", "factors", "archive", "receipts")
 _PREFIX = "PERMILLE_"
-_OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
-"""Variables that are no settings: where the workspace is, and two of the tests."""
+_OTHER = ("PERMILLE_WORKSPACE", "PERMILLE_SHARED_DATA", "PERMILLE_WRITE_GOLDEN", "PERMILLE_SEED")
+"""Variables that are no settings: the folder of the workspace, and three that only the tests use."""
 _TARGETS = "PERMILLE_TARGETS"
 BASELINES = ("first", "previous", "year-before")
 """Words for a baseline: the first year with data, the period before the current one, the same one a year before."""
