@@ -2,22 +2,34 @@
 
 import os
 import shutil
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from filelock import FileLock
 
 from pipeline import estimates
 from pipeline.deliveries import all_profiles, read_and_judge
 from pipeline.inbox import sha256_of
+from pipeline.intake import take_in
 from pipeline.receipts import Copy, Ledger, Receipt
-from pipeline.settings import make_workspace
+from pipeline.settings import make_workspace, open_workspace
+from pipeline.warehouse import Warehouse
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("PERMILLE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 RECEIVED = datetime(2026, 1, 15, 12, 0)  # noqa: DTZ001  UTC without a zone, as deliveries keep it
 RECEIPT = Receipt(1, RECEIVED, RECEIVED, RECEIVED)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Before the closing line: how many tests were skipped, by their reasons."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", []))
+    for reason, n_tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"{n_tests} {reason[:1].lower()}{reason[1:]}")
 
 
 def shared(name: str) -> Path:
@@ -80,11 +92,30 @@ def lay_tiny(workspace) -> None:
         lay(workspace, file.name, file.read_bytes())
 
 
-def estimate(warehouse, workspace=None) -> None:
-    """Computes all estimates of a warehouse, as the job does."""
+LOADS = ("population_estimates", "loads")
+MEANS = (*LOADS, "consumption", "day_spreads", "site_periods", "area_periods")
+
+
+def estimate(warehouse, workspace=None, tables=tuple(estimates.SOURCES)) -> None:
+    """Computes estimates of a warehouse, as the job does: all, or those a test is about with what they rest on."""
     estimates.load_reference(warehouse, workspace)
-    for table in estimates.SOURCES:
+    for table in tables:
         estimates.compute(warehouse, table)
+
+
+def publish(workspace) -> None:
+    """Takes deliveries in and publishes all tables, as the job does, but without Dagster, checks and pages."""
+    take_in(workspace)
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        estimates.load_reference(warehouse, workspace)
+        for table in estimates.SOURCES:
+            estimates.compute(warehouse, table, flow_fill=workspace.settings.flow_fill)
+        estimates.compute_changes(warehouse, workspace.settings)
+        estimates.compute_robustness(warehouse, workspace.settings)
+        estimates.compute_targets(warehouse, workspace.settings)
+        estimates.compute_trends(warehouse)
+        estimates.compute_events(warehouse)
+        warehouse.copy_to(workspace.published)
 
 
 def tables_of(warehouse, *, without=()) -> dict[str, pl.DataFrame]:
@@ -100,25 +131,57 @@ def tables_of(warehouse, *, without=()) -> dict[str, pl.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def simulated_inbox(tmp_path_factory):
-    """The deliveries of the simulated city, written once a worker."""
-    from pipeline.simulation import simulate_city, write_deliveries
+def once(tmp_path_factory, worker_id):
+    """A function that makes a folder by its name once for all workers: `once("city", make)` calls `make(folder)`."""
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent
 
-    folder = tmp_path_factory.mktemp("simulated")
-    city = simulate_city()
-    write_deliveries(city, folder)
-    return city, folder
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(f"{folder}.lock"):
+            if not done.exists():
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def simulated_workspace(simulated_inbox, tmp_path_factory):
+def simulated_inbox(once):
+    """The simulated city and its deliveries. Read them, do not change them."""
+    from pipeline.simulation import simulate_city, write_deliveries
+
+    city = simulate_city()
+    return city, once("simulated", lambda folder: write_deliveries(city, folder))
+
+
+@pytest.fixture(scope="session")
+def simulated_workspace(simulated_inbox, once):
     """A workspace in which the job `monitoring` has run over the simulated city. Read it, do not change it."""
     from assets.run import run_monitoring
     from pipeline.simulation import write_receipts
 
-    city, folder = simulated_inbox
-    here = make_workspace(tmp_path_factory.mktemp("city"))
-    shutil.copytree(folder, here.inbox, dirs_exist_ok=True)
-    write_receipts(sorted(here.inbox.iterdir(), key=lambda file: (file.stat().st_mtime, file.name)), here)
-    run_monitoring(here, tell=lambda line: None)
-    return city, here
+    city, inbox = simulated_inbox
+
+    def make(folder: Path) -> None:
+        here = make_workspace(folder)
+        shutil.copytree(inbox, here.inbox, dirs_exist_ok=True)
+        write_receipts(sorted(here.inbox.iterdir(), key=lambda file: (file.stat().st_mtime, file.name)), here)
+        run_monitoring(here, tell=lambda line: None)
+
+    return city, open_workspace(once("city", make))
+
+
+@pytest.fixture(scope="session")
+def tiny_workspace(once):
+    """A workspace in which the job `monitoring` has run over the tiny city. Read it, do not change it."""
+    from assets.run import run_monitoring
+
+    def make(folder: Path) -> None:
+        here = make_workspace(folder)
+        lay_tiny(here)
+        run_monitoring(here, tell=lambda line: None)
+
+    return open_workspace(once("tiny", make))

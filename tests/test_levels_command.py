@@ -6,21 +6,16 @@ import json
 import polars as pl
 import pytest
 
-from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
-from tests.conftest import lay_tiny
 from tests.test_command_line import call
 
 MEAN = "mean_mg_per_day_per_1000"
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+@pytest.fixture
+def tiny(tiny_workspace):
     """The tiny city, published."""
-    workspace = make_workspace(tmp_path_factory.mktemp("tiny") / "city")
-    lay_tiny(workspace)
-    call("run", "-w", workspace.folder)
-    return workspace
+    return tiny_workspace
 
 
 def csv(*arguments: object) -> pl.DataFrame:

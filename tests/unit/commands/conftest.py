@@ -2,13 +2,13 @@
 
 import shutil
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from assets.run import run_monitoring
 from pipeline.settings import Workspace, make_workspace, open_workspace
 from schemas.profile import SHIPPED
-from tests.conftest import lay
+from tests.conftest import lay, publish
 
 SITES = """site_id,site_name,area_id,population_method,share_aged_15_to_64
 S1,Mill,A1,census,0.5
@@ -37,9 +37,13 @@ def results() -> str:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory) -> Workspace:
+def published(once) -> Workspace:
     """The city, published. Read it, do not change it."""
-    here = make_workspace(tmp_path_factory.mktemp("words") / "city")
+    return open_workspace(once("words", _publish))
+
+
+def _publish(folder: Path) -> None:
+    here = make_workspace(folder)
     profile = (SHIPPED / "permille-results.toml").read_text(encoding="utf-8")
     head, mark, rest = profile.partition("\n[")
     (here.profiles / "permille-results.toml").write_text(f"{head}\nis_simulated = true{mark}{rest}", encoding="utf-8")
@@ -49,8 +53,7 @@ def published(tmp_path_factory) -> Workspace:
     flow = "".join(f"{site},{day},1000\n" for site in ("S1", "S2", "S3") for day in DAYS)
     lay(here, "flows.csv", "site_id,date,flow_m3_per_day\n" + flow)
     lay(here, "results.csv", results())
-    run_monitoring(here, tell=lambda line: None)
-    return here
+    publish(here)
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ import re
 import polars as pl
 import pytest
 
-from assets.run import run_monitoring
 from pipeline.settings import make_workspace
 from schemas.tables import TABLES
-from tests.conftest import lay
+from tests.conftest import lay, publish
 from tests.test_command_line import call
 from tests.unit.commands.conftest import DAYS
 
@@ -27,7 +26,7 @@ def counted(tmp_path_factory):
     # Weekday with weekday: the weeks begin on a Saturday and a Monday, so days differ little and not by weekday.
     lay(here, "results.csv", head + "".join(
         f"S1,{day},METH,{value},ng/L,1,3,Lab,B\n" for day, value in of_day.items()))  # fmt: skip
-    run_monitoring(here, tell=lambda line: None)
+    publish(here)
     return here
 
 

@@ -6,9 +6,10 @@ import polars as pl
 from typer.testing import CliRunner
 
 import permille
-from assets.run import run_monitoring
+from pipeline.settings import open_workspace
 from pipeline.warehouse import Warehouse
 from schemas.tables import TABLES
+from tests.conftest import publish
 
 runner = CliRunner()
 TARGETS = """
@@ -72,7 +73,7 @@ def test_targets_as_data_are_the_rows_of_the_table(city):
     assert [row["outcome"] for row in rows] == ["undecided", "not met", "not estimable"]
     as_csv = pl.read_csv(call("targets", "-w", city.folder, "--format", "csv").encode())
     assert as_csv["drug"].to_list() == ["methamphetamine", "cocaine", "cocaine"]
-    run_monitoring(city, tell=lambda line: None)
+    publish(open_workspace(city.folder))
     with Warehouse.open(city.published, read_only=True) as warehouse:
         stored = warehouse.query("select * from targets order by target_number")
     assert stored["outcome"].to_list() == [row["outcome"] for row in rows]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from dashboards.site import publish_site
+from pipeline.judge import judge
 from schemas.tables import TABLES
 
 Tables = dict[str, pl.DataFrame]
@@ -54,7 +56,7 @@ def write_warehouse(file: Path, tables: Mapping[str, pl.DataFrame]) -> Path:
     with duckdb.connect(str(file)) as connection:
         for table in TABLES:
             frame = tables.get(table, rows_of(table, []))
-            TABLES[table].model.validate(frame)
+            assert judge(frame, TABLES[table].model).is_empty(), table
             connection.register("incoming_rows", frame.to_arrow())
             connection.execute(f'create table "{table}" as select * from incoming_rows')
             connection.unregister("incoming_rows")
@@ -497,17 +499,29 @@ def without_flows() -> Tables:
     return {**found, "protocols": tables["protocols"], "loads": rows_of("loads", loads)}
 
 
+@pytest.fixture(scope="session")
+def _built(tmp_path_factory) -> dict[Any, Path]:
+    """The sites that were built from the same tables: tests read them, and change none."""
+    return {}
+
+
 @pytest.fixture
-def build(tmp_path: Path) -> Callable[..., Path]:
-    """A function that publishes tables and gives the folder of the site."""
+def build(_built: dict[Any, Path], tmp_path_factory) -> Callable[..., Path]:
+    """A function that publishes tables and gives the folder of the site; the same tables under one name once."""
 
     def built(tables: Mapping[str, pl.DataFrame], name: str = "site", **changed: Any) -> Path:
-        database = tmp_path / f"{name}.duckdb"
-        if not database.exists():
-            write_warehouse(database, tables)
-        folder = tmp_path / name
-        folder.mkdir()
-        publish_site(database, folder, **{**QUESTION, **changed})
-        return folder
+        digest = sha256()
+        for table in sorted(tables):
+            digest.update(table.encode())
+            digest.update(repr(tables[table].schema).encode())
+            digest.update(tables[table].write_ipc(None).getvalue())
+        key = (digest.hexdigest(), name, tuple(sorted(changed.items())))
+        if key not in _built:
+            here = tmp_path_factory.mktemp("site")
+            folder = here / name
+            folder.mkdir()
+            publish_site(write_warehouse(here / "published.duckdb", tables), folder, **{**QUESTION, **changed})
+            _built[key] = folder
+        return _built[key]
 
     return built

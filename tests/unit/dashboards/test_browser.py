@@ -16,7 +16,6 @@ from tests.unit.dashboards.conftest import (
     city,
     judged_city,
     without_flows,
-    write_warehouse,
 )
 from tests.unit.dashboards.test_pages import hostile_city
 
@@ -47,14 +46,10 @@ BUNDLE = Path(__file__).parents[3] / ".bundle" / "plotly.min.js"
 """Where 'make bundle' lays the smaller drawing library."""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+@pytest.fixture
+def folder(build) -> Path:
     """The site of a judged city."""
-    here = tmp_path_factory.mktemp("judged")
-    made = here / "site"
-    made.mkdir()
-    publish_site(write_warehouse(here / "site.duckdb", judged_city()), made, **QUESTION)
-    return made
+    return build(judged_city())
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +104,7 @@ def test_without_a_script_the_first_page_lets_the_reader_choose_and_figures_have
 
 
 def test_without_the_drawing_library_pages_say_what_is_missing(build, window):
-    folder = build(city())
+    folder = build(city(), "without library")
     (folder / "static" / "plotly.min.js").unlink()
     with browser.visiting(window) as visit:
         page = visit.page
@@ -388,7 +383,7 @@ def test_the_smaller_drawing_library_draws_every_figure_as_the_whole_one_does(fo
     """The same pages, but for the library; each figure has as many lines, signs and words, and nothing complains."""
     small = tmp_path / "small"
     small.mkdir()
-    publish_site(folder.with_name("site.duckdb"), small, **QUESTION, plotly_js=BUNDLE)
+    publish_site(folder.with_name("published.duckdb"), small, **QUESTION, plotly_js=BUNDLE)
     drawn = {}
     for site in (folder, small):
         drawn[site] = []

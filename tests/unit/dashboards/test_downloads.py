@@ -14,8 +14,9 @@ from dashboards import workbook
 from dashboards.downloads import unit_of, write_parquet
 from dashboards.labels import size_of_file
 from dashboards.pages.downloads import DOWNLOADS
+from dashboards.site import publish_site
 from schemas.columns import COLUMNS
-from tests.unit.dashboards.conftest import city, factor, rows_of, write_warehouse
+from tests.unit.dashboards.conftest import QUESTION, city, factor, rows_of, write_warehouse
 from tests.unit.dashboards.test_pages import HOSTILE, hostile_city, rows_in, said
 
 TRAPS = (
@@ -171,7 +172,7 @@ def test_sources_factors_and_protocols_stand_in_the_workbook(build):
 def test_what_has_no_room_is_left_out_in_whole_parts_and_told(build, monkeypatch):
     """Network and areas of the headline come first; nothing is cut in the middle, and the reader is sent to the CSV."""
     monkeypatch.setitem(workbook.MOST_ROWS, "changes", 30)
-    folder = build(city())
+    folder = build(city(), "no room")
     kept = {(row["level"], row["protocol"]) for row in rows_of_sheet(folder, "changes")}
     assert kept == {("network", "permille"), ("area", "permille"), ("network", "euda")}
     assert len(rows_of_sheet(folder, "changes")) == 4 + 12 + 4
@@ -185,7 +186,7 @@ def test_what_has_no_room_is_left_out_in_whole_parts_and_told(build, monkeypatch
 
 def test_of_many_files_the_newest_stand_in_the_workbook(build, monkeypatch):
     monkeypatch.setitem(workbook.MOST_ROWS, "sources", 3)
-    sheet = sheets_in(build(trapped_city()))["sources"]
+    sheet = sheets_in(build(trapped_city(), "no room"))["sources"]
     assert len(sheet) == workbook.N_HEADERS + 3
     assert f"The newest 3 of {len(TRAPS)} files." in sheet[0][0]
 
@@ -219,11 +220,13 @@ def test_hostile_texts_of_every_kind_leave_the_workbook_whole(build):
     assert "<script>" not in "".join(xml_in(folder).values())
 
 
-def test_a_text_longer_than_a_cell_ends_with_a_sign_and_what_is_no_number_is_empty(build, tmp_path):
-    database = write_warehouse(tmp_path / "site.duckdb", city())
+def test_a_text_longer_than_a_cell_ends_with_a_sign_and_what_is_no_number_is_empty(tmp_path):
+    database = write_warehouse(tmp_path / "published.duckdb", city())
     with duckdb.connect(str(database)) as connection:
         connection.execute("update changes set panel = repeat('😀', 20000), p_value = 'nan'")
-    (first, *_) = rows_of_sheet(build({}), "changes")
+    (tmp_path / "site").mkdir()
+    publish_site(database, tmp_path / "site", **QUESTION)
+    (first, *_) = rows_of_sheet(tmp_path / "site", "changes")
     assert first["panel"] == "😀" * 16_383 + "…"
     assert first["p_value"] == ""
 
@@ -242,11 +245,11 @@ def test_a_workbook_without_rows_has_its_headers(build):
 
 
 @pytest.mark.parametrize("name", ["changes", "area_periods", "site_periods"])
-def test_parquet_holds_every_row_as_it_is_with_unit_and_description(build, tmp_path, name):
+def test_parquet_holds_every_row_as_it_is_with_unit_and_description(build, name):
     folder = build(trapped_city())
     file = folder / "data" / f"{name}.parquet"
     read = pl.read_parquet(file)
-    with duckdb.connect(str(tmp_path / "site.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(folder.with_name("published.duckdb")), read_only=True) as connection:
         table = connection.table(name).pl()
     assert read.drop("factor_status").sort(_key(name)).equals(table.sort(_key(name)))
     about = pq.read_metadata(file)

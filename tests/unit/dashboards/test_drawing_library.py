@@ -10,11 +10,12 @@ import pytest
 
 from dashboards import drawing_library
 from dashboards.drawing_library import DIGESTS, PACKAGE, DrawingLibraryError
+from dashboards.site import publish_site
 from pipeline.publication import MARK
 from pipeline.settings import open_workspace
 from tests.conftest import lay_tiny
 from tests.test_command_line import call
-from tests.unit.dashboards.conftest import city
+from tests.unit.dashboards.conftest import QUESTION, city
 
 VERSION = drawing_library.version_of(drawing_library.shipped())
 SMALL = f"/**\n* plotly.js (cartesian - minified) v{VERSION}\n*/let Plotly;".encode()
@@ -77,13 +78,14 @@ def test_a_library_of_another_version_or_none_is_refused_before_anything_is_writ
     with pytest.raises(DrawingLibraryError, match="fetch it anew with 'make bundle'"):
         build(city(), "other", plotly_js=file)
     file.write_bytes(b"let Plotly;")
+    (third := tmp_path / "third").mkdir()
     with pytest.raises(DrawingLibraryError, match=r"plotly\.js of no known version"):
-        build(city(), "third", plotly_js=file)
-    assert not list((tmp_path / "third").iterdir())
+        publish_site(build(city()).with_name("published.duckdb"), third, **QUESTION, plotly_js=file)
+    assert not list(third.iterdir())
 
 
-def test_a_site_that_was_built_gets_the_library_in_one_step(build, tmp_path):
-    folder = build(city())
+def test_a_site_that_was_built_gets_the_library_in_one_step(build):
+    folder = build(city(), "changed in one step")
     with pytest.raises(DrawingLibraryError, match="is no folder of pages that Permille wrote"):
         drawing_library.put_into(folder, SMALL)
     (folder / MARK).touch()
@@ -103,7 +105,7 @@ def test_what_was_fetched_is_told_and_put_into_the_site(build, tmp_path, monkeyp
     said = capsys.readouterr().out
     assert f'plotly_js = "{tmp_path / "plotly.min.js"}"' in said
     assert "The pages in" not in said
-    folder = build(city())
+    folder = build(city(), "changed by what was fetched")
     (folder / MARK).touch()
     drawing_library.main(tmp_path, folder)
     assert f"The pages in {folder} have it now" in capsys.readouterr().out

@@ -503,18 +503,19 @@ def test_unknown_protocol_is_refused_with_those_there_are(build):
 def test_folder_must_be_empty_and_database_must_exist(build, tmp_path):
     folder = build(city())
     with pytest.raises(FileExistsError, match="name an empty folder"):
-        publish_site(tmp_path / "site.duckdb", folder, **QUESTION)
+        publish_site(folder.with_name("published.duckdb"), folder, **QUESTION)
     (tmp_path / "new").mkdir()
     with pytest.raises(FileNotFoundError, match="publish the warehouse first"):
         publish_site(tmp_path / "absent.duckdb", tmp_path / "new", **QUESTION)
     with pytest.raises(FileNotFoundError, match="make it first"):
-        publish_site(tmp_path / "site.duckdb", tmp_path / "absent", **QUESTION)
+        publish_site(folder.with_name("published.duckdb"), tmp_path / "absent", **QUESTION)
 
 
-def test_database_is_only_read(build, tmp_path):
-    database = write_warehouse(tmp_path / "site.duckdb", city())
+def test_database_is_only_read(tmp_path):
+    database = write_warehouse(tmp_path / "site.duckdb", {})
     before = database.read_bytes()
-    build({})
+    (tmp_path / "site").mkdir()
+    publish_site(database, tmp_path / "site", **QUESTION)
     assert database.read_bytes() == before
     assert not (tmp_path / "site.duckdb.wal").exists()
 
@@ -696,9 +697,9 @@ def test_pages_of_a_large_network_stay_small(build):
     assert max(sizes.values()) < 60_000, max(sizes, key=lambda address: sizes[address])
 
 
-def test_csv_holds_every_row_with_nine_digits(build, tmp_path):
+def test_csv_holds_every_row_with_nine_digits(build):
     folder = build(city())
-    with duckdb.connect(str(tmp_path / "site.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(folder.with_name("published.duckdb")), read_only=True) as connection:
         for name in names("downloads"):
             table = connection.table(name).pl()
             rows = rows_in(folder, name)

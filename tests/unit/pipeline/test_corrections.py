@@ -7,7 +7,7 @@ import pytest
 from pipeline.intake import take_in
 from pipeline.status import status
 from pipeline.warehouse import Warehouse
-from tests.conftest import RECEIVED, estimate, lay
+from tests.conftest import LOADS, RECEIVED, estimate, lay
 
 RESULTS = "site_id,sampled_on,residue,concentration,unit,lod,loq\nS1,2025-03-11,METH,{},ng/L,1,3\n"
 HEAD = "site_id,sampled_on,residue,what,from,to,why,who,date\n"
@@ -29,7 +29,7 @@ def corrected(workspace):
         for delivery in take_in(workspace).taken:
             assert delivery.n_quarantined == 0, delivery.messages
         with Warehouse.open(workspace.warehouse) as warehouse:
-            estimate(warehouse)
+            estimate(warehouse, tables=LOADS)
             (row,) = warehouse.read("loads").iter_rows(named=True)
             state = status(warehouse)
             assert state.does_add_up

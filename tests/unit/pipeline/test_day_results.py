@@ -7,7 +7,7 @@ import pytest
 from pipeline.intake import take_in
 from pipeline.warehouse import Warehouse, sql
 from schemas.flags import FLAGS
-from tests.conftest import RECEIVED, estimate, lay
+from tests.conftest import LOADS, RECEIVED, estimate, lay
 
 HEAD = "site_id,composite_start,composite_end,residue,concentration,unit,lod,loq,laboratory,replicate,sample_type\n"
 DAY = "S1,2025-03-11,2025-03-12,METH,{},ng/L,1,3,{},{},\n"
@@ -27,7 +27,7 @@ def day(workspace):
         for delivery in take_in(workspace).taken:
             assert delivery.n_quarantined == 0, delivery.messages
         with Warehouse.open(workspace.warehouse) as warehouse:
-            estimate(warehouse)
+            estimate(warehouse, tables=LOADS)
             (row,) = warehouse.read("loads").iter_rows(named=True)
         return row
 

@@ -1,14 +1,24 @@
 """Periods in doses, as a mass, and per inhabitant aged 15 to 64; totals over drugs in doses only. Figures by hand."""
 
+from functools import partial
+
 import polars as pl
 import pytest
 
 from pipeline import estimates
-from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, city, people, results, week
+from tests.conftest import MEANS
+from tests.unit.pipeline.test_estimates import FACTOR, MONDAY, people, results, week
+from tests.unit.pipeline.test_estimates import city as city_of_estimates
 
-__all__ = ["city"]
+__all__ = ["city_of_estimates"]
 SITES = "site_id,site_name,area_id,latitude,longitude,share_aged_15_to_64\nS1,,A,,,{}\nS2,,A,,,{}\n"
 COCAINE = (303.35 / 289.33) / 0.29
+
+
+@pytest.fixture
+def city(city_of_estimates):
+    """The city of the estimates, with the totals of doses."""
+    return partial(city_of_estimates, (*MEANS, "dose_totals"))
 
 
 def one(warehouse, table, **where):

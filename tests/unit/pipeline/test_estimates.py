@@ -4,17 +4,21 @@ Methamphetamine keeps the arithmetic short: with a flow of 1,000 m3/day and 1,00
 1 mg/day per 1000 inhabitants, and consumption is that over 0.43.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from pipeline import estimates
 from pipeline.changes import between
 from pipeline.intake import take_in
+from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
-from tests.conftest import RECEIVED, estimate, lay
+from tests.conftest import MEANS, RECEIVED, estimate, lay
 
 REPORTED = """name = "reported"
 title = "Loads of another programme"
@@ -64,24 +68,47 @@ def reported(*rows: str) -> str:
     return "place,day,substance,load\n" + "".join(f"{row}\n".replace(" ", ",") for row in rows)
 
 
-@pytest.fixture
-def city(workspace):
-    """Opens a city of two sites in one area: `with city(results=..., flows=...) as warehouse`."""
+PLAIN = {
+    "sites": "site_id,site_name,area_id,latitude,longitude\nS1,,A,,\nS2,,A,,\n",
+    "flows": flows("S1", "S2"),
+    "populations": people("S1 census 1000  ", "S2 census 1000  "),
+}
+"""Two sites in one area, with flows and inhabitants: what a test delivers under these names takes their place."""
+
+
+def _take_in(workspace, deliveries: dict[str, str]) -> None:
+    names = [*PLAIN, *(name for name in deliveries if name not in PLAIN)]
+    for name, text in deliveries.items():
+        lay(workspace, f"{name}.csv", text, RECEIVED + timedelta(seconds=names.index(name)))
+    for delivery in take_in(workspace).taken:
+        assert delivery.status == "accepted", delivery.record["problem"].item() or delivery.quarantine
+
+
+def _with_plain(names: list[str], folder: Path) -> None:
+    """A workspace in which the plain deliveries of these names were taken in."""
+    workspace = make_workspace(folder)
     (workspace.profiles / "reported.toml").write_text(REPORTED)
+    _take_in(workspace, {name: PLAIN[name] for name in names})
+
+
+@pytest.fixture
+def city(workspace, once):
+    """Opens a city of two sites in one area: `with city(results=..., flows=...) as warehouse`.
+
+    Plain deliveries are taken in once for all tests and copied. `tables` are the estimates a test is about.
+    """
 
     @contextmanager
-    def opened(**deliveries: str) -> Iterator[Warehouse]:
-        plain = {
-            "sites": "site_id,site_name,area_id,latitude,longitude\nS1,,A,,\nS2,,A,,\n",
-            "flows": flows("S1", "S2"),
-            "populations": people("S1 census 1000  ", "S2 census 1000  "),
-        }
-        for number, (name, text) in enumerate((plain | deliveries).items()):
-            lay(workspace, f"{name}.csv", text, RECEIVED + timedelta(seconds=number))
-        for delivery in take_in(workspace).taken:
-            assert delivery.status == "accepted", delivery.record["problem"].item() or delivery.quarantine
+    def opened(tables: tuple[str, ...] = MEANS, **deliveries: str) -> Iterator[Warehouse]:
+        plain = [name for name in PLAIN if name not in deliveries]
+        if "sites" not in plain:  # which all others need
+            plain, deliveries = [], PLAIN | deliveries
+        shutil.copytree(
+            once("-".join(["plain", *plain]), partial(_with_plain, plain)), workspace.folder, dirs_exist_ok=True
+        )
+        _take_in(workspace, deliveries)
         with Warehouse.open(workspace.warehouse) as warehouse:
-            estimate(warehouse, workspace)
+            estimate(warehouse, workspace, tables)
             yield warehouse
 
     return opened

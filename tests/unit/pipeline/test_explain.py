@@ -8,12 +8,11 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from assets.run import run_monitoring
 from pipeline import explain
 from pipeline.deliveries import all_profiles
 from pipeline.settings import make_workspace, open_workspace
 from pipeline.warehouse import Warehouse
-from tests.conftest import RECEIVED, lay, shared
+from tests.conftest import RECEIVED, lay, publish, shared
 from tests.test_command_line import call
 
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
@@ -30,7 +29,7 @@ def published(tmp_path_factory):
     first = HEAD + "S1,2025-03-11,METH,0.9,µg/L,0.001,0.003,Lab,B\nS1,2025-03-12,METH,<LOQ,ng/L,1,3,Lab,B\n"
     lay(workspace, "may.csv", first)
     lay(workspace, "june.csv", HEAD + "S1,2025-03-11,METH,86,ng/L,1,3,Lab,B\n", RECEIVED + timedelta(days=30))
-    run_monitoring(workspace, tell=lambda line: None)
+    publish(workspace)
     return workspace
 
 
@@ -132,7 +131,7 @@ def test_what_cannot_be_explained_says_what_can(city, asked, said, code):
 def test_delivered_text_cannot_rewrite_the_terminal(city):
     lay(city, "evil\x1b[2J.csv", HEAD + "S1,2025-03-13,METH,7,ng/L,1,3,Lab\x1b[31m,B\n")
     lay(city, "flow13.csv", "site_id,date,flow_m3_per_day\nS1,2025-03-13,1000\n")
-    run_monitoring(city, tell=lambda line: None)
+    publish(city)
     assert "\x1b" not in call("explain", "S1", "methamphetamine", "2025-03-13", "-w", city.folder)
 
 
@@ -152,7 +151,7 @@ def test_a_random_sample_of_simulated_figures_agrees_with_its_cells(simulated_wo
 def test_every_figure_of_a_reported_week_leads_to_its_cell(workspace):
     for name in ("ww2025-all-data.csv", "ww2025-site-info-table.csv"):
         lay(workspace, name, shared(f"euda/{name}").read_bytes())
-    run_monitoring(workspace, tell=lambda line: None)
+    publish(workspace)
     with Warehouse.open(workspace.published, read_only=True) as warehouse:
         found = explain.explain_period(warehouse, archive(workspace), "at-graz", "mdma", "2024", "euda")
     assert found.agrees

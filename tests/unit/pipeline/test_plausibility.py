@@ -1,6 +1,7 @@
 """What is implausible, rule by rule: a small city in which it is found, and one in which it is not."""
 
 from datetime import date, timedelta
+from functools import partial
 
 import polars as pl
 import pytest
@@ -8,18 +9,25 @@ import pytest
 from pipeline.plausibility import implausible
 from pipeline.warehouse import Warehouse
 from schemas.plausibility import RULES
+from tests.conftest import LOADS, estimate
 from tests.unit.pipeline.test_estimates import (
     LATER,
     MONDAY,
-    city,  # noqa: F401  a fixture
     flows,
     people,
     results,
     week,
 )
+from tests.unit.pipeline.test_estimates import city as city_of_estimates  # noqa: F401  a fixture
 
 USUAL = [10, 12, 9, 11, 10, 13, 8] * 2
 """Two weeks of days, the median deviation of which is 1 part in 10."""
+
+
+@pytest.fixture
+def city(city_of_estimates):  # noqa: F811  a fixture
+    """The city of the estimates, with those only that findings rest on."""
+    return partial(city_of_estimates, (*LOADS, "plausibility"))
 
 
 def found(warehouse: Warehouse, rule: str) -> list[dict]:
@@ -36,7 +44,7 @@ def days_of(warehouse: Warehouse, rule: str) -> list[date]:
 
 
 @pytest.mark.parametrize(("flow", "is_found"), [(79, True), (80, False), (200, False), (800, False), (801, True)])
-def test_flow_per_head(city, flow, is_found):  # noqa: F811
+def test_flow_per_head(city, flow, is_found):
     with city(results=results(week(MONDAY, [10])), flows=flows("S1", flow=flow)) as warehouse:
         rows = found(warehouse, "flow_per_head")
         assert bool(rows) == is_found
@@ -47,21 +55,21 @@ def test_flow_per_head(city, flow, is_found):  # noqa: F811
             assert row["finding"] == f"{flow} L per inhabitant: {flow} m3/day for 1000 inhabitants (census)"
 
 
-def test_a_year_with_too_little_flow_is_one_finding(city):  # noqa: F811
+def test_a_year_with_too_little_flow_is_one_finding(city):
     with city(results=results(week(MONDAY, USUAL)), flows=flows("S1", flow=79)) as warehouse:
         (row,) = found(warehouse, "flow_per_head")
         assert (row["sampled_on"], row["weekday"], row["sampling_year"], row["value"]) == (None, None, 2023, 79)
         assert row["finding"].startswith("79 L per inhabitant in the middle of 14 days of the year: 79 m3/day for 1000")
 
 
-def test_a_day_of_rain_in_a_usual_year_is_a_finding_of_that_day(city):  # noqa: F811
+def test_a_day_of_rain_in_a_usual_year_is_a_finding_of_that_day(city):
     rain = flows("S1", flow=200).replace(f"{MONDAY},200", f"{MONDAY},900")
     with city(results=results(week(MONDAY, USUAL)), flows=rain) as warehouse:
         (row,) = found(warehouse, "flow_per_head")
         assert (row["sampled_on"], row["value"]) == (MONDAY, 900)
 
 
-def test_flow_per_head_is_by_the_count_that_holds(city):  # noqa: F811
+def test_flow_per_head_is_by_the_count_that_holds(city):
     held = people("S1 census 1000  ", "S1 design 100  ")
     with city(results=results(week(MONDAY, [10])), flows=flows("S1", flow=200), populations=held) as warehouse:
         assert not found(warehouse, "flow_per_head")
@@ -70,7 +78,7 @@ def test_flow_per_head_is_by_the_count_that_holds(city):  # noqa: F811
 # --- a load against the days around it -------------------------------------------------------------------------------
 
 
-def test_a_day_far_off_its_history_is_found(city):  # noqa: F811
+def test_a_day_far_off_its_history_is_found(city):
     values = [*USUAL[:9], 350, *USUAL[10:]]
     with city(results=results(week(MONDAY, values))) as warehouse:
         (row,) = found(warehouse, "off_its_history")
@@ -82,7 +90,7 @@ def test_a_day_far_off_its_history_is_found(city):  # noqa: F811
         assert row["finding"].startswith(said)
 
 
-def test_how_far_off_is_by_hand(city):  # noqa: F811
+def test_how_far_off_is_by_hand(city):
     """Deviations of 14 days about the medians of their weeks; 4/7 of the way through them is past the 8th."""
     from math import exp, log
     from statistics import median
@@ -100,14 +108,14 @@ def test_how_far_off_is_by_hand(city):  # noqa: F811
 
 
 @pytest.mark.parametrize("values", [USUAL, [10] * 14, [10] * 13 + [18.9], [*USUAL[:8], 350], [10] * 3 + [10_000]])
-def test_usual_days_constant_days_and_days_without_a_history_are_not(city, values):  # noqa: F811
+def test_usual_days_constant_days_and_days_without_a_history_are_not(city, values):
     """Where days agree by chance, sampling and analysis leave 13 %; of fewer than 14 days it is not known."""
     with city(results=results(week(MONDAY, values))) as warehouse:
         assert not found(warehouse, "off_its_history")
 
 
 @pytest.mark.parametrize("values", [[10] * 13 + [19.1], [10] * 4 + [1001], [1000] * 4 + [9.99]])
-def test_a_day_beyond_sampling_and_analysis_and_a_hundredfold_of_five_days_is(city, values):  # noqa: F811
+def test_a_day_beyond_sampling_and_analysis_and_a_hundredfold_of_five_days_is(city, values):
     with city(results=results(week(MONDAY, values))) as warehouse:
         assert days_of(warehouse, "off_its_history") == [MONDAY + timedelta(days=len(values) - 1)]
 
@@ -124,40 +132,40 @@ def daily(levels) -> str:
 
 @pytest.mark.parametrize("ratio", [0.05, 20, 50])
 @pytest.mark.parametrize("n_after", [4, 5, 6, 7, 10, 40])
-def test_a_step_that_lasts_four_days_or_longer_is_not(city, ratio, n_after):  # noqa: F811
+def test_a_step_that_lasts_four_days_or_longer_is_not(city, ratio, n_after):
     """At neither side of it, and also where nobody knows yet whether it lasts: at the end of the series."""
     with city(results=daily([100] * 40 + [100 * ratio] * n_after), flows=flows_of([2019])) as warehouse:
         assert warehouse.count("loads") == 40 + n_after
         assert warehouse.count("plausibility") == 0
 
 
-def test_four_days_that_are_off_are_a_level_of_their_own(city):  # noqa: F811
+def test_four_days_that_are_off_are_a_level_of_their_own(city):
     with city(results=daily([100] * 40 + [2000] * 4 + [100] * 40), flows=flows_of([2019])) as warehouse:
         assert warehouse.count("plausibility") == 0
 
 
 @pytest.mark.parametrize("n_days", [1, 2, 3])
 @pytest.mark.parametrize("n_after", [0, 1, 2, 20])
-def test_one_to_three_days_that_are_off_are(city, n_days, n_after):  # noqa: F811
+def test_one_to_three_days_that_are_off_are(city, n_days, n_after):
     with city(results=daily([100] * 40 + [2000] * n_days + [100] * n_after), flows=flows_of([2019])) as warehouse:
         first = date(2019, 1, 7) + timedelta(days=40)
         assert set(days_of(warehouse, "off_its_history")) == {first + timedelta(days=n) for n in range(n_days)}
 
 
-def test_numbers_in_a_finding_have_no_exponents(city):  # noqa: F811
+def test_numbers_in_a_finding_have_no_exponents(city):
     with city(results=daily([10_000] * 40 + [5_000_000] + [10_000] * 9), flows=flows_of([2019])) as warehouse:
         (row,) = found(warehouse, "off_its_history")
         assert row["finding"].startswith("a load of 1300000 mg/day/1000 is 500 times the 2600 that is usual")
 
 
-def test_those_furthest_off_come_first(city):  # noqa: F811
+def test_those_furthest_off_come_first(city):
     levels = [100] * 60
     levels[20], levels[40], levels[50] = 1000, 100_000, 5
     with city(results=daily(levels), flows=flows_of([2019])) as warehouse:
         assert days_of(warehouse, "off_its_history") == [date(2019, 1, 7) + timedelta(days=n) for n in (40, 50, 20)]
 
 
-def test_a_season_is_not(city):  # noqa: F811
+def test_a_season_is_not(city):
     """Ten times as much in summer as in winter."""
     from math import exp, pi, sin
 
@@ -167,7 +175,7 @@ def test_a_season_is_not(city):  # noqa: F811
 
 
 @pytest.mark.parametrize("per_year", [0.9, 0.5, 0.1])
-def test_a_slow_decline_is_not(city, per_year):  # noqa: F811
+def test_a_slow_decline_is_not(city, per_year):
     """Two years of daily samples, to a hundredth of where they began at the steepest."""
     levels = [round(1000 * per_year ** (n / 365), 4) for n in range(720)]
     with city(results=daily(levels), flows=flows_of([2019, 2020])) as warehouse:
@@ -186,7 +194,7 @@ STEADY_AND_SATURDAYS = [10, 10.1, 9.9, 10, 10.2, 60, 9.8]
         ({40: 10}, [40]),  # a Saturday like a Monday
     ],
 )
-def test_the_weekend_is_not_off_but_a_day_unlike_its_weekday_is(city, changed, off):  # noqa: F811
+def test_the_weekend_is_not_off_but_a_day_unlike_its_weekday_is(city, changed, off):
     """Six days that hardly differ and one that does: without the rhythm of the week each Saturday would be far off."""
     values = [changed.get(n, value) for n, value in enumerate(STEADY_AND_SATURDAYS * 10)]
     with city(results=results(week(date(2019, 1, 7), values)), flows=flows_of([2019])) as warehouse:
@@ -217,7 +225,7 @@ def campaigns(levels, every_months=3) -> str:
         [1000] * 2 + [50] + [1000] * 2,  # as in a year of confinement
     ],
 )
-def test_campaigns_that_fall_are_not(city, levels, every_months):  # noqa: F811
+def test_campaigns_that_fall_are_not(city, levels, every_months):
     years = list(range(2019, 2019 + len(levels)))
     with city(results=campaigns(levels, every_months), flows=flows_of(years)) as warehouse:
         assert warehouse.count("loads") == 7 * len(levels)
@@ -225,7 +233,7 @@ def test_campaigns_that_fall_are_not(city, levels, every_months):  # noqa: F811
 
 
 @pytest.mark.parametrize("n_before", [1, 2, 3, 4, 5, 6])
-def test_a_level_that_changes_within_a_campaign_and_stays_is_not(city, n_before):  # noqa: F811
+def test_a_level_that_changes_within_a_campaign_and_stays_is_not(city, n_before):
     """The days nearest to the few at one side are those of the other side, though a year before they were as these."""
     first, second = [1000 * value / 10 for value in USUAL[:7]], [50 * value / 10 for value in USUAL[:7]]
     years = [first, first, [*first[:n_before], *second[n_before:]], second]
@@ -235,7 +243,7 @@ def test_a_level_that_changes_within_a_campaign_and_stays_is_not(city, n_before)
         assert warehouse.count("plausibility") == 0
 
 
-def test_a_day_at_the_edge_of_a_campaign_is_where_those_beside_it_are_not_like_it(city):  # noqa: F811
+def test_a_day_at_the_edge_of_a_campaign_is_where_those_beside_it_are_not_like_it(city):
     text = campaigns([1000, 900, 800], 12)
     off = text.replace(f"S1,{date(2020, 2, 7)},METH,900.0", f"S1,{date(2020, 2, 7)},METH,9000.0")
     assert off != text
@@ -243,7 +251,7 @@ def test_a_day_at_the_edge_of_a_campaign_is_where_those_beside_it_are_not_like_i
         assert days_of(warehouse, "off_its_history") == [date(2020, 2, 7)]
 
 
-def test_a_day_of_a_campaign_in_another_unit_is(city):  # noqa: F811
+def test_a_day_of_a_campaign_in_another_unit_is(city):
     text = campaigns([1000, 300, 100], 12)
     off = text.replace(f"S1,{date(2020, 2, 9)},METH,270", f"S1,{date(2020, 2, 9)},METH,270000")
     assert off != text
@@ -262,7 +270,7 @@ def test_a_day_of_a_campaign_in_another_unit_is(city):  # noqa: F811
         ([1000, 1000, 1, 1000], [2, 3]),
     ],
 )
-def test_a_whole_campaign_in_another_unit_is_found_once_a_step(city, levels, at, every_months):  # noqa: F811
+def test_a_whole_campaign_in_another_unit_is_found_once_a_step(city, levels, at, every_months):
     years = list(range(2019, 2019 + len(levels)))
     with city(results=campaigns([10 * level for level in levels], every_months), flows=flows_of(years)) as warehouse:
         months = [every_months * n for n in at]
@@ -273,7 +281,7 @@ def test_a_whole_campaign_in_another_unit_is_found_once_a_step(city, levels, at,
         assert not found(warehouse, "off_its_history")
 
 
-def test_a_month_of_daily_samples_in_another_unit_is_found_at_both_ends(city):  # noqa: F811
+def test_a_month_of_daily_samples_in_another_unit_is_found_at_both_ends(city):
     with city(results=daily([100] * 40 + [100_000] * 30 + [100] * 40), flows=flows_of([2019])) as warehouse:
         rows = found(warehouse, "jump_of_level")
         first = date(2019, 1, 7)
@@ -282,7 +290,7 @@ def test_a_month_of_daily_samples_in_another_unit_is_found_at_both_ends(city):  
 
 
 @pytest.mark.parametrize(("changed", "off"), [({}, []), ({5: 100_000}, [date(2020, 4, 5)])])
-def test_the_nearest_days_are_those_nearest_in_time_whatever_the_year(city, changed, off):  # noqa: F811
+def test_the_nearest_days_are_those_nearest_in_time_whatever_the_year(city, changed, off):
     """One day a quarter: seven of them are a week. Nothing is off where the level fell for good."""
     levels = [10] * 10 + [0.5] * 10
     values = [changed.get(n, level * USUAL[n % 7]) for n, level in enumerate(levels)]
@@ -296,7 +304,7 @@ def test_the_nearest_days_are_those_nearest_in_time_whatever_the_year(city, chan
 
 
 @pytest.mark.parametrize(("design", "is_found"), [(1500, False), (1510, True), (660, True), (670, False)])
-def test_counts_that_disagree_by_more_than_half(city, design, is_found):  # noqa: F811
+def test_counts_that_disagree_by_more_than_half(city, design, is_found):
     held = people("S1 census 1000  ", f"S1 design {design}  ")
     with city(results=results(week(MONDAY, [10])), populations=held) as warehouse:
         rows = found(warehouse, "populations_disagree")
@@ -322,7 +330,7 @@ def of_four(ratios: dict[str, float], residues=FOUR) -> str:
     return results(*rows)
 
 
-def test_residues_that_are_off_together_are_found(city):  # noqa: F811
+def test_residues_that_are_off_together_are_found(city):
     with city(results=of_four(dict.fromkeys(FOUR, 0.4))) as warehouse:
         (row,) = found(warehouse, "residues_move_together")
         assert (row["sampled_on"], row["residue"]) == (date(2023, 3, 15), None)
@@ -340,12 +348,12 @@ def test_residues_that_are_off_together_are_found(city):  # noqa: F811
         {"METH": 0.5, "ketamine": 0.5, "codeine": 0.03, "cocaine": 0.03},  # not by the same ratio
     ],
 )
-def test_residues_that_are_off_each_for_itself_are_not(city, ratios):  # noqa: F811
+def test_residues_that_are_off_each_for_itself_are_not(city, ratios):
     with city(results=of_four(ratios)) as warehouse:
         assert not found(warehouse, "residues_move_together")
 
 
-def test_three_residues_are_too_few_to_move_together(city):  # noqa: F811
+def test_three_residues_are_too_few_to_move_together(city):
     three = dict(list(FOUR.items())[:3])
     with city(results=of_four(dict.fromkeys(FOUR, 0.4), three)) as warehouse:
         assert not found(warehouse, "residues_move_together")
@@ -357,7 +365,7 @@ def test_three_residues_are_too_few_to_move_together(city):  # noqa: F811
 @pytest.mark.parametrize(
     ("n_below", "n_days", "is_found"), [(7, 7, True), (6, 6, False), (8, 10, False), (9, 10, True), (0, 10, False)]
 )
-def test_series_mostly_below_limits(city, n_below, n_days, is_found):  # noqa: F811
+def test_series_mostly_below_limits(city, n_below, n_days, is_found):
     values = ["<LOQ"] * n_below + [10] * (n_days - n_below) + ["NA"]
     with city(results=results(week(MONDAY, values))) as warehouse:
         rows = found(warehouse, "mostly_below_limits")
@@ -371,14 +379,14 @@ def test_series_mostly_below_limits(city, n_below, n_days, is_found):  # noqa: F
     ("residue", "value", "is_found"),
     [("METH", 100_000, False), ("METH", 100_001, True), ("caffeine", 200_000, False), ("EtS", 200_000, False)],
 )
-def test_concentrations_no_wastewater_holds(city, residue, value, is_found):  # noqa: F811
+def test_concentrations_no_wastewater_holds(city, residue, value, is_found):
     with city(results=results(week(MONDAY, [value], residue=residue)), flows=flows("S2")) as warehouse:
         rows = found(warehouse, "concentration_too_high")  # also without a flow
         assert bool(rows) == is_found
 
 
 @pytest.mark.parametrize(("second", "is_found"), [(20, False), (22, True), ("<LOQ", False)])
-def test_measurements_that_disagree(city, second, is_found):  # noqa: F811
+def test_measurements_that_disagree(city, second, is_found):
     twice = results().replace("batch", "batch,replicate") + "".join(
         f"S1,{MONDAY},METH,{value},ng/L,0.5,1,Lab,B,{name}\n" for name, value in [("a", 10), ("b", second)]
     )
@@ -393,12 +401,12 @@ def test_measurements_that_disagree(city, second, is_found):  # noqa: F811
 # --- all together -----------------------------------------------------------------------------------------------------
 
 
-def test_a_quiet_city_has_no_finding(city):  # noqa: F811
+def test_a_quiet_city_has_no_finding(city):
     with city(results=results(week(MONDAY, USUAL), week(LATER, USUAL)), flows=flows("S1", flow=200)) as warehouse:
         assert warehouse.count("plausibility") == 0
 
 
-def test_findings_are_the_same_whenever_they_are_made(city):  # noqa: F811
+def test_findings_are_the_same_whenever_they_are_made(city):
     from pipeline import estimates
 
     values = [*USUAL[:9], 350, *USUAL[10:]]
@@ -409,13 +417,11 @@ def test_findings_are_the_same_whenever_they_are_made(city):  # noqa: F811
         assert implausible(warehouse).equals(before)
 
 
-def test_what_is_simulated_is_marked(city):  # noqa: F811
-    from tests.conftest import estimate
-
+def test_what_is_simulated_is_marked(city):
     with city(results=results(week(MONDAY, [10])), flows=flows("S1", flow=50)) as warehouse:
         assert [row["is_simulated"] for row in found(warehouse, "flow_per_head")] == [False]
         warehouse.connection.execute("update flows set is_simulated = true").fetchall()
-        estimate(warehouse)
+        estimate(warehouse, tables=(*LOADS, "plausibility"))
         assert [row["is_simulated"] for row in found(warehouse, "flow_per_head")] == [True]
 
 

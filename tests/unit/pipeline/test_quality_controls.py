@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.intake import take_in
 from pipeline.warehouse import Warehouse
-from tests.conftest import estimate, lay
+from tests.conftest import LOADS, estimate, lay
 
 RESULTS = (
     "site_id,sampled_on,residue,concentration,unit,laboratory,batch\n"
@@ -28,7 +28,7 @@ def test_what_fails_flags_its_batch_and_residue(workspace, control, flag):
     lay(workspace, "controls.csv", f"{HEAD}Lab,B1,METH,{control}\n")
     take_in(workspace)
     with Warehouse.open(workspace.warehouse) as warehouse:
-        estimate(warehouse)
+        estimate(warehouse, tables=LOADS)
         rows = warehouse.query("select sampled_on::varchar, residue, flags from loads order by all").rows()
     assert rows == [
         ("2025-03-11", "ketamine", None), ("2025-03-11", "methamphetamine", flag),
@@ -42,7 +42,7 @@ def test_a_control_that_names_no_residue_is_of_all_and_several_add_up(workspace)
     lay(workspace, "controls.csv", f"{HEAD}Lab,B1,,blank,9,3\nLab,B1,METH,spike,50,\nLab,B1,METH,blank,1,3\n")
     take_in(workspace)
     with Warehouse.open(workspace.warehouse) as warehouse:
-        estimate(warehouse)
+        estimate(warehouse, tables=LOADS)
         rows = warehouse.query("select residue, flags from loads where sampled_on = '2025-03-11' order by all").rows()
     assert rows == [("ketamine", "blank_above_loq"), ("methamphetamine", "blank_above_loq spike_recovery")]
 
