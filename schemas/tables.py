@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+# What `isin` and the like are for polars. Before any schema is made: it keeps the checks it finds.
+import pandera.backends.polars.builtin_checks  # noqa: F401
 import pandera.polars as pa
 
 from schemas import (
