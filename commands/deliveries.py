@@ -201,11 +201,11 @@ def _as_rows(
 
 
 def _written(rows: "pl.DataFrame", inbox: Path) -> Path:
-    from dashboards.downloads import write_csv
+    from dashboards.downloads import write_delivery
 
     made = rows["written_at"].item().translate({ord(sign): None for sign in "-:."})
     file = inbox / f"decision-{made}.csv"
-    write_csv([rows], file)
+    write_delivery(rows, file)
     return file
 
 

@@ -19,7 +19,7 @@ from schemas.profile import FIELDS, MEASURED, Profile, TableProfile
 from schemas.reference_data import drug_by_spelling
 from schemas.tables import TABLES
 
-_OUR_FILES = ("site_decisions",)
+_OUR_FILES = ("site_decisions", "delivery_decisions")
 """Tables in files that our commands write: what a spreadsheet would take for a formula is guarded there."""
 
 

@@ -6,13 +6,14 @@ import io
 import polars as pl
 import pytest
 
+from commands.deliveries import _as_rows
 from dashboards.downloads import neutralised, write_delivery
 from pipeline.deliveries import read_and_judge
 from pipeline.reading.delivery import DeliveredFile
 from pipeline.reading.draft import draft_profile
 from pipeline.reading.text import encoding_of, read_text, separator_of
 from schemas.profile import ProfileError, load_profile, load_profiles
-from tests.conftest import RECEIVED
+from tests.conftest import RECEIPT, RECEIVED
 
 SHIPPED = load_profiles()
 PROFILE = """
@@ -44,9 +45,7 @@ def own(tmp_path, encoding):
 
 
 def judged(content, profiles, named=None):
-    return read_and_judge(
-        content, "may.csv", profiles=profiles, known_sites=None, received_at=RECEIVED, profile_name=named
-    )
+    return read_and_judge(content, "may.csv", profiles=profiles, known_sites=None, receipt=RECEIPT, profile_name=named)
 
 
 # --- encodings -------------------------------------------------------------------------------------------------------
@@ -189,6 +188,19 @@ def test_decisions_are_read_back_as_they_were_written(tmp_path, text, judge_text
     assert read.select("site_code", "site_label", "justification").rows() == [
         (wanted, wanted, f"as{text}".strip()), ("other", wanted, f"as{text}".strip()),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "a\n,,,,,,,,", "＝x;-y"])
+def test_decisions_on_deliveries_are_read_back_as_they_were_written(tmp_path, text, judge_text):
+    chosen, other = {"sha256": "a" * 64}, {"sha256": "b" * 64}
+    rows = _as_rows("supersede", chosen, other, by=text, why=f"as{text}", at=RECEIVED)
+    write_delivery(rows, tmp_path / "d.csv")
+    delivery = judge_text((tmp_path / "d.csv").read_bytes())
+    assert delivery.status == "accepted", delivery.messages
+    read = delivery.accepted["delivery_decisions"]
+    assert read.select("decision", "decided_delivery", "other_delivery", "justification", "author").rows() == [
+        ("supersede", "a" * 64, "b" * 64, f"as{text}", text)
+    ]
 
 
 def test_a_stray_quote_in_a_file_of_our_layout_still_swallows_nothing(judge_text):
