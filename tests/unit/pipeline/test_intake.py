@@ -3,7 +3,6 @@
 import io
 import shutil
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -296,24 +295,6 @@ def test_an_archive_that_was_lost_is_made_anew_from_the_inbox(workspace):
     shutil.rmtree(workspace.archive)
     assert take_in(workspace).taken == []
     assert [file.name for file in workspace.archive.rglob("*.csv")] == ["sites.csv"]
-
-
-def test_a_file_that_vanishes_stops_no_other(workspace, monkeypatch):
-    lay(workspace, "sites.csv", SITES)
-    lay(workspace, "gone.csv", results("1"))
-    lay(workspace, "may.csv", results("12"))
-    read = Path.read_bytes
-
-    def vanished(path: Path) -> bytes:
-        if path.name == "gone.csv":
-            raise FileNotFoundError(2, "No such file or directory")
-        return read(path)
-
-    monkeypatch.setattr(Path, "read_bytes", vanished)
-    said: list[str] = []
-    take_in(workspace, tell=said.append)
-    assert believed(workspace) == [12]
-    assert any(line.startswith("gone.csv: cannot be read now") for line in said)
 
 
 def test_a_profile_with_a_limit_in_no_unit_says_so(workspace):

@@ -12,7 +12,7 @@ import xlsxwriter
 from pipeline.deliveries import read_and_judge
 from pipeline.reading.text_bounds import LONGEST_TEXT, most_unpacked
 from schemas.profile import load_profiles
-from tests.conftest import RECEIVED
+from tests.conftest import RECEIPT
 
 PROFILES = load_profiles()
 HEAD = ["site_id", "sampled_on", "residue", "concentration", "unit", "lod", "loq", "laboratory", "batch"]
@@ -92,7 +92,7 @@ def rich(text: str) -> bytes:
 
 
 def judged(content: bytes, name: str = "may.x"):
-    return read_and_judge(content, name, profiles=PROFILES, known_sites=None, received_at=RECEIVED)
+    return read_and_judge(content, name, profiles=PROFILES, known_sites=None, receipt=RECEIPT)
 
 
 WRITERS = {
