@@ -8,8 +8,11 @@ Binary File Format, and [MS-XLS], Excel Binary File Format. Nothing of what cell
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from pipeline.findings import DeliveryError, Finding
 from pipeline.reading.sheets import MOST_CELLS
+from pipeline.reading.text_bounds import most_unpacked
 
 _LAST = 0xFFFFFFFA
 """From this number on an entry of the table is no sector but a mark: end of chain, free ..."""
@@ -21,6 +24,9 @@ _ENTRY_BYTES = 128
 _IN_HEADER = 109
 """How many sectors of the table the header itself names."""
 _SHEET, _END = 0x85, 0x0A
+_SHARED_TEXTS, _CONTINUED, _SHARED_TEXT = 0xFC, 0x3C, 0xFD
+_MOST_CHARACTERS = 0xFFFF
+"""Of a shared text, as its length is stored."""
 _SEVERAL_CELLS = (0xBD, 0xBE)
 _ONE_CELL = (0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0xD6, 0xFD, 0x201, 0x202, 0x203, 0x204, 0x205, 0x206, 0x27E, 0x406)
 """Records that begin with row and column: blank, number, text, truth, formula ... of all versions."""
@@ -107,7 +113,9 @@ def _name(entry: bytes) -> str:
 
 
 def _problem_of_book(book: bytes) -> str:
-    """Whether the sheets of a workbook span too many cells, from the first to the last of each that holds anything."""
+    """Whether the sheets of a workbook span too many cells, from the first to the last of each that holds anything, or
+    hold too much text: one that is stored once may stand in a million cells."""
+    shared: list[int] = []
     spans: dict[int, int] = {}
     n_cells = 0
     n_left = len(book) // 4  # records; where sheets do not run into each other no more are there
@@ -115,18 +123,80 @@ def _problem_of_book(book: bytes) -> str:
         if kind == _SHEET and length >= 4:
             (start,) = struct.unpack_from("<I", book, place)
             if start not in spans:
-                spans[start], n_records = _span(book, start, n_left)
+                spans[start], n_records = _span(book, start, n_left, shared)
                 n_left -= n_records
             n_cells += spans[start]
             if n_left < 0:
                 return "its sheets run into each other"
             if n_cells > MOST_CELLS:
                 return "its cells lie too far from each other"
+    n_characters = _n_characters(shared, _lengths_of_shared(book))
+    if n_characters > most_unpacked(book):
+        return f"its cells hold {n_characters // 1024**2} MiB of text"
     return ""
 
 
-def _span(book: bytes, start: int, most: int) -> tuple[int, int]:
-    """How many cells a sheet spans, and how many records were looked at, one more than `most` at most."""
+def _n_characters(shared: list[int], lengths: list[int]) -> int:
+    """How much text the cells hold that refer to shared texts, by the texts' numbers; the most where it is unknown."""
+    if not shared:
+        return 0
+    numbers = np.minimum(np.array(shared, np.int64), len(lengths))
+    return int(np.array([*lengths, _MOST_CHARACTERS], np.int64)[numbers].sum())
+
+
+def _lengths_of_shared(book: bytes) -> list[int]:
+    """The characters of each shared text, as far as the table of them can be followed."""
+    parts: list[bytes] = []
+    for kind, place, length in _records(book, 0):
+        if kind == _SHARED_TEXTS or (parts and kind == _CONTINUED):
+            parts.append(book[place : place + length])
+        elif parts:
+            break
+    lengths: list[int] = []
+    number, place = 0, 8  # behind two counts
+    try:
+        while number < len(parts):
+            if place >= len(parts[number]):
+                number, place = number + 1, 0
+                continue
+            n_characters, flags = struct.unpack_from("<HB", parts[number], place)
+            place += 3
+            n_more = 0
+            if flags & 8:  # runs of formats
+                n_more += 4 * struct.unpack_from("<H", parts[number], place)[0]
+                place += 2
+            if flags & 4:  # phonetic signs
+                n_more += struct.unpack_from("<I", parts[number], place)[0]
+                place += 4
+            lengths.append(n_characters)
+            number, place = _behind(parts, number, place, n_characters, flags)
+            while n_more and number < len(parts):
+                here = min(n_more, len(parts[number]) - place)
+                n_more, place = n_more - here, place + here
+                if n_more:
+                    number, place = number + 1, 0
+    except (struct.error, IndexError):
+        pass
+    return lengths
+
+
+def _behind(parts: list[bytes], number: int, place: int, n_characters: int, flags: int) -> tuple[int, int]:
+    """Part and place behind the characters of a text; each part they go on in begins with flags of its own."""
+    while True:
+        width = 2 if flags & 1 else 1
+        fits = min(n_characters, (len(parts[number]) - place) // width)
+        n_characters, place = n_characters - fits, place + fits * width
+        if not n_characters:
+            return number, place
+        number, place = number + 1, 1
+        flags = parts[number][0]
+
+
+def _span(book: bytes, start: int, most: int, shared: list[int]) -> tuple[int, int]:
+    """How many cells a sheet spans, and how many records were looked at, one more than `most` at most.
+
+    Adds the numbers of the shared texts that its cells refer to.
+    """
     rows, columns = [], []
     n_records = 0
     for kind, place, length in _records(book, start):
@@ -136,6 +206,8 @@ def _span(book: bytes, start: int, most: int) -> tuple[int, int]:
         if (kind not in _ONE_CELL and kind not in _SEVERAL_CELLS) or length < 4:
             continue
         row, column = struct.unpack_from("<HH", book, place)
+        if kind == _SHARED_TEXT and length >= 10:
+            shared.append(struct.unpack_from("<I", book, place + 6)[0])
         rows.append(row)
         columns.append(column)
         if kind in _SEVERAL_CELLS:

@@ -1,6 +1,7 @@
 """Cells with too long a text are refused in every format, and packed files before they are unpacked."""
 
 import io
+import struct
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,7 @@ import pytest
 import xlsxwriter
 
 from pipeline.deliveries import read_and_judge
+from pipeline.reading import ole_guard
 from pipeline.reading.text_bounds import LONGEST_TEXT, most_unpacked
 from schemas.profile import load_profiles
 from tests.conftest import RECEIPT
@@ -163,6 +165,46 @@ def test_a_long_text_in_very_many_cells_is_refused_before_it_is_laid_out(word):
             out.writestr(name, part)
     (finding,) = judged(new.getvalue()).notes
     assert (finding.rule, finding.detail) == ("unreadable_file", "its cells hold 91 MiB of text")
+
+
+def record(kind: int, body: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(body)) + body
+
+
+def old_book(n_cells: int, texts: list[bytes], *more: bytes) -> bytes:
+    """The stream of an XLS workbook: its table of shared texts, that continues in `more`, and a sheet with cells."""
+    table = record(0xFC, struct.pack("<II", n_cells, len(texts)) + b"".join(texts))
+    table += b"".join(record(0x3C, part) for part in more)
+    cells = b"".join(record(0xFD, struct.pack("<HHHI", row, 0, 0, row % 2)) for row in range(n_cells))
+    start = len(table) + 14
+    return table + record(0x85, struct.pack("<IBBBB", start, 0, 0, 1, 0) + b"") + record(0x0A, b"")[:2] + cells
+
+
+LONG = struct.pack("<HB", 32_000, 0) + b"A" * 8_000
+
+
+@pytest.mark.parametrize(
+    ("texts", "more", "lengths"),
+    [
+        ([struct.pack("<HB", 2, 0) + b"ab", struct.pack("<HB", 3, 1) + b"a\0b\0c\0"], [], [2, 3]),
+        ([struct.pack("<HBH", 2, 8, 1) + b"ab" + b"runs", struct.pack("<HB", 1, 0) + b"x"], [], [2, 1]),
+        ([struct.pack("<HBI", 2, 4, 6) + b"ab" + b"phonet", struct.pack("<HB", 1, 0) + b"x"], [], [2, 1]),
+        ([struct.pack("<HB", 5, 0) + b"ab"], [b"\1c\0d\0e\0" + struct.pack("<HB", 1, 0) + b"x"], [5, 1]),
+        ([struct.pack("<HB", 2, 0) + b"ab"], [struct.pack("<HB", 1, 0) + b"x"], [2, 1]),
+        ([struct.pack("<HBH", 2, 8, 2) + b"ab" + b"run"], [b"s and" + struct.pack("<HB", 1, 0) + b"x"], [2, 1]),
+        ([LONG], [b"\0" + b"A" * 24_000 + struct.pack("<HB", 1, 0) + b"x"], [32_000, 1]),
+        ([struct.pack("<HB", 9, 0) + b"cut"], [], [9]),
+        ([b"\1"], [], []),
+    ],
+)
+def test_shared_texts_of_an_old_workbook_are_measured(texts, more, lengths):
+    assert ole_guard._lengths_of_shared(old_book(0, texts, *more)) == lengths
+
+
+def test_a_long_text_in_very_many_cells_of_an_old_workbook_is_refused():
+    more = b"\0" + b"A" * 24_000 + struct.pack("<HB", 1, 0) + b"x"
+    assert ole_guard._problem_of_book(old_book(100, [LONG], more)) == ""
+    assert ole_guard._problem_of_book(old_book(6_000, [LONG], more)) == "its cells hold 91 MiB of text"
 
 
 def test_large_workbooks_may_unpack_to_more():
