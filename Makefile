@@ -7,7 +7,7 @@ WORKSPACE ?= workspace
 SITE   ?= $(WORKSPACE)/site
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz chaos calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean bench-daily
+.PHONY: help install demo dev test lint types suite test-duckdb2 bench bench-estimates bench-trends bench-seasons bench-pages fuzz chaos mutants calibration calibration-changes calibration-events calibration-credibility lock translations golden bundle clean bench-daily
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,15 @@ fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 min
 chaos: $(STAMP) ## runs that are stopped, continued and killed, and a daemon that is (about an hour; Linux)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python tests/chaos.py
 
+mutants: $(STAMP) ## does a test fail when one sign, number or exponent of the statistics is wrong? For docs/mutants.md (20 minutes)
+	@test -x .venv-mutants/bin/mutmut || { \
+		$(PYTHON) -m venv .venv-mutants && \
+		.venv-mutants/bin/pip install --disable-pip-version-check --quiet -r requirements.lock && \
+		.venv-mutants/bin/pip install --disable-pip-version-check --quiet mutmut==3.8.1 && \
+		.venv-mutants/bin/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e . ; }
+	@rm -rf mutants
+	@PYTHONPATH="$(CURDIR)" .venv-mutants/bin/python -m tests.mutants
+
 calibration: $(STAMP) ## do the intervals cover? 2,000 simulated cities a scenario, for docs/calibration.md (about an hour)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python benchmarks/calibration.py
 
@@ -109,4 +118,4 @@ golden: $(STAMP) ## write the golden files anew; read the diff before you commit
 	@PERMILLE_WRITE_GOLDEN=1 $(BIN)/pytest -n 0 tests -k golden
 
 clean: ## remove what was installed and built (not the workspace)
-	rm -rf $(VENV) .bundle .venv-duckdb2 .dagster .logs_queue logs dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bundle .venv-duckdb2 .venv-mutants mutants .dagster .logs_queue logs dist .mypy_cache .ruff_cache .pytest_cache
