@@ -405,12 +405,11 @@ class _Likelihoods(NamedTuple):
 
 
 class _Peak(NamedTuple):
-    mu: Numbers  # this and all that follow in the units of _Likelihoods
+    mu: Numbers  # this and all that follow in the units of _Likelihoods; NaN where there is no peak
     sigma: Numbers
     var_mu: Numbers
     var_sigma: Numbers
     cov_mu_sigma: Numbers
-    height: Numbers  # NaN, as all others, where it is not found
 
 
 def _part(series: _Likelihoods, rows: NDArray[np.int64] | Flags) -> _Likelihoods:
@@ -506,7 +505,6 @@ def _peak(series: _Likelihoods) -> _Peak:
         active = active[~is_done]
         if not active.size:
             break
-    height[active] = np.nan
     precision[active] = np.nan
     mu, sigma = location / precision, 1 / precision
     var_location, cov, var_precision = inverse
@@ -515,7 +513,6 @@ def _peak(series: _Likelihoods) -> _Peak:
         var_mu=(var_location - 2 * mu * cov + mu**2 * var_precision) * sigma**2,
         var_sigma=var_precision * sigma**4,
         cov_mu_sigma=(mu * var_precision - cov) * sigma**3,
-        height=height,
     )  # fmt: skip
 
 
