@@ -63,6 +63,8 @@ def test_the_variance_of_s_is_that_over_all_orders(value, time):
     found = mann_kendall(value[np.newaxis], time)
     assert found.s[0] == s_of(value, time)
     assert found.variance[0] == pytest.approx(variance_over_all_orders(value, time))
+    z = (found.s[0] - np.sign(found.s[0])) / np.sqrt(found.variance[0])
+    assert (found.z[0], found.p_value[0]) == pytest.approx((z, 2 * norm.sf(abs(z))))
     assert scores(value[np.newaxis], time[np.newaxis]).n_pairs[0] == (np.subtract.outer(time, time) > 0).sum()
     if len(value) > 3:
         assert found.tau_b[0] == pytest.approx(kendalltau(time, value).statistic)

@@ -83,8 +83,12 @@ def test_a_weekday_counts_where_it_was_measured_beside_others():
     both = [(level, day) for level in range(5) for day in (0, 1)]
     assert rhythm_of(both, fewest_weeks=5) == 1
     assert rhythm_of(both, fewest_weeks=6) == 0
-    # A fifth week of one weekday alone is none; nor one whose other day lies below its limit.
-    assert rhythm_of(both[:-1], fewest_weeks=5) == 0
+    # A week of one weekday alone is none; nor one whose other day lies below its limit.
+    assert rhythm_of([*both[:-2], (4, 0), (5, 1)], fewest_weeks=5) == 0
+    assert rhythm_of([*both[:-2], (4, 0), (5, 1)], fewest_weeks=4) == 1
+    # One day of a third weekday asks for its effect as well.
+    assert rhythm_of([*both, (0, 2)], fewest_weeks=5) == 0
+    assert rhythm_of([*both, (0, 2)], fewest_weeks=1) == 2
     assert rhythm_of(both, fewest_weeks=5, below=np.arange(10) == 9) == 0
     assert rhythm_of(both, fewest_weeks=4, below=np.arange(10) == 9) == 1
 
