@@ -40,6 +40,7 @@ OPERATORS = {
 SLOWEST_S = 2.0
 """Tests that take longer are simulations: they do not count as killers."""
 TIMEOUT_S = 60
+"""Of a processor: one that counts to the end of the world is killed by the clock."""
 NEEDS_DATA = {"city", "workspace", "simulated_workspace", "simulated_inbox", "tmp_path"}
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
@@ -189,7 +190,7 @@ def _settings() -> dict[str, list[str]]:
 
 def _run_changed(mutant: Mutant, text: str, tests: list[str]) -> int:
     """In a process of its own: the source as changed, then the tests; 0 where none fails."""
-    signal.alarm(TIMEOUT_S)
+    resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT_S, TIMEOUT_S + 1))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -207,6 +208,10 @@ def _run_changed(mutant: Mutant, text: str, tests: list[str]) -> int:
             return compile(text, str(STATISTICS), "exec") if fullname == name else get_code(self, fullname)
 
         loader.get_code = changed
+    return _pytest(tests)
+
+
+def _pytest(tests: list[str]) -> int:
     options = ["-x", "-q", "-n", "0", "--noconftest", "-p", "no:cacheprovider"]
     return int(pytest.main([*options, *tests], plugins=[sys.modules[__name__]]))
 
@@ -221,7 +226,9 @@ def _in_process(mutant: Mutant, text: str, tests: list[str], *, wait: bool = Fal
 
 def _outcomes(mutants: list[tuple[Mutant, str]], jobs: int) -> Iterator[tuple[Mutant, str]]:
     """What became of each mutant, some at a time."""
-    for name in ("numpy", "polars", "scipy.stats", "scipy.optimize", "ruptures", "pipeline.warehouse"):
+    # What every process needs is loaded once, pytest and its plugins too.
+    _pytest(["tests/unit/pipeline/test_macros.py"])
+    for name in ("scipy.interpolate", "scipy.optimize", "scipy.stats", "ruptures"):
         importlib.import_module(name)
     assert not [name for name in sys.modules if name.startswith("pipeline.statistics.")], "each mutant imports its own"
     tests = {module: _tests_of(module) for module in {mutant.module for mutant, _ in mutants}}
@@ -247,7 +254,7 @@ def _outcome(code: int | None) -> str:
         return "survived"
     if code in (5, 33):
         return "no tests"
-    return "timeout" if code in (-signal.SIGALRM, -24, -9, 36) else "killed"
+    return "timeout" if code in (-signal.SIGXCPU, -signal.SIGKILL, 36) else "killed"
 
 
 def by_mutmut(jobs: int) -> Iterator[tuple[Mutant, str]]:
