@@ -242,7 +242,7 @@ def keep(warehouse: Warehouse, before: Published | None, now: Edition, codes: st
         if moved is not None and before is not None:
             compared = zip(("protocol", "baseline_period", "current_period"), now.headline, strict=True)
             named = moved.with_columns(
-                editions["edition_number"].tail(1).alias("edition_number"),
+                pl.lit(editions["edition_number"][-1], pl.Int64).alias("edition_number"),
                 pl.lit(now.name, pl.String).alias("edition"),
                 pl.lit(before.edition.name, pl.String).alias("edition_before"),
                 *(pl.lit(of, pl.String).alias(name) for name, of in compared),
