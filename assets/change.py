@@ -59,7 +59,7 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
 @dg.asset(
     deps=[
         "changes", "consumption", "loads", "reported_loads", "population_estimates", "results", "deliveries", "sites",
-        "areas", "factors", "doses", "uncertainties", "residue_ratios", "half_lives", "protocols",
+        "areas", "factors", "doses", "uncertainties", "residue_ratios", "half_lives", "contradictions", "protocols",
     ],
     kinds=KINDS, code_version=sql_version("robustness", *STATEMENTS_OF_ROBUSTNESS, limits=LIMITS_OF_CHANGES),
     pool="warehouse", **describe("robustness"),

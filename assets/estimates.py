@@ -15,7 +15,7 @@ KINDS = {"sql", "duckdb"}
 @dg.asset(
     deps=[
         "deliveries", "results", "reported_loads", "flows", "flow_readings", "populations", "sites", "quality_controls",
-        "corrections", "population_markers",
+        "corrections", "contradictions", "population_markers",
     ],
     kinds=KINDS, code_version=sql_version("population_estimates"), pool="warehouse", **describe("population_estimates"),
 )  # fmt: skip
@@ -29,7 +29,7 @@ def population_estimates(workspace: WorkspaceResource) -> dg.MaterializeResult[A
 @dg.asset(
     deps=[
         "deliveries", "results", "reported_loads", "flows", "flow_readings", "sites", "quality_controls", "corrections",
-        "population_markers", "population_estimates", "uncertainties",
+        "contradictions", "population_markers", "population_estimates", "uncertainties",
     ],
     kinds=KINDS, code_version=sql_version("loads"), pool="warehouse", **describe("loads"),
 )  # fmt: skip
@@ -43,7 +43,7 @@ def loads(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 @dg.asset(
     deps=[
         "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "residues",
-        "uncertainties",
+        "contradictions", "uncertainties",
     ],
     kinds=KINDS, code_version=sql_version("plausibility", limits=LIMITS), pool="warehouse", **describe("plausibility"),
 )  # fmt: skip
@@ -57,7 +57,7 @@ def plausibility(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 @dg.asset(
     deps=[
         "deliveries", "loads", "reported_loads", "results", "sites", "population_estimates", "factors", "doses",
-        "half_lives", "residue_ratios", "uncertainties", "protocols",
+        "half_lives", "residue_ratios", "uncertainties", "contradictions", "protocols",
     ],
     kinds=KINDS, code_version=sql_version("consumption"), pool="warehouse", **describe("consumption"),
 )  # fmt: skip
@@ -104,7 +104,7 @@ def area_periods(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
 @dg.asset(
     deps=[
         "deliveries", "site_periods", "area_periods", "loads", "reported_loads", "sites", "areas", "residues",
-        "factors", "doses", "protocols",
+        "factors", "doses", "contradictions", "protocols",
     ],
     kinds=KINDS, code_version=sql_version("dose_totals"), pool="warehouse", **describe("dose_totals"),
 )  # fmt: skip

@@ -116,10 +116,15 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
     assert computed <= files
     questions = {
         "behind_sides",
+        "causes",
+        "causes_of_figures",
+        "compared_deliveries",
         "compared_days",
         "compared_factors",
         "compared_sites",
+        "contradictions",
         "days_of_period",
+        "decisions_on_deliveries",
         "events_of_drugs",
         "factor_statuses",
         "flows_behind",
@@ -133,6 +138,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "no_longer_stated",
         "of_a_site",
         "open_choices",
+        "order_of_receipt",
         "places",
         "protocols_without_figures",
         "readings_behind",
