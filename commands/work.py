@@ -186,7 +186,7 @@ def status(
             now, edition = read_status(warehouse), edition_of(warehouse)
     except WarehouseError as error:
         fail(str(error))
-    if (of_pages := edition_of_site(here.site)) != edition:
+    if here.site.exists() and (of_pages := edition_of_site(here.site)) != edition:
         say(
             f"Warning: the pages in {here.site} are of edition {of_pages or 'unknown'}, the published copy of edition"
             f" {edition or 'unknown'}: run 'permille run'.",

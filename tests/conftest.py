@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
+from dashboards import restatements
 from pipeline import estimates
 from pipeline.deliveries import all_profiles, read_and_judge
 from pipeline.inbox import sha256_of
+from pipeline.inputs import of_settings
 from pipeline.intake import take_in
 from pipeline.receipts import Copy, Ledger, Receipt
 from pipeline.settings import make_workspace, open_workspace
@@ -106,7 +108,9 @@ def estimate(warehouse, workspace=None, tables=tuple(estimates.SOURCES)) -> None
 def publish(workspace) -> None:
     """Takes deliveries in and publishes all tables, as the job does, but without Dagster, checks and pages."""
     take_in(workspace)
+    copy = workspace.published.with_suffix(".new")
     with Warehouse.open(workspace.warehouse) as warehouse:
+        warehouse.settings_identity = of_settings(workspace.settings)
         estimates.load_reference(warehouse, workspace)
         for table in estimates.SOURCES:
             estimates.compute(warehouse, table, flow_fill=workspace.settings.flow_fill)
@@ -115,7 +119,9 @@ def publish(workspace) -> None:
         estimates.compute_targets(warehouse, workspace.settings)
         estimates.compute_trends(warehouse)
         estimates.compute_events(warehouse)
-        warehouse.copy_to(workspace.published)
+        restatements.record(warehouse, workspace.published, workspace.settings)
+        warehouse.copy_to(copy)
+    copy.replace(workspace.published)
 
 
 def tables_of(warehouse, *, without=()) -> dict[str, pl.DataFrame]:

@@ -1,5 +1,7 @@
 """Asset checks of plausibility: they warn, with evidence that a person can read, and stop nothing."""
 
+import shutil
+
 import dagster as dg
 import polars as pl
 import pytest
@@ -12,9 +14,11 @@ from schemas.plausibility import RULES
 
 
 @pytest.fixture(scope="module")
-def checked(simulated_workspace):
+def checked(simulated_workspace, tmp_path_factory):
     """The result of each rule's check of the simulated city."""
-    _, here = simulated_workspace
+    _, simulated = simulated_workspace
+    here = make_workspace(tmp_path_factory.mktemp("checked"))
+    shutil.copy(simulated.warehouse, here.warehouse)  # a check opens it for writing, and others read it
     workspace = WorkspaceResource(folder=str(here.folder))
     return {rule: check(workspace) for rule, check in zip(RULES, PLAUSIBILITY_CHECKS, strict=True)}
 
@@ -70,6 +74,9 @@ REMARKED = {
     "no_row_is_quarantined": "insert into quarantine by name select 'a.csv' as file_name, 'unknown_site' as rule,"
     " 'no site S9' as message",
     "no_flow_is_missing": "insert into loads by name select 'S1' as site_id, 'no_flow' as reason",
+    "no_order_is_undecided": "insert into deliveries by name select * from (values ('a', 1), ('b', 2))"
+    " d(delivery_id, receipt_number); insert into contradictions by name select 'b' as delivery_id,"
+    " 'a' as superseded_delivery_id, 'undecided' as order_basis",
 }
 
 

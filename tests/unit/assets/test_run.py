@@ -36,7 +36,7 @@ def test_single_assets_hold_the_lock_and_leave_it(workspace):
 
 
 def test_publication_alone_refuses_what_was_not_computed_and_says_so_first(workspace):
-    success, reason = ran(workspace, "published_copy", "site")
+    success, reason = ran(workspace, "editions", "restatements", "published_copy", "site")
     assert not success
     assert reason.startswith("dagster._core.definitions.events.Failure: nothing was published: not computed yet: ")
     assert not workspace.published.exists()
