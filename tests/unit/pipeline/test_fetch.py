@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import socket
 import sys
 import threading
@@ -251,20 +252,20 @@ def test_a_failure_that_passes_is_tried_again(server, workspace, fetch):
     server.answers["/x.csv"] = in_turn(answer(status=500), truncated, answer(DATA))
     fetch("/x.csv", progress=told.append)
     assert server.asked.count("/x.csv") == 3
-    assert "data file: the server answered 500; next try in 0.01 s" in told
+    assert re.search(r"\b500\b.*\b0\.01 s", "\n".join(told))
     assert f"data file: {len(DATA)} of {len(DATA)} bytes" in told
     assert (workspace.inbox / "x.csv").read_bytes() == DATA
 
 
 def test_a_failure_that_stays_is_told_after_the_last_try(server, refused):
     said = refused(answer(status=503))
-    assert "the server answered 503; tried 3 times" in said
+    assert re.search(r"\b503\b.*\b3 times", said)
     assert f"By hand: open {fetching.PAGE}" in said
     assert len(server.asked) == 3
 
 
 def test_a_server_that_asks_to_wait_is_waited_for_within_reason(server, fetch, refused):
-    assert "asks to wait 3600 s" in refused(answer(status=429, Retry_After="3600"))
+    assert "3600 s" in refused(answer(status=429, Retry_After="3600"))
     assert len(server.asked) == 1
     server.answers["/x.csv"] = in_turn(answer(status=429, Retry_After="0"), answer(DATA))
     fetch("/x.csv", QUICK._replace(backoff_s=10))  # longer than is ever waited: only what the server asks for passes
@@ -272,16 +273,16 @@ def test_a_server_that_asks_to_wait_is_waited_for_within_reason(server, fetch, r
 
 def test_a_moved_file_is_not_tried_again(server, refused):
     said = refused(answer(status=404))
-    assert "answered 404; the agency moves its files with each release. Set euda_data_url" in said
+    assert re.search(r"\b404\b.*\beuda_data_url\b", said)
     assert len(server.asked) == 1
 
 
 def test_a_server_that_falls_silent_is_given_up(refused):
-    assert "nothing more came for 0.15 s; tried 2 times" in refused(stalled, QUICK._replace(tries=2, read_s=0.15))
+    assert re.search(r"\b0\.15 s\b.*\b2 times", refused(stalled, QUICK._replace(tries=2, read_s=0.15)))
 
 
 def test_a_server_that_drips_is_given_up_after_the_total_time(refused):
-    assert "did not arrive within 0.3 s" in refused(dripping, QUICK._replace(total_s=0.3))
+    assert " 0.3 s" in refused(dripping, QUICK._replace(total_s=0.3))
 
 
 @pytest.mark.parametrize(
@@ -309,7 +310,7 @@ def test_what_did_not_come_whole_is_refused(refused, how, said):
     ids=["by its stated length", "by what comes", "by what it swells to"],
 )
 def test_what_is_too_big_is_refused(server, refused, how):
-    assert "is bigger than 20,000 bytes" in refused(how)
+    assert "20,000 bytes" in refused(how)
     assert len(server.asked) == 1
 
 
