@@ -45,7 +45,10 @@ def read(connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[s
 def read_in_parts(
     connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Parameter]
 ) -> Iterator[pl.DataFrame]:
-    """The rows of a data set in parts that fit into memory, in order; at least one part, which may be empty."""
+    """The rows of a data set in parts that fit into memory, in order; at least one part, which may be empty.
+
+    Until the last part is read the connection reads nothing else.
+    """
     reader = _run(connection, name, parameters).to_arrow_reader(_ROWS_AT_ONCE)
     yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
     for batch in reader:
@@ -54,8 +57,9 @@ def read_in_parts(
 
 def _run(
     connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Parameter]
-) -> duckdb.DuckDBPyRelation:
+) -> duckdb.DuckDBPyConnection:
     text = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     (statement,) = connection.extract_statements(text)
     bound = {key: parameters[key] for key in statement.named_parameters}
-    return connection.sql(text, params=bound)
+    # Not by `sql`: with parameters its relations keep the whole result, and hand it over four times as slowly.
+    return connection.execute(text, bound)

@@ -197,11 +197,9 @@ having count(*) > 1;
 -- Parameters: the year, null for all; of the days 'all', those with 'one' measurement or those with 'several'.
 create or replace temp macro delivered_results_of(of_year, part) as table
 with asked as (
-    select * from standing_results where part = 'all' and (of_year is null or sampling_year = of_year)
-    union all
     select r.*
     from standing_results r
-    where part = 'several' and (of_year is null or r.sampling_year = of_year)
+    where part <> 'one' and (of_year is null or r.sampling_year = of_year)
         and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) in (select day_number from days_with_several(of_year))
 ),
 delivered as (
@@ -235,7 +233,7 @@ where not a.is_repeated or not exists (
 union all
 select r.*
 from standing_results r
-where part = 'one' and (of_year is null or r.sampling_year = of_year)
+where part <> 'several' and (of_year is null or r.sampling_year = of_year)
     and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) not in (select day_number from days_with_several(of_year));
 
 create or replace temp view delivered_results as
