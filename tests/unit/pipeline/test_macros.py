@@ -142,6 +142,7 @@ def test_days_that_a_composite_covers_at_least_half_of(of):
     assert ends((10, 8), (11, 8)) == (10, 10)
     assert ends((10, 12), (11, 12)) == (10, 11), "from noon to noon half of both"
     assert ends((10, 12, 1), (11, 11, 59)) == (11, 10), "and a minute less of neither"
+    assert ends((10, 12, 0, 0, 1), (11, 12)) == (11, 11), "one millionth of a second late is no half"
     assert of("first_day_covered", datetime(2024, 5, 10)) == date(2024, 5, 10)  # noqa: DTZ001
 
 
@@ -179,6 +180,7 @@ def test_change_by_hand(of):
     assert of("logarithmic_mean", 3.0, 3.0) == 3
     # With one of either: neither is the other's zero.
     assert of("logarithmic_mean", 1, math.e) == pytest.approx(math.e - 1)
+    assert of("logarithmic_mean", math.e, 1) == pytest.approx(math.e - 1)
 
 
 def test_sums_in_order_of_a_key(of):
