@@ -186,7 +186,9 @@ def causes(warehouse: Warehouse, before: Published) -> Causes:
     ):
         of_deliveries = warehouse.query(sql("causes"))
     now = inputs_now(warehouse)._asdict()
-    of_all = [cause for cause, identity in _IDENTITIES.items() if now[identity] != before.inputs.get(identity)]
+    # A copy that does not say what it was computed from is of a version before: that much is known of it.
+    said = {"code_identity": None} | {name: of for name, of in before.inputs.items() if of is not None}
+    of_all = [cause for cause, identity in _IDENTITIES.items() if now[identity] != said.get(identity, now[identity])]
     return Causes(of_deliveries, of_all)
 
 

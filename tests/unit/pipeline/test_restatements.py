@@ -137,6 +137,7 @@ def test_settings_factors_and_code_are_told_by_their_identities(warehouse):
     for cause in ("settings", "factors", "code"):
         other = now | {f"{cause}_identity": "f" * 64}
         assert restatements.causes(warehouse, published(rows("deliveries"), **other)).of_all == [cause]
+    assert restatements.causes(warehouse, published(rows("deliveries"))).of_all == ["code"]  # of a version before
     both = now | {"settings_identity": "f" * 64, "code_identity": "f" * 64}
     assert restatements.causes(warehouse, published(rows("deliveries"), **both)).codes == "settings code"
 
