@@ -122,7 +122,8 @@ def filled(table: str, rows: pl.DataFrame) -> pl.DataFrame:
             return pl.col(name).cast(types[name])
         if columns[name].nullable:
             return pl.lit(None, types[name]).alias(name)
-        return pl.lit(1 if types[name] == pl.Int64 else "simulated").cast(types[name]).alias(name)
+        stand_ins = {pl.Int64: 1, pl.Boolean: False, pl.Datetime: dt.datetime(2026, 1, 1)}  # noqa: DTZ001
+        return pl.lit(stand_ins.get(types[name].base_type(), "simulated")).cast(types[name]).alias(name)
 
     return rows.select(of(name) for name in types)
 

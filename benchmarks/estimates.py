@@ -59,7 +59,9 @@ from made order by strftime(day, '%Y-%m'), is_later, laboratory, n
 _AROUND = [
     """insert into deliveries by name
     select delivery_id, delivery_id[:8] || '.xlsx' as file_name, 'permille-composites' as profile, '' as profile_digest,
-        timestamp '2026-01-01' + to_hours(row_number() over (order by min(is_later), delivery_id)) as received_at,
+        row_number() over (order by min(is_later), delivery_id) as receipt_number, receipt_number as place,
+        timestamp '2026-01-01' + to_hours(receipt_number) as received_at, received_at as saved_at,
+        false as is_withdrawn,
         'accepted' as status, n as n_rows, n as n_accepted, 0 as n_quarantined, '7' as reader_version,
         true as is_simulated
     from (
@@ -70,6 +72,7 @@ _AROUND = [
     ) group by delivery_id, n""",
     """insert into deliveries by name
     select 'register' as delivery_id, 'register.xlsx' as file_name, 'permille-sites' as profile, '' as profile_digest,
+        0 as receipt_number, 0 as place, false as is_withdrawn, timestamp '2026-01-01' as saved_at,
         timestamp '2026-01-01' as received_at, 'accepted' as status, 1 as n_rows, 1 as n_accepted, 0 as n_quarantined,
         '7' as reader_version, true as is_simulated""",
     """insert into sites by name

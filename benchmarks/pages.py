@@ -27,7 +27,8 @@ OPENINGS = 5
 _TABLES = {
     "deliveries": """
         select repeat('a', 64) as delivery_id, 'results.csv' as file_name, 'made-up' as profile, null as profile_digest,
-            timestamp '2026-01-05' as received_at, 'A laboratory' as sender, 'accepted' as status, 1000000 as n_rows,
+            timestamp '2026-01-05' as received_at, timestamp '2026-01-05' as saved_at, 1 as receipt_number, 1 as place,
+            false as is_withdrawn, 'A laboratory' as sender, 'accepted' as status, 1000000 as n_rows,
             1000000 as n_accepted, 0 as n_quarantined, '1' as reader_version, true as is_simulated""",
     "areas": """
         select 'area-' || n as area_id, 'Area ' || n as area_name, null as parent_area_id, {back}

@@ -35,7 +35,7 @@ def row(**changed: str) -> str:
         ({"concentration": "n/k"}, "unparsable_number", "column 'concentration': 'n/k' is not a number"),
         ({"concentration": "-3"}, "negative_value", "column 'concentration': '-3' is below zero"),
         ({"concentration": "0"}, "unexplained_zero", "column 'concentration': '0' may mean"),
-        ({"sampled_on": "2199-01-01"}, "date_in_future", "'2199-01-01' lies after the day the file was saved"),
+        ({"sampled_on": "2199-01-01"}, "date_in_future", "'2199-01-01' lies after the day the file came in"),
         ({"sampled_on": "12/03/2025"}, "unparsable_date", "column 'sampled_on': '12/03/2025' is not a date like"),
         ({"sampled_on": ""}, "missing_value", "column 'sampled_on': a value is missing"),
         ({"residue": "unobtainium"}, "unknown_residue", "column 'residue': residue 'unobtainium' is unknown"),

@@ -109,6 +109,7 @@ def test_how_a_sample_was_taken_travels_with_it(day, start, end, kind, flags):
 def test_flags_travel_to_all_that_rests_on_them(workspace, day):
     day(DAY.format(2, "Lab", ""))
     with Warehouse.open(workspace.warehouse) as warehouse:
+        estimate(warehouse)
         for table in ("loads", "consumption", "site_periods", "area_periods"):
             assert "value_below_loq" in set(warehouse.read(table)["flags"]), table
 

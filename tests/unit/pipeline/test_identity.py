@@ -16,7 +16,7 @@ from pipeline.places import Questions, proposal, questions, report
 from pipeline.settings import make_workspace
 from pipeline.status import status
 from pipeline.warehouse import Warehouse
-from tests.conftest import lay, shared
+from tests.conftest import lay, lay_unseen, shared
 
 FILES = {
     "ww-sites-2023-05-02.csv": ("emcdda-2023/ww-sites-2023-05-02.csv", datetime(2023, 6, 1)),  # noqa: DTZ001
@@ -460,8 +460,11 @@ def test_one_by_one_in_any_order_or_all_at_once_it_ends_the_same(tmp_path, seed)
     for order in (list(files), list(reversed(files)), None):
         here = make_workspace(tmp_path / str(len(ends)))
         north(here, label='site_label = "name"\n')
+        saved = {name: datetime(2023, 6, 1 + number) for number, name in enumerate(files)}  # noqa: DTZ001
+        for name, text in files.items():  # received in this order, whenever a run comes to read them
+            lay(here, name, text, saved[name]).unlink()
         for name in order or files:
-            lay(here, name, files[name], datetime(2023, 6, 1 + list(files).index(name)))  # noqa: DTZ001
+            lay_unseen(here, name, files[name], saved[name])
             if order is not None:
                 take_in(here)
         take_in(here)

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline import changes, credibility, events, periods, targets, trends
+from pipeline import changes, credibility, events, periods, precedence, targets, trends
 from pipeline.factors import factor_set
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse, sql
@@ -163,6 +163,14 @@ def _plan_all(empty: Mirrored) -> None:
         empty.query(sql("same_values"))
     with empty.known_as("factors", empty.read("factors").with_columns(place=pl.lit(0, pl.Int64))):
         empty.query(sql("listed_factors"))
+    precedence.find_contradictions(empty)
+    pairs = pl.DataFrame(schema={"delivery_id": pl.String, "superseded_delivery_id": pl.String})
+    with empty.known_as("deliveries_before", empty.read("deliveries")), empty.known_as("superseding_before", pairs):
+        empty.query(sql("causes"))
+    moved = pl.DataFrame(schema=dict.fromkeys(("level", "unit_id", "drug"), pl.String))
+    differs = pl.DataFrame(schema={"cause": pl.String, "delivery_id": pl.String})
+    with empty.known_as("causes_now", differs), empty.known_as("moved_figures", moved):
+        empty.query(sql("causes_of_figures"))
     # And all else.
     connection = empty.full.connection
     for name, text in FILES.items():
