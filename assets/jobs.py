@@ -34,7 +34,7 @@ weekly = dg.ScheduleDefinition(
 
 
 @dg.sensor(
-    name="inbox", job=monitoring, minimum_interval_seconds=60,
+    name="inbox", job=monitoring, minimum_interval_seconds=30,
     description="Runs when the inbox, or a profile, protocol, factor file or setting of the office, has changed.",
 )  # fmt: skip
 def inbox(context: dg.SensorEvaluationContext, workspace: WorkspaceResource) -> dg.SensorResult | dg.SkipReason:

@@ -308,7 +308,7 @@ def daemon_killed(folder: Path, seed: int) -> Outcome:
     shutil.copy(ROOT / "dagster.yaml", home)
     env = os.environ | {"DAGSTER_HOME": str(home), "PERMILLE_WORKSPACE": str(here.folder)}
     on = [Path(sys.executable).with_name("dagster"), "sensor", "start", "inbox", "-m", "assets.definitions"]
-    subprocess.run(on, env=env, cwd=ROOT, check=True, capture_output=True)
+    wait_for(lambda: subprocess.run(on, env=env, cwd=ROOT, check=False, capture_output=True).returncode == 0)
     is_of_daemon = seed % 2 == 0
     if is_of_daemon:
         with daemon(here, home):
