@@ -73,4 +73,6 @@ class LockedWorkspace(WorkspaceResource):
                 return
             if self._of_run is None:
                 self._of_run = self._until_end.enter_context(super().warehouse())
+            # Each step reads the settings anew, so that those edited during a run are noticed before it publishes.
+            self._of_run.settings_identity = of_settings(self.get().settings)
             yield self._of_run

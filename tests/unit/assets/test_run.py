@@ -1,6 +1,7 @@
 """A run from the outside: it waits or ends at once where another works, and its failure begins with the reason."""
 
 import threading
+from contextlib import ExitStack
 
 import dagster as dg
 import pytest
@@ -73,3 +74,15 @@ def test_a_missing_inbox_is_a_failure(workspace):
     workspace.inbox.rmdir()
     with pytest.raises(RunFailedError, match="cannot be listed"):
         run_monitoring(workspace, tell=lambda line: None)
+
+
+def test_settings_edited_between_two_steps_are_noticed(workspace):
+    resource = LockedWorkspace(folder=str(workspace.folder))
+    with ExitStack() as until_end:
+        resource._until_end = until_end
+        with resource.warehouse() as warehouse:
+            before = warehouse.settings_identity
+        (workspace.folder / "permille.toml").write_text('baseline = "previous"\n')
+        with resource.warehouse() as again:
+            assert again is warehouse
+            assert again.settings_identity != before
