@@ -31,11 +31,20 @@ drugs_behind as (
     select r.residue, f.drug from residue_ratios r join factors f on f.residue = r.other_residue
     union
     select 'methamphetamine', 'amphetamine'  -- what other drugs leave behind is subtracted
+),
+
+concerned as (
+    select m.level, m.unit_id, m.drug, t.cause, t.delivery_id, t.residue
+    from moved_figures m
+    join area_of_site a on a.level = m.level and a.unit_id = m.unit_id
+    join touched t on t.site_id = a.site_id
+    union
+    -- Lists of areas name no site: a few deliveries.
+    select m.level, m.unit_id, m.drug, t.cause, t.delivery_id, t.residue
+    from moved_figures m cross join (from touched where site_id is null) t
 )
 
-select distinct m.level, m.unit_id, m.drug, t.cause, t.delivery_id
-from moved_figures m
-join area_of_site a on a.level = m.level and a.unit_id = m.unit_id
-join touched t on t.site_id is null or t.site_id = a.site_id
-where t.residue is null or exists (from drugs_behind d where d.residue = t.residue and d.drug = m.drug)
+select distinct level, unit_id, drug, cause, delivery_id
+from concerned c
+where c.residue is null or exists (from drugs_behind d where d.residue = c.residue and d.drug = c.drug)
 order by all
