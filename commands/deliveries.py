@@ -174,10 +174,27 @@ def _rehearse(here: "Workspace", rows: "pl.DataFrame", said: str) -> None:
         ):
             before = last_published(here.published, here.settings)
             moved = None if before is None else between(warehouse, before, edition)
+            is_about_sites = _holds_sites(warehouse, [rows["delivery"].item(), rows["supersedes"].item()])
     except PeriodError as error:
         fail(f"{said}: the next run would fail: {error}.")
     say(f"Dry run, nothing was written. {said}:")
     print_lines(moved, before="what is published")
+    if is_about_sites:
+        typer.echo(
+            "It lists sites, or decides which site is meant: a run judges the rows of these sites anew, which was not"
+            " rehearsed.",
+            err=True,
+        )
+
+
+def _holds_sites(warehouse: "Warehouse", ids: list[str]) -> bool:
+    """Whether any of some deliveries lists sites, or decides which site is meant."""
+    found = warehouse.query(
+        "select 1 from (select delivery_id from sites union all select delivery_id from site_decisions)"
+        " where list_contains($ids, delivery_id) limit 1",
+        {"ids": ids},
+    )
+    return found.height > 0
 
 
 def _as_rows(

@@ -33,7 +33,6 @@ _FIGURE = (*KEY, "unit_name", *PARTS, "is_simulated")
 _OF_ALL = CAUSES[CAUSES.index("settings") :]
 """Causes that concern every figure."""
 _IDENTITIES = {"settings": "settings_identity", "factors": "factors_identity", "code": "code_identity"}
-_PAIRS = pl.Schema({"delivery_id": pl.String, "superseded_delivery_id": pl.String})
 
 
 class Headline(NamedTuple):
@@ -111,27 +110,30 @@ def last_published(published: Path, settings: Settings) -> Published | None:
         with duckdb.connect(str(published), read_only=True) as connection:
             found = {
                 table: _read(connection, table)
-                for table in ("changes", "robustness", "deliveries", "contradictions", "computed_from", "editions",
-                              "restatements")
-            }  # fmt: skip
+                for table in ("changes", "deliveries", "computed_from", "editions", "restatements")
+            }
+            pairs = _read(connection, "contradictions", "delivery_id", "superseded_delivery_id")
+            varied = _read(connection, "robustness", "protocol", "baseline_period", "current_period")
     except duckdb.Error:
         return None
     if found["changes"].is_empty() and found["deliveries"].is_empty():
         return None
-    headline = _headline_of(found["editions"], found["robustness"], settings)
+    headline = _headline_of(found["editions"], varied, settings)
     of_changes = found["computed_from"].filter(table_name="changes").select(Inputs._fields)
     inputs: dict[str, str | None] = of_changes.row(0, named=True) if of_changes.height else {}
     name = Inputs(**inputs).edition if inputs else None  # type: ignore[arg-type]
-    pairs = found["contradictions"].select(list(_PAIRS)).unique().sort(pl.all())
     return Published(
         Edition(name, headline, _figures(found["changes"], headline)), inputs, found["deliveries"], pairs,
         found["editions"].sort("edition_number"), found["restatements"],
     )  # fmt: skip
 
 
-def _read(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
-    """A table of a copy of any version: columns it does not have are empty, and one that is not there has no rows."""
-    types = TABLES[table].types
+def _read(connection: duckdb.DuckDBPyConnection, table: str, *some: str) -> pl.DataFrame:
+    """A table of a copy of any version: columns it does not have are empty, and one that is not there has no rows.
+
+    Parameters: `some` columns, of which each combination is read once; all columns and rows where none is named.
+    """
+    types = {name: kind for name, kind in TABLES[table].types.items() if not some or name in some}
     there = connection.execute(
         "select column_name from information_schema.columns where table_name = $table", {"table": table}
     ).fetchall()
@@ -139,18 +141,18 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str) -> pl.DataFrame:
     if not columns:
         return pl.DataFrame(schema=types)
     names = ", ".join(f'"{name}"' for name in columns)
-    rows = connection.execute(f'select {names} from "{table}"').pl()  # noqa: S608  names of our models
+    rows = connection.execute(f'select {"distinct" if some else ""} {names} from "{table}" order by all').pl()  # noqa: S608  names of our models
     lacking = [pl.lit(None, kind).alias(name) for name, kind in types.items() if name not in columns]
     return rows.with_columns(lacking).select(pl.col(name).cast(kind, strict=False) for name, kind in types.items())
 
 
-def _headline_of(editions: pl.DataFrame, robustness: pl.DataFrame, settings: Settings) -> Headline:
+def _headline_of(editions: pl.DataFrame, varied: pl.DataFrame, settings: Settings) -> Headline:
     """The headline of a published copy: it says so, or one of an earlier version has varied the choices of no other."""
     if editions.height:
         last = editions.sort("edition_number").row(-1, named=True)
         return Headline(last["protocol"], last["baseline_period"], last["current_period"])
-    varied = robustness.select("protocol", "baseline_period", "current_period").unique().sort(pl.all())
-    return Headline(*varied.row(0)) if varied.height else Headline(settings.protocol, None, None)
+    named = varied.select("protocol", "baseline_period", "current_period")
+    return Headline(*named.row(0)) if named.height else Headline(settings.protocol, None, None)
 
 
 def headline_now(warehouse: Warehouse, settings: Settings) -> Headline:
