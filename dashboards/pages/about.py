@@ -27,7 +27,7 @@ def pages(edition: Edition, language: str) -> Iterator[Page]:
 def _history(edition: Edition, language: str) -> list[Row]:
     """The newest editions, each with what it restated, in words."""
     editions = edition.rows("editions")
-    before = [*editions[1:], None]
+    before = [*editions[1:], None][: len(editions)]
     files = {
         row["delivery_id"]: restatements.name_of(row["file_name"], row["receipt_number"])
         for row in edition.rows("deliveries")

@@ -67,7 +67,16 @@ def trapped_city():
     tables["deliveries"] = rows_of(
         "deliveries",
         [
-            {**row, "delivery_id": f"{n:064x}", "file_name": trap, "sender": trap, "source": trap, "licence": trap}
+            {
+                **row,
+                "delivery_id": f"{n:064x}",
+                "receipt_number": n + 1,
+                "place": n + 1,
+                "file_name": trap,
+                "sender": trap,
+                "source": trap,
+                "licence": trap,
+            }
             for n, trap in enumerate(TRAPS)
         ],
     )

@@ -415,7 +415,12 @@ def test_mixture_of_simulated_and_real_rows_is_said(build):
 def test_refused_file_does_not_make_a_simulated_city_a_mixture(build):
     tables = city()
     refused = tables["deliveries"].with_columns(
-        delivery_id=pl.lit("b" * 64), status=pl.lit("refused"), is_simulated=pl.lit(value=False), profile=pl.lit(None)
+        delivery_id=pl.lit("b" * 64),
+        receipt_number=pl.lit(2, pl.Int64),
+        place=pl.lit(2, pl.Int64),
+        status=pl.lit("refused"),
+        is_simulated=pl.lit(value=False),
+        profile=pl.lit(None),
     )
     tables["deliveries"] = pl.concat([tables["deliveries"], refused.select(tables["deliveries"].columns)])
     assert "mixed" not in page(build(tables))
