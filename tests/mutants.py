@@ -94,14 +94,14 @@ SWAPS = {
 def rule(tokens: Iterable[tuple[str, tuple[int, int]]]) -> Iterator[tuple[tuple[int, int], str, str]]:
     """Of each token what may stand instead: where, old, new.
 
-    A whole number grows by one, another number by a fifth; signs, products, comparisons and connectives turn into
-    their counterpart; an exponent is a whole number behind `^`, or a power that turns into a product.
+    A whole number grows by one, another number by a fifth, 0.0 becomes 1; signs, products, comparisons and connectives
+    turn into their counterpart; an exponent is a whole number behind `^`, or a power that turns into a product.
     """
     for text, place in tokens:
         if re.fullmatch(r"[\d_]+", text):
             yield place, text, str(int(text) + 1)
         elif re.fullmatch(r"\d[\d._]*(e-?\d+)?", text):
-            yield place, text, f"{float(text) * 1.2:.6g}"
+            yield place, text, f"{float(text) * 1.2 or 1.0:.6g}"
         elif text in ("^", "**"):
             yield place, text, "*"
         elif text in SWAPS:
@@ -250,11 +250,12 @@ def _outcomes(mutants: list[tuple[Mutant, str]], jobs: int) -> Iterator[tuple[Mu
 
 
 def _outcome(code: int | None) -> str:
-    if code == 0:
-        return "survived"
-    if code in (5, 33):
-        return "no tests"
-    return "timeout" if code in (-signal.SIGXCPU, -signal.SIGKILL, 36) else "killed"
+    """What an exit code of pytest says, or the signal that ended it. No other code is taken for a killed mutant."""
+    if code in (1, 2, 3, -signal.SIGSEGV):
+        return "killed"
+    if code in (-signal.SIGXCPU, -signal.SIGKILL, 36):
+        return "timeout"
+    return "survived" if code == 0 else "no tests" if code in (5, 33) else f"ended with {code}"
 
 
 def by_mutmut(jobs: int) -> Iterator[tuple[Mutant, str]]:
@@ -335,7 +336,7 @@ def tell(outcomes: list[tuple[Mutant, str]]) -> int:
         is_killed, is_known = outcome in ("killed", "timeout"), name_of(mutant) in known
         row[1 if is_killed else 2 if is_known else 3] += 1
         if not is_killed and not is_known:
-            surviving.append(f"{name_of(mutant)}" + (" (no tests)" if outcome == "no tests" else ""))
+            surviving.append(f"{name_of(mutant)}" + ("" if outcome == "survived" else f" ({outcome})"))
     rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
     print("\n| module | mutants | killed | equivalent | surviving | killed of all but equivalents |")
     print("|---|--:|--:|--:|--:|--:|")

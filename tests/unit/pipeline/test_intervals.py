@@ -9,7 +9,6 @@ from scipy import stats
 
 from pipeline.statistics import intervals, targets, verdicts
 from pipeline.statistics.intervals import (
-    MANY,
     effective_df,
     half_width,
     log_interval,
@@ -74,9 +73,9 @@ def test_an_interval_of_t_is_cut_at_zero_below_and_nowhere_else():
 def test_many_days_are_added_by_satterthwaite():
     """Variances 0.03 from days with 40 degrees of freedom and 0.01 beside: 40 (4/3)^2 = 71.1 of them, t = 1.9939."""
     assert half_width(array(0.03), array(40), array(0.01))[0] == pytest.approx(stats.t.ppf(0.975, 640 / 9) * 0.2)
-    # From MANY on, and no earlier.
-    at, before = half_width(array(0.03, 0.03), array(MANY, MANY - 1e-9), array(0.01, 0.01))
-    assert at == pytest.approx(stats.t.ppf(0.975, MANY * 16 / 9) * 0.2, rel=1e-9)
+    # From 30 on, and no earlier.
+    at, before = half_width(array(0.03, 0.03), array(30, 30 - 1e-9), array(0.01, 0.01))
+    assert at == pytest.approx(stats.t.ppf(0.975, 30 * 16 / 9) * 0.2, rel=1e-9)
     assert before != pytest.approx(at, rel=1e-6)
     assert before == pytest.approx(at, rel=0.01)
 
