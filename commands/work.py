@@ -128,7 +128,7 @@ def check(
     Example: permille check may.csv
     """
     from pipeline.files import shown_name
-    from pipeline.intake import check_file, contradictions_of
+    from pipeline.intake import beside_published, check_file
     from pipeline.warehouse import WarehouseError
     from schemas.profile import ProfileError
 
@@ -156,7 +156,12 @@ def check(
         f" + {row['n_quarantined']} quarantined"
     )
     if here is not None and here.published.is_file():
-        tell_contradictions(contradictions_of(delivery, here), most)
+        is_known, pairs = beside_published(delivery, here)
+        if is_known:
+            typer.echo(
+                f"This content was received before, as no. {row['receipt_number']}: laid in again it changes nothing."
+            )
+        tell_contradictions(pairs, most)
     if row["status"] == "refused":
         raise typer.Exit(FAILED)
     if row["status"] == "partly accepted":

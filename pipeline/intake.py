@@ -80,10 +80,14 @@ def _receipt_of(warehouse: Warehouse, content: bytes) -> Receipt | None:
     return next((Receipt(number, seen_at, utc_now(), saved_at) for number, seen_at, saved_at in rows), None)
 
 
-def contradictions_of(delivery: Delivery, workspace: Workspace) -> pl.DataFrame:
-    """The published deliveries that one which was only judged contradicts: see `precedence.would_contradict`."""
+def beside_published(delivery: Delivery, workspace: Workspace) -> tuple[bool, pl.DataFrame]:
+    """Whether what was only judged was received before, and the published deliveries that it contradicts.
+
+    See `precedence.would_contradict`.
+    """
     with Warehouse.open(workspace.published, read_only=True) as warehouse:
-        return precedence.would_contradict(warehouse, delivery.accepted, delivery.record)
+        is_known = delivery.record["delivery_id"].item() in set(warehouse.read("deliveries")["delivery_id"])
+        return is_known, precedence.would_contradict(warehouse, delivery.accepted, delivery.record)
 
 
 def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) -> IntakeReport:
