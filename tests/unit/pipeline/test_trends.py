@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import kendalltau, norm, theilslopes
@@ -258,6 +258,7 @@ def test_pairs_that_are_counted_are_those_that_are_formed(n, kind):
     assert np.isnan(slopes_by_rank(value, time, np.full((3, 1), -1))).all()
 
 
+@settings(deadline=None)
 @given(arrays(np.int64, st.integers(2, 60), elements=st.integers(0, 9)))
 def test_inversions_are_counted(drawn):
     ranks = np.argsort(np.argsort(drawn, kind="stable"), kind="stable")[np.newaxis]
