@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from pipeline.statistics.censoring import (
+    curvature,
     expected_below,
+    hazard,
     kaplan_meier,
     lognormal_mle,
     regression_on_order_statistics,
@@ -460,3 +462,18 @@ def test_an_expectation_of_all_sizes():
         assert found.sd_of_distribution[0] / factor == pytest.approx(plain.sd_of_distribution[0])
     two = regression_on_order_statistics(*read("1 3"))
     assert (two.mean[0], two.sd[0], two.median[0]) == pytest.approx((2, np.sqrt(2), 2))
+
+
+def test_far_below_the_middle_the_curvature_is_that_of_its_series():
+    """1 - 1/z^2 + 6/z^4, and by the definition, h (z + h), where that keeps its digits."""
+    z = np.array([-2e3, -1e5])
+    assert curvature(z, hazard(z)) == pytest.approx(1 - 1 / z**2 + 6 / z**4, abs=1e-11)
+    ratio = stats.norm.pdf(-2.0) / stats.norm.cdf(-2.0)
+    assert curvature(np.array([-2.0]), hazard(np.array([-2.0])))[0] == pytest.approx(ratio * (ratio - 2))
+
+
+def test_an_expectation_between_the_middle_and_a_spread_above_it():
+    """A limit half and one and a half spreads up, sigma 1.5: exp(sigma^2 / 2) Phi(z - sigma) / Phi(z)."""
+    z = np.array([0.5, 1.4, 2.5])
+    by_hand = np.exp(1.5**2 / 2) * stats.norm.cdf(z - 1.5) / stats.norm.cdf(z)
+    assert expected_below(0.0, 1.5, np.exp(1.5 * z)) == pytest.approx(by_hand, rel=1e-10)

@@ -40,6 +40,7 @@ def test_of_noise_the_curve_is_nearly_a_line():
 
 
 def test_few_points_have_no_curve():
+    assert FEWEST == 6
     assert np.isnan(smooth(np.arange(FEWEST - 1.0), np.ones(FEWEST - 1)).curve).all()
     assert smooth(np.arange(float(FEWEST)), np.ones(FEWEST)).curve == pytest.approx(np.ones(FEWEST))
 
