@@ -78,7 +78,7 @@ fuzz: $(STAMP) ## 20,000 deliveries that something has happened to (about 20 min
 chaos: $(STAMP) ## runs that are stopped, continued and killed, and a daemon that is (about an hour; Linux)
 	@PYTHONPATH="$(CURDIR)" $(BIN)/python tests/chaos.py
 
-mutants: $(STAMP) ## does a test fail when one sign, number or exponent of the statistics is wrong? For docs/mutants.md (20 minutes)
+mutants: $(STAMP) ## does a test fail when one sign, number or exponent of the statistics is wrong? For docs/mutants.md (eight minutes)
 	@test -x .venv-mutants/bin/mutmut || { \
 		$(PYTHON) -m venv .venv-mutants && \
 		.venv-mutants/bin/pip install --disable-pip-version-check --quiet -r requirements.lock && \
