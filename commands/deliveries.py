@@ -245,7 +245,9 @@ def _meant(listed: "pl.DataFrame", named: str) -> "dict[str, Any]":
 
 
 def _called(row: "dict[str, Any]") -> str:
-    return f"{row['file_name']} (no. {row['number']})"
+    from pipeline.receipts import called
+
+    return called(row["file_name"], row["number"])
 
 
 def _require_sense(decision: str, target: "dict[str, Any]", other: "dict[str, Any] | None") -> None:

@@ -9,6 +9,7 @@ import polars as pl
 from dashboards import labels
 from dashboards.languages import N_, words
 from pipeline import restatements
+from pipeline.receipts import called
 from pipeline.restatements import KEY, PARTS, Edition, Headline
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
@@ -79,7 +80,7 @@ def between(warehouse: Warehouse, before: restatements.Published, now: Edition) 
     is_same = before.edition.headline == now.headline
     rows = differing(before.edition.figures, now.figures if is_same else before.edition.figures)
     rows = restatements.with_causes(warehouse, causes, rows)
-    return Moved(before.edition.headline, now.headline, rows, causes.codes, called(warehouse))
+    return Moved(before.edition.headline, now.headline, rows, causes.codes, _files(warehouse))
 
 
 def differing(before: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
@@ -129,19 +130,10 @@ def _log_ratio(change: str) -> pl.Expr:
     return (1 + pl.col(change) / 100).clip(lower_bound=1e-6).log()
 
 
-def called(warehouse: Warehouse) -> dict[str, str]:
-    """What deliveries are called: the name of the file, and its number in the order of receipt."""
+def _files(warehouse: Warehouse) -> dict[str, str]:
+    """What deliveries are called, by their identities."""
     rows = warehouse.query("select delivery_id, file_name, receipt_number from deliveries").iter_rows()
-    return {delivery_id: name_of(name, number) for delivery_id, name, number in rows}
-
-
-def name_of(file_name: str, number: int) -> str:
-    """What a delivery is called where commands can be given its number.
-
-    >>> name_of("may.csv", 3)
-    'may.csv (no. 3)'
-    """
-    return f"{file_name} (no. {number})"
+    return {delivery_id: called(name, number) for delivery_id, name, number in rows}
 
 
 def files_of(ids: Sequence[str], files: Mapping[str, str], language: str = "en") -> str:
@@ -239,4 +231,4 @@ def of_edition(warehouse: Warehouse, number: int) -> Moved | None:
         return None
     before, now = (Headline(*row) for row in editions.select(*_HEADLINE).tail(2).rows())
     rows = in_order(warehouse.read("restatements").filter(edition_number=number))
-    return Moved(before, now, rows, last["causes"], called(warehouse))
+    return Moved(before, now, rows, last["causes"], _files(warehouse))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipeline.receipts import Copy
+from pipeline.receipts import Copy, called
 from pipeline.warehouse import Warehouse, sql
 
 _KEYS = {
@@ -175,7 +175,7 @@ def appeared_again(copy: Copy, pairs: pl.DataFrame) -> list[str]:
     superseded = pairs.filter(pl.col("superseded_delivery_id") == copy.delivery_id)
     return [
         f"{copy.name}: was received before, as no. {row['superseded_number']}, and is superseded by"
-        f" {row['file_name']} (no. {row['receipt_number']}) in {_values(row['n_values'])}. To make it current again:"
+        f" {called(row['file_name'], row['receipt_number'])} in {_values(row['n_values'])}. To make it current again:"
         f" 'permille deliveries supersede {row['superseded_number']} {row['receipt_number']}'."
         for row in superseded.iter_rows(named=True)
     ]
@@ -187,8 +187,7 @@ def _values(n_values: int) -> str:
 
 def _line_of_pair(row: Mapping[str, Any]) -> str:
     number, other = row["receipt_number"], row["superseded_number"]
-    one = f"{row['file_name']} (no. {number})"
-    another = f"{row['superseded_file']} (no. {other})"
+    one, another = called(row["file_name"], number), called(row["superseded_file"], other)
     values = _values(row["n_values"])
     command = "permille deliveries supersede"
     match row["order_basis"]:

@@ -46,6 +46,15 @@ class Receipt(NamedTuple):
     saved_at: datetime
 
 
+def called(file_name: str, number: int) -> str:
+    """What a delivery is called where commands can be given its number.
+
+    >>> called("may.csv", 3)
+    'may.csv (no. 3)'
+    """
+    return f"{file_name} (no. {number})"
+
+
 def at_hand(number: int, saved_at: datetime | None = None) -> Receipt:
     """The receipt of a content that would come in now."""
     now = utc_now()

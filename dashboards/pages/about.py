@@ -6,6 +6,7 @@ from dashboards import labels, restatements
 from dashboards.edition import Edition, Row
 from dashboards.languages import words
 from dashboards.pages.page import Page
+from pipeline.receipts import called
 
 _MOST_EDITIONS = 30
 _MOST_FIGURES = 40
@@ -28,10 +29,7 @@ def _history(edition: Edition, language: str) -> list[Row]:
     """The newest editions, each with what it restated, in words."""
     editions = edition.rows("editions")
     before = [*editions[1:], None][: len(editions)]
-    files = {
-        row["delivery_id"]: restatements.name_of(row["file_name"], row["receipt_number"])
-        for row in edition.rows("deliveries")
-    }
+    files = {row["delivery_id"]: called(row["file_name"], row["receipt_number"]) for row in edition.rows("deliveries")}
     return [
         {
             **now,
