@@ -15,6 +15,8 @@ from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
 from pipeline.trends import LIMITS as LIMITS_OF_TRENDS
 from schemas.credibility import LIMITS as LIMITS_OF_CREDIBILITY
 
+CHANGE = ("changes", "credibility")
+"""The tables that one step fills."""
 KINDS = {"sql", "python", "duckdb"}
 _LIMITS = LIMITS_OF_CHANGES | LIMITS_OF_CREDIBILITY
 CODE_VERSION = sql_version("changes", *STATEMENTS, "credibility", limits=_LIMITS)
@@ -52,7 +54,7 @@ def change(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[Any]]:
         pairs = estimates.compute_changes(warehouse, workspace.get().settings)
         baseline, current = pairs[0] if pairs else ("none", "none")
         further = ", ".join(f"{of} against {to}" for to, of in pairs[1:]) or "none"
-        for table in ("changes", "credibility"):
+        for table in CHANGE:
             yield materialized(warehouse, table, baseline=baseline, current=current, further=further)
 
 

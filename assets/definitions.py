@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.change import change, event_effects, robustness, targets, trends
-from assets.checks import MODEL_CHECKS, PLAUSIBILITY_CHECKS, REMARKS, nothing_is_lost
+from assets.checks import MODEL_CHECKS, REMARKS, nothing_is_implausible, nothing_is_lost
 from assets.estimates import (
     area_periods,
     consumption,
@@ -46,7 +46,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
             computed_from,
             publication,
         ],
-        asset_checks=[*MODEL_CHECKS, *PLAUSIBILITY_CHECKS, *REMARKS, nothing_is_lost],
+        asset_checks=[*MODEL_CHECKS, nothing_is_implausible, *REMARKS, nothing_is_lost],
         jobs=[monitoring],
         schedules=[weekly],
         sensors=[inbox],

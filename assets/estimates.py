@@ -17,7 +17,8 @@ KINDS = {"sql", "duckdb"}
         "deliveries", "results", "reported_loads", "flows", "flow_readings", "populations", "sites", "quality_controls",
         "corrections", "contradictions", "population_markers",
     ],
-    kinds=KINDS, code_version=sql_version("population_estimates"), pool="warehouse", **describe("population_estimates"),
+    kinds=KINDS, code_version=sql_version("population_estimates", "population_by_markers"), pool="warehouse",
+    **describe("population_estimates"),
 )  # fmt: skip
 def population_estimates(workspace: WorkspaceResource) -> dg.MaterializeResult[Any]:
     """Inhabitants of each sampled day by each method, delivered or by a marker of the sample."""

@@ -18,6 +18,8 @@ from pipeline.publication import publish
 from pipeline.warehouse import Warehouse
 from schemas.tables import TABLES
 
+PUBLICATION = ("editions", "restatements")
+"""The tables that one step fills."""
 _log = logging.getLogger("permille")
 
 
@@ -75,7 +77,7 @@ def publication(workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult[A
             restatements.record(warehouse, here.published, here.settings)
             quality.require_sound(warehouse)
             warehouse.copy_to(copy)
-            n_rows.update({table: warehouse.count(table) for table in ("editions", "restatements")})
+            n_rows.update({table: warehouse.count(table) for table in PUBLICATION})
         return edition
 
     def build_site(copy: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from dashboards.outlines import read_outlines
 from pipeline import lock
 from pipeline.estimates import remarks_on_reference, require_reference
 from pipeline.inbox import look_into
+from pipeline.publication import require_ours
 from pipeline.settings import Workspace
 from pipeline.warehouse import Warehouse, WarehouseError
 
@@ -51,6 +52,7 @@ def _told_indented(tell: Callable[[str], None], line: str) -> None:
 def _run(workspace: Workspace, tell: Callable[[str], None]) -> bool:
     # Before anything is taken in: what cannot be used would fail the run after all deliveries were.
     look_into(workspace.inbox)
+    require_ours(workspace.site)
     require_reference(workspace)
     drawing_library.chosen(workspace.plotly_js)
     read_outlines(workspace.outlines)

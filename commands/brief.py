@@ -84,9 +84,7 @@ def brief(
             chosen = periods_of(warehouse, here, baseline, current)
             found = explain.place_of(warehouse, "network:network" if place is None else place)
             with _compared(warehouse, chosen) as is_stored:
-                edition = Edition(
-                    warehouse.connection, protocol=wanted, title=here.settings.title, main=Comparison(*chosen)
-                )
+                edition = Edition(warehouse, protocol=wanted, title=here.settings.title, main=Comparison(*chosen))
     except explain.ExplainError as error:
         fail(f"{error}.", WRONG_USAGE if error.is_wrong_usage else FAILED)
     except (WarehouseError, SettingsError, ProtocolError, estimates.PeriodError) as error:

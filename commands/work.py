@@ -291,6 +291,7 @@ def _print_headline(here: "Workspace") -> None:
     from dashboards import labels
     from pipeline import estimates
     from pipeline.factors import with_factor_status
+    from pipeline.status import n_without_load
     from pipeline.warehouse import Warehouse
 
     with Warehouse.open(here.published, read_only=True) as warehouse:
@@ -303,9 +304,7 @@ def _print_headline(here: "Workspace") -> None:
         rows = with_factor_status(warehouse, rows)
         compared = rows["baseline_period"].to_list() + rows["current_period"].to_list()
         markers = markers_of(warehouse, rows, sorted(set(compared)))
-        missing = warehouse.query("select count(*) as n from loads where contains(coalesce(reason, ''), 'no_')")[
-            "n"
-        ].item()
+        missing = n_without_load(warehouse)
         n_implausible = warehouse.count("plausibility")
     if rows.is_empty():
         typer.echo("No change can be computed yet: see 'permille status' for what is missing.")

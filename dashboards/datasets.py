@@ -12,20 +12,19 @@ from pipeline.warehouse import Warehouse
 _QUERIES = Path(__file__).parent / "queries"
 _ROWS_AT_ONCE = 200_000
 
-Connection = duckdb.DuckDBPyConnection
 Parameter = str | int | float | list[int] | None
 
 
 @contextmanager
-def published(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An open published copy of the warehouse, read-only, with the views of what is believed now.
+def published(database: Path) -> Iterator[Warehouse]:
+    """An open published copy of the warehouse, read-only.
 
     Raises `FileNotFoundError` where there is none.
     """
     if not database.is_file():
         raise FileNotFoundError(f"{database} does not exist: publish the warehouse first, with 'permille run'.")
     with Warehouse.open(database, read_only=True) as warehouse:
-        yield warehouse.connection
+        yield warehouse
 
 
 def names(folder: str = "") -> list[str]:
@@ -37,29 +36,26 @@ def names(folder: str = "") -> list[str]:
     return sorted(file.stem for file in (_QUERIES / folder).glob("*.sql"))
 
 
-def read(connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Parameter]) -> pl.DataFrame:
+def read(warehouse: Warehouse, name: str, parameters: Mapping[str, Parameter]) -> pl.DataFrame:
     """The rows of a data set; of the parameters those are bound that its query names."""
-    return _run(connection, name, parameters).pl()
+    return _run(warehouse, name, parameters).pl()
 
 
-def read_in_parts(
-    connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Parameter]
-) -> Iterator[pl.DataFrame]:
+def read_in_parts(warehouse: Warehouse, name: str, parameters: Mapping[str, Parameter]) -> Iterator[pl.DataFrame]:
     """The rows of a data set in parts that fit into memory, in order; at least one part, which may be empty.
 
-    Until the last part is read the connection reads nothing else.
+    Until the last part is read the warehouse reads nothing else.
     """
-    reader = _run(connection, name, parameters).to_arrow_reader(_ROWS_AT_ONCE)
+    reader = _run(warehouse, name, parameters).to_arrow_reader(_ROWS_AT_ONCE)
     yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
     for batch in reader:
         yield pl.DataFrame(pl.from_arrow(batch))
 
 
-def _run(
-    connection: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, Parameter]
-) -> duckdb.DuckDBPyConnection:
+def _run(warehouse: Warehouse, name: str, parameters: Mapping[str, Parameter]) -> duckdb.DuckDBPyConnection:
     text = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    (statement,) = connection.extract_statements(text)
+    (statement,) = duckdb.extract_statements(text)
     bound = {key: parameters[key] for key in statement.named_parameters}
     # Not by `sql`: with parameters its relations keep the whole result, and hand it over four times as slowly.
-    return connection.execute(text, bound)
+    warehouse.prepare(text)
+    return warehouse.connection.execute(text, bound)

@@ -14,6 +14,7 @@ from dashboards import addresses, datasets
 from dashboards.labels import capital, printable
 from dashboards.outlines import Line
 from pipeline.robustness import other_counts
+from pipeline.warehouse import Warehouse
 
 Row = dict[str, Any]
 Key = tuple[str, str]
@@ -59,7 +60,7 @@ class Edition:
 
     Parameters
     ----------
-    connection
+    warehouse
         The published copy of the warehouse.
     protocol, title
         The protocol of the headline and the title of the pages.
@@ -71,7 +72,7 @@ class Edition:
 
     def __init__(
         self,
-        connection: datasets.Connection,
+        warehouse: Warehouse,
         *,
         protocol: str,
         title: str,
@@ -87,7 +88,7 @@ class Edition:
             "baseline": main.baseline if main else None,
             "current": main.current if main else None,
         }
-        self.data = {name: datasets.read(connection, name, self.asked) for name in datasets.names()}
+        self.data = {name: datasets.read(warehouse, name, self.asked) for name in datasets.names()}
         whole = self.data["whole_areas"]["unit_id"].to_list()
         is_whole = (pl.col("level") == "area") & pl.col("unit_id").is_in(whole)
         for name in ("changes", "series", "other_protocols", "trends", "credibility", "robustness", "newest"):

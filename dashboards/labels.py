@@ -23,6 +23,13 @@ WEEKDAYS = (
     N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"),
 )  # fmt: skip
 """The names of the weekdays 1 to 7."""
+VERDICTS = {
+    "fall": N_("fall"),
+    "rise": N_("rise"),
+    "no change detected": N_("no change detected"),
+    "not estimable": N_("not estimable"),
+    None: N_("no verdict by this protocol"),
+}
 
 
 _RESTING_ON = {

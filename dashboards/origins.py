@@ -14,6 +14,7 @@ from dashboards.edition import Edition
 from dashboards.labels import printable
 from dashboards.rendering import packed
 from pipeline import spans
+from pipeline.warehouse import Warehouse
 
 MOST_DAYS = 300_000
 """Of networks with more days by the protocol of the headline those of the years compared are kept, and the newest years
@@ -28,20 +29,20 @@ OF_DAY = (
 """What is kept of a day, in this order; a cell is the place of its file, sheet, cell, and its text and unit."""
 
 
-def write_origins(connection: datasets.Connection, edition: Edition, folder: Path) -> list[int]:
+def write_origins(warehouse: Warehouse, edition: Edition, folder: Path) -> list[int]:
     """Writes a script for each site, area and the network into a folder that exists.
 
     Returns the years whose days are kept, sorted.
     """
-    years = _years(connection, edition)
-    files = dict(datasets.read(connection, "origins/files", {}).rows())
+    years = _years(warehouse, edition)
+    files = dict(datasets.read(warehouse, "origins/files", {}).rows())
     asked: dict[str, datasets.Parameter] = {"protocol": edition.protocol, "years": years}
-    days = datasets.read(connection, "origins/days", asked).with_columns(
+    days = datasets.read(warehouse, "origins/days", asked).with_columns(
         pl.col(pl.Float64).round_sig_figs(_DIGITS), pl.col("sampled_on").cast(pl.String)
     )
     for (site, *_), of_site in days.partition_by("site_id", as_dict=True, maintain_order=True).items():
         _write(folder, "site", str(site), _of_site(of_site, files, years))
-    sites = datasets.read(connection, "origins/sites", {"protocol": edition.protocol})
+    sites = datasets.read(warehouse, "origins/sites", {"protocol": edition.protocol})
     drawn = {(place.level, place.unit_id) for place in edition.places}
     for (level, unit), of_unit in sites.partition_by("level", "unit_id", as_dict=True, maintain_order=True).items():
         if (level, unit) in drawn:
@@ -62,9 +63,9 @@ def _write(folder: Path, level: str, unit_id: str, found: dict[str, object]) -> 
     (folder / file_of(level, unit_id)).write_bytes(f'window.permilleOrigins="{packed(found)}";\n'.encode())
 
 
-def _years(connection: datasets.Connection, edition: Edition) -> list[int]:
+def _years(warehouse: Warehouse, edition: Edition) -> list[int]:
     """The years whose days are kept: all of them, if they are not too many."""
-    counted = datasets.read(connection, "origins/years", {"protocol": edition.protocol})
+    counted = datasets.read(warehouse, "origins/years", {"protocol": edition.protocol})
     periods = {period for pair in edition.comparisons for period in pair}
     ends = [spans.span(period) for period in periods]
     compared = {year for first, after in ends for year in range(first.year, after.year + 1)}

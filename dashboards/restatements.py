@@ -30,14 +30,6 @@ CAUSES = {
     "code": N_("another version of Permille, or of a library it computes with"),
 }
 """Why figures moved."""
-VERDICTS = {
-    "fall": N_("fall"),
-    "rise": N_("rise"),
-    "no change detected": N_("no change detected"),
-    "not estimable": N_("not estimable"),
-}
-
-
 _HEADLINE = ("protocol", "baseline_period", "current_period")
 
 
@@ -168,7 +160,7 @@ def figure(row: Mapping[str, Any], *, is_before: bool, language: str = "en") -> 
     if change is None:
         return words(language)(labels.NOT_ESTIMABLE)
     interval = "" if low is None or high is None else f" ({labels.interval(low, high, language)})"
-    said = "" if verdict is None else f", {words(language)(VERDICTS[verdict])}"
+    said = "" if verdict is None else f", {labels.said(labels.VERDICTS, verdict, language)}"
     return f"{labels.percent(change, language)}{interval}{said}"
 
 

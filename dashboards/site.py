@@ -116,8 +116,8 @@ def publish_site(
     lines = read_outlines(outlines)
     plotly = drawing_library.chosen(plotly_js)
     main = Comparison(baseline, current) if baseline is not None and current is not None else None
-    with datasets.published(database) as connection:
-        edition = Edition(connection, protocol=headline_protocol, title=title, main=main, outlines=lines)
+    with datasets.published(database) as warehouse:
+        edition = Edition(warehouse, protocol=headline_protocol, title=title, main=main, outlines=lines)
         known = edition.data["protocols"]["protocol"].to_list()
         if known and headline_protocol not in known:
             raise ValueError(f"there is no protocol {headline_protocol!r}: name one of {', '.join(known)}.")
@@ -125,12 +125,12 @@ def publish_site(
         for name in DOWNLOADS:
             file = folder / "data" / name
             if write := _WRITERS.get(file.suffix):
-                write(datasets.read_in_parts(connection, f"downloads/{name.split('.')[0]}", edition.asked), file)
+                write(datasets.read_in_parts(warehouse, f"downloads/{name.split('.')[0]}", edition.asked), file)
             else:
-                write_workbook(connection, edition, file)
+                write_workbook(warehouse, edition, file)
             edition.n_bytes[name] = file.stat().st_size
         (folder / "data" / "origins").mkdir()
-        write_origins(connection, edition, folder / "data" / "origins")
+        write_origins(warehouse, edition, folder / "data" / "origins")
     (folder / "data" / "series").mkdir()
     write_series(edition, folder / "data" / "series")
     _write_static(folder / "static", plotly)

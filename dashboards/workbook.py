@@ -20,6 +20,7 @@ from dashboards.edition import Edition
 from dashboards.languages import LANGUAGES, N_, words
 from dashboards.pages.changes import newest_of
 from pipeline.formulas import guarded_text
+from pipeline.warehouse import Warehouse
 from schemas.columns import COLUMNS
 
 MOST_ROWS = {"changes": 6_000, "areas": 3_000, "sources": 3_000}
@@ -78,19 +79,19 @@ class _Sheet(NamedTuple):
     left_out: Callable[[Say], str]
 
 
-def write_workbook(connection: datasets.Connection, edition: Edition, file: Path) -> None:
+def write_workbook(warehouse: Warehouse, edition: Edition, file: Path) -> None:
     """Writes the workbook. The same input gives the same bytes; no cell in it is a formula or a link.
 
     Parameters
     ----------
-    connection
+    warehouse
         The published copy of the warehouse.
     edition
         What is published.
     file
         Where it is written.
     """
-    sheets = _sheets(connection, edition)
+    sheets = _sheets(warehouse, edition)
     with xlsxwriter.Workbook(str(file), _OPTIONS) as workbook:
         # Any day will do, as long as it is the same one each time.
         workbook.set_properties({"created": datetime(2000, 1, 1)})  # noqa: DTZ001  written as it stands
@@ -107,7 +108,7 @@ def write_workbook(connection: datasets.Connection, edition: Edition, file: Path
             _write_rows(workbook.add_worksheet(name), about, sheet.rows, formats)
 
 
-def _sheets(connection: datasets.Connection, edition: Edition) -> dict[str, _Sheet]:
+def _sheets(warehouse: Warehouse, edition: Edition) -> dict[str, _Sheet]:
     is_headline = pl.col("protocol") == edition.protocol
     of_changes = [
         _Part((pl.col("level") == level) & is_in, of_protocol, places)
@@ -123,10 +124,10 @@ def _sheets(connection: datasets.Connection, edition: Edition) -> dict[str, _She
         )
     ]
     is_shown = pl.col("period_kind").is_in(list(_KINDS))
-    means = datasets.read_in_parts(connection, "downloads/area_periods", edition.asked)
+    means = datasets.read_in_parts(warehouse, "downloads/area_periods", edition.asked)
     found = {
         "changes": _fitting(
-            datasets.read(connection, "downloads/changes", edition.asked),
+            datasets.read(warehouse, "downloads/changes", edition.asked),
             of_changes,
             "changes.csv.zip",
             MOST_ROWS["changes"],

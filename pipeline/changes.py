@@ -12,9 +12,10 @@ import polars as pl
 
 from pipeline import spans
 from pipeline.periods import LIKELIHOOD, SERIES, SHARED, array_of, days_of, inferred_means, site_means, spreads, typed
+from pipeline.statements import sql
 from pipeline.statistics.intervals import Floats, log_interval, p_value
 from pipeline.statistics.verdicts import LEVEL_OF_VERDICT, adjusted_p_values, detectable_fall
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 from schemas.protocol import OF_SERIES
 
 TOGETHER = ("protocol", "level")

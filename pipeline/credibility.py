@@ -9,7 +9,8 @@ import polars as pl
 
 from pipeline.changes import Compared, between
 from pipeline.periods import typed
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.credibility import EXPLANATIONS, LIMITS
 
 CHANGE = ["level", "unit_id", "drug", "protocol"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.clocks import Clocks, with_clocks
-from pipeline.findings import FINDING, DeliveryError, Finding, with_messages
+from pipeline.findings import FINDING, DeliveryError, Finding, messages_of, with_messages
 from pipeline.identity import Register, claims_of, empty_register, resolve, with_our_sites
 from pipeline.judge import judge
 from pipeline.reading.delivery import DeliveredFile, ReadTable, choose_profile, read_delivery, unread_sheets
@@ -60,7 +60,7 @@ class Delivery(NamedTuple):
         """What was found, a line each: about the file and its sheets first, then about rows."""
         refused = {note.rule for note in self.notes}
         rows = self.quarantine.filter(~pl.col("rule").is_in(sorted(refused)))
-        return (*(note.message for note in self.notes), *rows["message"].unique(maintain_order=True))
+        return (*messages_of(self.notes), *rows["message"].unique(maintain_order=True))
 
     @property
     def n_quarantined(self) -> int:
@@ -349,7 +349,7 @@ def _record(
         "source": profile.source if profile else None,
         "licence": profile.licence if profile else None,
         "status": status,
-        "problem": "\n".join(note.message for note in notes) or None,
+        "problem": "\n".join(messages_of(notes)) or None,
         "n_rows": n_rows,
         "n_accepted": n_accepted,
         "n_quarantined": n_quarantined,

@@ -40,13 +40,20 @@ def is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], fo
     return not is_same or found.file.profile_name not in (None, before["profile"])
 
 
-def turn(file: InboxFile, profiles: Mapping[str, Profile]) -> int:
-    """When a file is taken: decisions first, then lists of areas and sites, then what needs them."""
+def profile_of(file: InboxFile, profiles: Mapping[str, Profile]) -> str | None:
+    """The profile a file is read by: that of its folder, else the one that fits; None where none can be found."""
+    if file.profile_name is not None:
+        return file.profile_name
     try:
-        profile = choose_profile(DeliveredFile(read_file(file.path), file.name), profiles, file.profile_name)
+        return choose_profile(DeliveredFile(read_file(file.path), file.name), profiles).name
     except (DeliveryError, OSError):
-        return len(_TURNS)
-    tables = {table.table for table in profile.tables}
+        return None
+
+
+def turn(profile_name: str | None, profiles: Mapping[str, Profile]) -> int:
+    """When a file of a profile is taken: decisions first, then lists of areas and sites, then what needs them."""
+    profile = profiles.get(profile_name or "")
+    tables = {table.table for table in profile.tables} if profile else set()
     return next((turn for turn, first in enumerate(_TURNS) if tables & first), len(_TURNS))
 
 

@@ -12,7 +12,8 @@ from pipeline import periods as means
 from pipeline.inputs import record
 from pipeline.nearest import instead
 from pipeline.settings import BASELINES, Settings, Workspace, all_protocols, further_baselines, replaced_protocols
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import FEW_ROWS, Warehouse
 from schemas.plausibility import LIMITS
 from schemas.protocol import SHIPPED, Protocol, ProtocolError, protocol_files
 from schemas.reference_data import (
@@ -41,16 +42,14 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "dose_totals": ("site_periods", "loads", "reported_loads"),
 }
 """The tables whose years of sampling decide which years of a table there are."""
-_IN_ONE = ("population_estimates", "loads", "consumption")
+_IN_ONE = ("population_estimates", "loads", "consumption", "day_spreads", "site_periods", "area_periods")
 """Tables whose statement gives all years where none is named."""
-_MOST_ROWS_IN_ONE = 200_000
-"""Rows of its sources up to which a table is computed in one statement: to plan one takes longer than to run it."""
 _INFERRED = {
     "day_spreads": means.day_spreads,
     "site_periods": means.site_periods,
     "area_periods": means.area_periods,
 }
-"""Tables of which a part is inferred from whole series: their rows of one year."""
+"""Tables of which a part is inferred from whole series: their rows of one year, or of all."""
 
 
 class PeriodError(ValueError):
@@ -165,23 +164,22 @@ def compute(warehouse: Warehouse, table: str, *, flow_fill: str = "none") -> Non
 
     Parameters: `table` one of `SOURCES`; `flow_fill` the setting, for those that need flows.
     """
-    bound = {"flow_fill": flow_fill} if table in ("population_estimates", "loads") else None
+    bound = {**LIMITS, "flow_fill": flow_fill}
     with warehouse.transaction():
-        if table == "plausibility":
-            warehouse.compute(table, parameters=LIMITS)
-            record(warehouse, table, years=warehouse.years(table))
-            return
         years = warehouse.years(*SOURCES[table], table)
-        if table in _IN_ONE and sum(map(warehouse.count, SOURCES[table])) <= _MOST_ROWS_IN_ONE:
-            warehouse.compute(table, parameters={**(bound or {}), "year": None})
-            record(warehouse, table, years=years)
-            return
-        for year in years:
+        is_few = table in _IN_ONE and sum(map(warehouse.count, SOURCES[table])) <= FEW_ROWS
+        for year in [None] if is_few or table == "plausibility" else years:
             if table in _INFERRED:
                 warehouse.replace_year(table, year, _INFERRED[table](warehouse, year))
             else:
                 warehouse.compute(table, year, bound)
-        record(warehouse, table, years=years)
+            if table == "population_estimates" and _is_marker_measured(warehouse):
+                warehouse.append(table, "population_by_markers", {**bound, "year": year})
+        record(warehouse, table, years=warehouse.years(table) if table == "plausibility" else years)
+
+
+def _is_marker_measured(warehouse: Warehouse) -> bool:
+    return warehouse.query("select 1 from results semi join population_markers using (residue) limit 1").height > 0
 
 
 def periods(warehouse: Warehouse) -> list[str]:

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.periods import site_weeks, typed
+from pipeline.statements import sql
 from pipeline.statistics.segmented import common_course, detectable_effect, segmented
 from pipeline.statistics.verdicts import LEVEL_OF_VERDICT, adjusted_p_values
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 from schemas.events import CONTROLS
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,8 @@ import polars as pl
 
 from pipeline import estimates
 from pipeline.settings import Settings
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.reference_data import load_doses, load_factors
 
 _NOBODY = pl.DataFrame(

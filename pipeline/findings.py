@@ -3,7 +3,7 @@
 No judging here (`pipeline/judge.py`); a finding only says what was found, where, and what to do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -276,7 +276,12 @@ class Finding(NamedTuple):
         >>> Finding("missing_unit", "may.csv", "", 7, "Unit").message
         "may.csv, row 7, column 'Unit': the unit is missing. Write the unit."
         """
-        return str(with_messages(as_frame([self]))["message"].item())
+        return messages_of([self])[0]
+
+
+def messages_of(findings: Sequence[Finding]) -> list[str]:
+    """The messages of several findings."""
+    return with_messages(as_frame(findings))["message"].to_list() if findings else []
 
 
 def as_frame(findings: Iterable[Finding]) -> pl.DataFrame:
@@ -288,5 +293,9 @@ class DeliveryError(Exception):
     """A delivery that cannot be read as a whole; holds the finding that says why."""
 
     def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
+        super().__init__(finding)
         self.finding = finding
+
+    def __str__(self) -> str:
+        # Made when somebody reads it: most are raised for a profile that does not fit, and nobody does.
+        return self.finding.message

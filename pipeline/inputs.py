@@ -5,7 +5,7 @@ The same deliveries, factors, settings and code have the same identity in every 
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,9 +124,12 @@ def _named(names: Sequence[str]) -> str:
 
 def _of_rows(warehouse: Warehouse, tables: Sequence[str]) -> str:
     """The identity of all rows of tables, in whatever order they lie."""
-    each = " union all ".join(f"select '{table}' || t::varchar as row from \"{table}\" t" for table in tables)  # noqa: S608
-    found = warehouse.query(f"select coalesce(sha256(string_agg(row, chr(10) order by row)), sha256('')) from ({each})")  # noqa: S608
-    return str(found.item())
+    return _sha256(warehouse.remembered(table, "identity", partial(_of_table, warehouse, table)) for table in tables)
+
+
+def _of_table(warehouse: Warehouse, table: str) -> str:
+    of_rows = "select coalesce(sha256(string_agg(row, chr(10) order by row)), '') from (select t::varchar as row from"
+    return str(warehouse.query(f'{of_rows} "{table}" t)').item())
 
 
 @cache

@@ -1,7 +1,7 @@
 """Taking deliveries in: from the inbox into the warehouse, each in a transaction of its own.
 
-So a process that is killed has taken a delivery in or not. What supersedes what is told by the order of receipt and by
-decisions of persons (`receipts.py`, `precedence.py`), and rows of a site that becomes known later are judged again.
+So a process that is killed has taken a delivery in or not. What supersedes what follows from the order of receipt and
+from decisions of persons (`receipts.py`, `precedence.py`). Rows of a site that becomes known later are judged again.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from pipeline.inbox import Candidate, list_inbox
 from pipeline.known import known_sites, site_clocks, site_register
 from pipeline.receipts import Copy, Ledger, Receipt, at_hand, moment_of, stored_order, utc_now
 from pipeline.settings import Workspace
-from pipeline.warehouse import Warehouse, set_aside_other_layout
+from pipeline.warehouse import Warehouse
 from schemas.profile import Profile
 from schemas.tables import MEASUREMENT_TABLES
 
@@ -102,17 +102,16 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
     taken: list[Delivery] = []
     ledger = Ledger(workspace.receipts)
     stored = {} if ledger.exists else stored_order(workspace.warehouse)
-    if kept := set_aside_other_layout(workspace.warehouse):
-        tell(f"{workspace.warehouse.name} is of another version: kept as {kept.name}, and built anew from the archive")
-    with Warehouse.open(workspace.warehouse) as warehouse:
+    with Warehouse.open_or_renew(workspace.warehouse, tell) as warehouse:
         known = {row["delivery_id"]: row for row in warehouse.read("deliveries").iter_rows(named=True)}
         in_inbox = list_inbox(workspace.inbox, profiles, tell)
         candidates, seen_again = inbox.candidates_of(in_inbox, workspace.archive, profiles, ledger, stored, tell)
         again = partial(_take_again, warehouse, workspace, candidates, profiles, tell)
         to_take = [name for name, found in candidates.items() if due.is_due(known.get(name), profiles, found)]
+        profile_of = {name: due.profile_of(candidates[name].file, profiles) for name in to_take}
         # Decisions and site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(
-            to_take, key=lambda name: (due.turn(candidates[name].file, profiles), candidates[name].receipt.number)
+            to_take, key=lambda name: (due.turn(profile_of[name], profiles), candidates[name].receipt.number)
         )
         register = site_register(warehouse)
         for number, delivery_id in enumerate(order, start=1):
@@ -122,10 +121,10 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
             file, receipt, _ = candidates[delivery_id]
             delivery = read_and_judge(
                 content, file.name, profiles=profiles, known_sites=known_sites(warehouse), receipt=receipt,
-                profile_name=file.profile_name, register=register, clocks=site_clocks(warehouse, workspace),
+                profile_name=profile_of[delivery_id], register=register, clocks=site_clocks(warehouse, workspace),
             )  # fmt: skip
             inbox.archive(file.name, content, delivery_id, workspace.archive, receipt.saved_at, like=file.path)
-            _store(warehouse, delivery)
+            store(warehouse, delivery)
             # Read anew only where something was decided: there are thousands of deliveries in a workspace.
             is_decision = any(table in delivery.accepted for table in _DECISIONS)
             register = site_register(warehouse) if is_decision else register.after(_claims(delivery))
@@ -143,6 +142,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
         taken += again(held, "its sites are known now", is_sure=False)
         later = {name for name, found in candidates.items() if found.receipt.last_seen_at > found.receipt.seen_at}
         taken += again(due.held_for_a_day(warehouse) & later, "it was saved again later", is_sure=False)
+        warehouse.plan_for_size()
         _note_contradictions(warehouse)
         _tell_contradictions(warehouse, {delivery.record["delivery_id"].item() for delivery in taken}, seen_again, tell)
     for delivery_id, found in candidates.items():
@@ -164,9 +164,9 @@ def _take_again(
     """Takes deliveries in anew, those first that others need; where that is not sure, if what is held has changed."""
     records = warehouse.query("select delivery_id, file_name, profile from deliveries")
     rows = [row for row in records.iter_rows(named=True) if row["delivery_id"] in chosen & set(candidates)]
-    rows.sort(
-        key=lambda row: (due.turn(candidates[row["delivery_id"]].file, profiles), row["file_name"], row["delivery_id"])
-    )
+    if not rows:
+        return []
+    rows.sort(key=lambda row: (due.turn(row["profile"], profiles), row["file_name"], row["delivery_id"]))
     register = site_register(warehouse)  # what files call their sites stays as it is
     again = []
     for row in rows:
@@ -181,7 +181,7 @@ def _take_again(
         before = warehouse.query("select * from quarantine where delivery_id = $id", {"id": row["delivery_id"]})
         if not is_sure and before.sort(pl.all()).equals(delivery.quarantine.sort(pl.all())):
             continue
-        _store(warehouse, delivery)
+        store(warehouse, delivery)
         again.append(delivery)
         tell(f"again, for {why}: {_line(delivery)}")
     return again
@@ -194,12 +194,13 @@ def _claims(delivery: Delivery) -> pl.DataFrame:
     return aliases.select(list(CLAIM)).cast(CLAIM).unique(["delivery_id", "site_code", "site_label"])  # type: ignore[arg-type]
 
 
-def _store(warehouse: Warehouse, delivery: Delivery) -> None:
+def store(warehouse: Warehouse, delivery: Delivery) -> None:
     """One delivery in one transaction, in place of what was stored of it before."""
     delivery_id = delivery.record["delivery_id"].item()
     with warehouse.transaction():
-        for table in (*MEASUREMENT_TABLES, "site_aliases", "quarantine", "deliveries"):
-            warehouse.delete_delivery(table, delivery_id)
+        if warehouse.query("select 1 from deliveries where delivery_id = $id", {"id": delivery_id}).height:
+            for table in (*MEASUREMENT_TABLES, "site_aliases", "quarantine", "deliveries"):
+                warehouse.delete_delivery(table, delivery_id)
         for table, frame in delivery.accepted.items():
             warehouse.insert(table, frame)
         warehouse.insert("site_aliases", delivery.aliases)

@@ -30,7 +30,8 @@ def held(
 ) -> Iterator[None]:
     """Holds the lock on a workspace. The thread that holds it may take it again.
 
-    Parameters: `holder` what waiting runs are told, as `permille run`; `may_wait` False to end at once instead.
+    Parameters: `holder` the name of this process in the messages of waiting runs, as `permille run`; `may_wait` False
+    to end at once instead.
     Raises `LockError` where it is held and may not be waited for, or where the file system has no locks.
     """
     lock = _lock(workspace, "workspace", is_singleton=True)
@@ -84,7 +85,7 @@ def _path(workspace: Path, name: str) -> Path:
 def _lock(workspace: Path, name: str, *, is_singleton: bool = False) -> FileLock:
     path = _path(workspace, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # No lock is better than one that nobody frees: where the system has none, filelock would leave a mark.
+    # No soft lock where the system has none: filelock would leave a file that stays after a kill and blocks every run.
     return FileLock(path, is_singleton=is_singleton, fallback_to_soft=False)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pipeline.statements import sql
 from pipeline.statistics.censoring import kaplan_meier, lognormal_mle, regression_on_order_statistics
 from pipeline.statistics.intervals import log_interval, t_interval
 from pipeline.statistics.levels import Levels, period_levels
 from pipeline.statistics.spread import FEWEST_DETECTS_A_LEVEL, pooled_spread
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 from schemas.protocol import OF_SERIES
 from schemas.tables import TABLES
 
@@ -220,8 +221,8 @@ def _fitted(
     return known.with_columns(pl.Series("expected", found.expected).fill_nan(None)), each, found
 
 
-def days_of(warehouse: Warehouse, year: int, below_limit: Collection[str]) -> pl.DataFrame:
-    """The days of a year by the protocols that infer what lies below limits in one of these ways."""
+def days_of(warehouse: Warehouse, year: int | None, below_limit: Collection[str]) -> pl.DataFrame:
+    """The days of a year, or of all, by the protocols that infer what lies below limits in one of these ways."""
     return warehouse.query(sql("day_spreads"), {"year": year, "below_limit": list(below_limit)})
 
 
@@ -279,15 +280,16 @@ MEAN_OF_SERIES: dict[str, Callable[[npt.NDArray[np.float64], npt.NDArray[np.bool
 """Mean and standard deviation of days by each way of estimating them from one series."""
 
 
-def day_spreads(warehouse: Warehouse, year: int) -> pl.DataFrame:
-    """The rows of the table `day_spreads` of one year."""
-    return spreads(days_of(warehouse, year, LIKELIHOOD)).drop("is_common")
+def day_spreads(warehouse: Warehouse, year: int | None) -> pl.DataFrame:
+    """The rows of the table `day_spreads` of one year, or of all."""
+    days = days_of(warehouse, year, LIKELIHOOD)
+    return pl.concat(spreads(of_year) for of_year in _by_year(days)).drop("is_common")
 
 
-def site_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
-    """The rows of the table `site_periods` of one year."""
-    warehouse.define("spanned_days", f"from days_by_calendar({int(year)})")
-    return typed("site_periods", _means_of_year(warehouse, year, _PERIODS))
+def site_periods(warehouse: Warehouse, year: int | None) -> pl.DataFrame:
+    """The rows of the table `site_periods` of one year, or of all."""
+    warehouse.define("spanned_days", f"from days_by_calendar({_literal(year)})")
+    return typed("site_periods", _means_of_years(warehouse, year, _PERIODS))
 
 
 def site_weeks(warehouse: Warehouse, year: int, asked: pl.DataFrame) -> pl.DataFrame:
@@ -299,17 +301,31 @@ def site_weeks(warehouse: Warehouse, year: int, asked: pl.DataFrame) -> pl.DataF
         warehouse.define(
             "spanned_days", f"from days_by_week({int(year)}) semi join asked_sites using (protocol, site_id)"
         )
-        return typed("site_periods", _means_of_year(warehouse, year, _WEEK, asked))
+        return typed("site_periods", _means_of_years(warehouse, year, _WEEK, asked))
 
 
-def _means_of_year(
-    warehouse: Warehouse, year: int, periods: Mapping[str, pl.Expr], asked: pl.DataFrame | None = None
+def _literal(year: int | None) -> str:
+    return "null" if year is None else str(int(year))
+
+
+def _by_year(days: pl.DataFrame) -> list[pl.DataFrame]:
+    """The days of each year; where there are none, no days."""
+    return days.sort("sampling_year", maintain_order=True).partition_by("sampling_year", maintain_order=True) or [days]
+
+
+def _means_of_years(
+    warehouse: Warehouse, year: int | None, periods: Mapping[str, pl.Expr], asked: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """The means of sites over the periods of the view `spanned_days`; of some only, where that view is so."""
     days, spread = days_of(warehouse, year, (*LIKELIHOOD, *OF_SERIES)), warehouse.read("day_spreads", year)
     if asked is not None:
         days = days.join(asked, on=asked.columns, how="semi", maintain_order="left")
-    found = [inferred_means(days, spread, period, kind) for kind, period in periods.items()]
+    of_year = {one: spread.filter(sampling_year=one) for one in days["sampling_year"].unique()}
+    found = [
+        inferred_means(some, of_year[some["sampling_year"][0]] if some.height else spread, period, kind)
+        for some in _by_year(days)
+        for kind, period in periods.items()
+    ]
     inferred, series = (pl.concat(part) for part in zip(*found, strict=True))
     return site_means(warehouse, inferred, series)
 
@@ -442,9 +458,9 @@ def _of_series(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def area_periods(warehouse: Warehouse, year: int) -> pl.DataFrame:
-    """The rows of the table `area_periods` of one year."""
-    warehouse.define("averaged_sites", f"from sites_of_areas({int(year)})")
+def area_periods(warehouse: Warehouse, year: int | None) -> pl.DataFrame:
+    """The rows of the table `area_periods` of one year, or of all."""
+    warehouse.define("averaged_sites", f"from sites_of_areas({_literal(year)})")
     return typed("area_periods", area_means(warehouse))
 
 

@@ -17,7 +17,8 @@ from pipeline.inbox import list_archive
 from pipeline.known import site_clocks, site_register
 from pipeline.receipts import Receipt
 from pipeline.settings import Workspace
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.profile import Profile
 from schemas.tables import TABLES
 

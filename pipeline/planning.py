@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from pipeline.statements import sql
 from pipeline.statistics.planning import days_needed, limit_of_days, power, smallest_fall
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 
 DAYS = (2, 3, 5, 7, 10, 14, 21, 28, 56, 91)
 """Days a site and period that are tabled."""

@@ -1,7 +1,7 @@
 """Which delivery is current where two state the same thing: order of receipt, editions, and decisions of persons.
 
-The order stands in the table `deliveries` (`place`), what contradicts in the table `contradictions`. When contents
-came in is told by the ledger (`receipts.py`); which rows are about the same thing by `sql/views.sql`.
+The order stands in the table `deliveries` (`place`), what contradicts in the table `contradictions`. The ledger
+(`receipts.py`) holds when contents came in; `sql/views.sql` says which rows are about the same thing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipeline.receipts import Copy, called
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 
 _KEYS = {
     "results": ("site_id", "sampled_on", "residue"),
@@ -73,6 +74,8 @@ def ordered(in_order: Iterable[str], decisions: Iterable[Decision]) -> Order:
 def decisions(warehouse: Warehouse) -> tuple[list[Decision], pl.DataFrame]:
     """The decisions on deliveries, the earliest first; and those that do nothing, for no one delivery is named."""
     rows = warehouse.query(sql("decisions_on_deliveries"))
+    if rows.is_empty():
+        return [], rows
     known = sorted(warehouse.query("select delivery_id from deliveries")["delivery_id"])
 
     def meant(name: str | None) -> list[str]:

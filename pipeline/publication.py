@@ -37,10 +37,7 @@ def publish(
     Raises `NotOursError` where `site` holds files that this function did not write, and what the two raise; the last
     edition then stays.
     """
-    if site.is_file() or (site.is_dir() and any(site.iterdir()) and not (site / MARK).is_file()):
-        raise NotOursError(
-            f"{site} holds something that Permille did not write: set 'site' to a folder of its own, or empty it."
-        )
+    require_ours(site)
     old = site.with_name(f".{site.name}.old")
     if old.exists() and not site.exists():
         old.rename(site)  # killed between two renames: the last edition comes back first
@@ -58,6 +55,14 @@ def publish(
         return edition
     finally:
         _clean(published, site)
+
+
+def require_ours(site: Path) -> None:
+    """Raises `NotOursError` where a folder of pages holds files that `publish` did not write."""
+    if site.is_file() or (site.is_dir() and any(site.iterdir()) and not (site / MARK).is_file()):
+        raise NotOursError(
+            f"{site} holds something that Permille did not write: set 'site' to a folder of its own, or empty it."
+        )
 
 
 def edition_of_site(site: Path) -> str | None:

@@ -48,10 +48,7 @@ def check_table(warehouse: Warehouse, table: str) -> TableCheck:
 
     So publication trusts the asset checks of its own run, which holds the only open warehouse, and of no other.
     """
-    if table not in warehouse.checked:
-        warehouse.checked[table] = _held_against_model(warehouse, table)
-    found: TableCheck = warehouse.checked[table]
-    return found
+    return warehouse.remembered(table, "check", lambda: _held_against_model(warehouse, table))
 
 
 def _held_against_model(warehouse: Warehouse, table: str) -> TableCheck:

@@ -10,9 +10,10 @@ import polars as pl
 
 from pipeline.changes import Compared
 from pipeline.periods import array_of
+from pipeline.statements import sql
 from pipeline.statistics.bootstrap import Resampled, resampled_ratio
 from pipeline.statistics.intervals import log_interval
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 
 _CHANGE = ["level", "unit_id", "drug", "protocol"]
 _DRAWN = {

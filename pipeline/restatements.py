@@ -1,7 +1,7 @@
 """The history of editions: which were published, and which headline figures each of them restated, and why.
 
 It is handed from one published copy to the next, so that it outlives a rebuild of the warehouse. What a figure looks
-like in print, and which of two differ, is told by `dashboards/restatements.py`.
+like in print, and which of two differ, is decided in `dashboards/restatements.py`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ import polars as pl
 from pipeline import estimates
 from pipeline.inputs import Inputs, inputs_now
 from pipeline.settings import Settings
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.publication import CAUSES
 from schemas.tables import TABLES
 
@@ -30,7 +31,6 @@ PARTS = {
 }
 """What is printed of a figure, and what the table calls it as it was before."""
 _FIGURE = (*KEY, "unit_name", *PARTS, "is_simulated")
-_OF_ALL = CAUSES[CAUSES.index("settings") :]
 """Causes that concern every figure."""
 _IDENTITIES = {"settings": "settings_identity", "factors": "factors_identity", "code": "code_identity"}
 

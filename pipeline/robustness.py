@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from pipeline import changes, spans
 from pipeline.periods import typed
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.protocol import OF_SERIES, Protocol
 from schemas.robustness import CHOICES
 from schemas.tables import TABLES

@@ -9,7 +9,8 @@ import polars as pl
 
 from pipeline.plausibility import implausible
 from pipeline.precedence import compared_deliveries, decisions
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.tables import MEASUREMENT_TABLES, TABLES
 
 
@@ -83,6 +84,12 @@ def balance(warehouse: Warehouse) -> Balance:
     return Balance(warehouse.query("select * from deliveries order by file_name, delivery_id"), counts)
 
 
+def n_without_load(warehouse: Warehouse) -> int:
+    """How many results have no load, because a flow or a population is missing."""
+    found = warehouse.query("select count(*) from loads where contains(coalesce(reason, ''), 'no_')")
+    return int(found.item())
+
+
 def status(warehouse: Warehouse) -> Status:
     """The state of a warehouse."""
     deliveries, counts = balance(warehouse)
@@ -91,7 +98,7 @@ def status(warehouse: Warehouse) -> Status:
         warehouse.query("select * from quarantine order by file_name, sheet, row_number, source_column, rule"),
         counts,
         warehouse.query(sql("missing")),
-        warehouse.query("select * from stale_corrections order by site_id, sampled_on, residue, delivery_id"),
+        warehouse.query("select * from stale_corrections() order by site_id, sampled_on, residue, delivery_id"),
         warehouse.query("select * from idle_site_decisions order by numbering, site_code, site_label, delivery_id"),
         warehouse.query(
             "select residue, count(*) as n_results from loads where qualifier <> 'not measured'"

@@ -10,9 +10,10 @@ import polars as pl
 from pipeline import changes, credibility, spans
 from pipeline.periods import SHARED, array_of, typed
 from pipeline.settings import Settings
+from pipeline.statements import sql
 from pipeline.statistics.intervals import probability_at_most
 from pipeline.statistics.targets import SURE, progress, steady
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 
 PAIR = ["baseline_period", "current_period"]
 _WANTED = {

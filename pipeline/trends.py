@@ -5,6 +5,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.periods import typed
+from pipeline.statements import sql
 from pipeline.statistics.steps import steps
 from pipeline.statistics.trends import (
     Trend,
@@ -15,7 +16,7 @@ from pipeline.statistics.trends import (
     seasonal_kendall,
 )
 from pipeline.statistics.verdicts import LEVEL_OF_VERDICT, adjusted_p_values
-from pipeline.warehouse import Warehouse, sql
+from pipeline.warehouse import Warehouse
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

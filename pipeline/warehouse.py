@@ -5,23 +5,30 @@ same statements run on DuckLake.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import duckdb
 import polars as pl
 
+from pipeline.statements import definitions, needed, parameter_names, sql
 from schemas.tables import TABLES
 
+T = TypeVar("T")
 _VERSIONED = "deliveries"
 """The table whose comment says which version wrote the warehouse."""
-_SQL = Path(__file__).parent / "sql"
 _MOST_MEMORY = "6 GiB"
 """The most that DuckDB may take: more was of no use with 20 million results (docs/speed.md)."""
+FEW_ROWS = 200_000
+"""Up to so many rows a statement takes longer to plan than to run."""
+_WORTH_FOR_MANY = "cte_inlining, common_subexpressions, statistics_propagation"
+"""The optimizers that take longer than what they save of few rows."""
+_ROWS_OF_ONE_THREAD = 20_000
+"""Up to so many rows threads take longer to share a statement out than one to run it."""
 _SHARE_OF_DEFAULT = 0.5 / 0.8
 """DuckDB's own limit is 0.8 of the memory that the machine, or its control group, has. Half of it leaves Python room:
 polars frames and Dagster stand beside DuckDB in one process, on 8 GB as well."""
@@ -44,29 +51,6 @@ class OtherLayoutError(WarehouseError):
     """A warehouse with other tables or columns, of another version of Permille."""
 
 
-def set_aside_other_layout(path: Path) -> Path | None:
-    """Renames a warehouse of another version, so that a new one is built; returns where it is kept now.
-
-    None where there is no file, or it is one of this version. Raises `WarehouseError` where it cannot be opened.
-    """
-    if not path.is_file():
-        return None
-    try:
-        with Warehouse.open(path, read_only=True, only_tables=True):
-            return None
-    except OtherLayoutError:
-        names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in itertools.count(1))
-        kept = next(name for name in names if not name.exists())
-        path.rename(kept)
-        return kept
-
-
-@cache
-def sql(name: str) -> str:
-    """The text of `sql/<name>.sql`."""
-    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
-
-
 @cache
 def _columns(table: str) -> dict[str, str]:
     """Columns of a table and their SQL types, from its model."""
@@ -74,6 +58,11 @@ def _columns(table: str) -> dict[str, str]:
         name: f"{_TYPES[kind.inner.base_type()]}[]" if isinstance(kind, pl.List) else _TYPES[kind.base_type()]
         for name, kind in TABLES[table].types.items()
     }
+
+
+@cache
+def _expected_layout() -> dict[str, set[str]]:
+    return {table: {f"{name} {kind}" for name, kind in _columns(table).items()} for table in TABLES}
 
 
 class Warehouse:
@@ -84,15 +73,15 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._defined: set[str] = set()
         self.settings_identity: str | None = None
         """Of the settings that tables are computed by: see `pipeline/inputs.py`."""
-        self.checked: dict[str, Any] = {}
-        """What was found out about tables; what is written to a table through this warehouse makes it forgotten."""
+        self._found: dict[str, dict[str, Any]] = {}
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, *, read_only: bool = False, only_tables: bool = False) -> Iterator[Self]:
-        """A warehouse with its tables, macros and views; `only_tables` opens in half the time.
+    def open(cls, path: Path, *, read_only: bool = False) -> Iterator[Self]:
+        """A warehouse with its tables; its macros and views are defined when a statement names them.
 
         Raises `WarehouseError` where another process holds the file, or it is no warehouse of this version.
         """
@@ -119,14 +108,31 @@ class Warehouse:
                 warehouse._check(path, found)
             else:
                 warehouse._create()
-            if not only_tables:
-                warehouse._do(sql("macros"))
-                warehouse._do(sql("views"))
+            warehouse.plan_for_size()
             yield warehouse
         finally:
             connection.close()
 
+    @classmethod
+    @contextmanager
+    def open_or_renew(cls, path: Path, tell: Callable[[str], None]) -> Iterator[Self]:
+        """The same for writing; a warehouse of another version is kept under another name, and a new one opened.
+
+        `tell` is called with a line that says so.
+        """
+        with ExitStack() as until_end:
+            try:
+                warehouse = until_end.enter_context(cls.open(path))
+            except OtherLayoutError:
+                names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in itertools.count(1))
+                kept = next(name for name in names if not name.exists())
+                path.rename(kept)
+                tell(f"{path.name} is of another version: kept as {kept.name}, and built anew from the archive")
+                warehouse = until_end.enter_context(cls.open(path))
+            yield warehouse
+
     def _do(self, statement: str, parameters: Mapping[str, Any] | None = None) -> list[Any]:
+        self.prepare(statement)
         # To the end: from DuckDB 2 on a statement whose result is not fetched blocks its connection.
         rows: list[Any] = self.connection.execute(statement, dict(parameters or {})).fetchall()
         return rows
@@ -139,6 +145,18 @@ class Warehouse:
             {"share": _SHARE_OF_DEFAULT, "most": _MOST_MEMORY},
         )
         self._do(f"set memory_limit = '{most} B'")
+
+    def plan_for_size(self) -> None:
+        """Has statements planned for as many rows as the largest table holds. Call it where many rows have come in.
+
+        Of few rows each CTE is computed as it is written, which is planned in half the time; of many, DuckDB puts
+        those that are read once into what reads them, so that they take no memory. Of very few rows one thread is used.
+        """
+        ((n_rows,),) = self._do(
+            "select coalesce(max(estimated_size), 0) from duckdb_tables() where database_name = current_database()"
+        )
+        self._do(f"set disabled_optimizers = '{_WORTH_FOR_MANY if n_rows <= FEW_ROWS else ''}'")
+        self._do("set threads = 1" if n_rows <= _ROWS_OF_ONE_THREAD else "reset threads")
 
     def _create(self) -> None:
         with self.transaction():
@@ -156,8 +174,8 @@ class Warehouse:
         return {table: set(columns) for table, columns in known}
 
     def _check(self, path: Path, found: Mapping[str, set[str]]) -> None:
-        for table in TABLES:
-            if found.get(table) != {f"{name} {kind}" for name, kind in _columns(table).items()}:
+        for table, columns in _expected_layout().items():
+            if found.get(table) != columns:
                 raise OtherLayoutError(
                     f"{path} was written by {self._writer()}, and this is Permille {version('permille')} (table"
                     f" {table!r} differs). Run 'permille run': it keeps the old file and builds one anew from archive/."
@@ -176,12 +194,14 @@ class Warehouse:
             yield
         except BaseException:
             self._do("rollback")
+            self._defined.clear()  # what was defined inside is gone as well
+            self._found.clear()
             raise
         self._do("commit")
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Appends a frame that holds the table's columns."""
-        self.checked.pop(table, None)
+        self._found.pop(table, None)
         if frame.is_empty():
             return
         names = ", ".join(f'"{name}"' for name in _columns(table))
@@ -190,19 +210,26 @@ class Warehouse:
 
     def replace(self, table: str, frame: pl.DataFrame) -> None:
         """Puts a frame in place of all rows of a table. Call it inside a transaction."""
-        self.checked.pop(table, None)
+        self._found.pop(table, None)
         self._do(f'delete from "{_known(table)}"')
         self.insert(table, frame)
 
     def delete_delivery(self, table: str, delivery_id: str) -> None:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
-        self.checked.pop(table, None)
+        self._found.pop(table, None)
         self._do(f'delete from "{_known(table)}" where delivery_id = $id', {"id": delivery_id})
 
     def delete_named(self, table: str, table_name: str) -> None:
         """Removes the rows that tell of a table. Call it inside a transaction."""
-        self.checked.pop(table, None)
+        self._found.pop(table, None)
         self._do(f'delete from "{_known(table)}" where table_name = $name', {"name": table_name})
+
+    def prepare(self, statement: str) -> None:
+        """Defines the macros and views that a statement needs. Only who passes one to `connection` need call it."""
+        lacking = [name for name in needed(statement) if name not in self._defined]
+        if lacking:
+            self.connection.execute("; ".join(definitions()[name] for name in lacking)).fetchall()
+            self._defined.update(lacking)
 
     @contextmanager
     def known_as(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
@@ -231,20 +258,29 @@ class Warehouse:
 
     def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""
-        self.checked.pop(table, None)
-        bound = dict(parameters or {})
+        self._delete_year(table, year)
+        self.append(table, table, {**(parameters or {}), "year": year})
+
+    def append(self, table: str, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Adds to a table what `sql/<statement>.sql` gives. Call it inside a transaction.
+
+        Of the parameters those are bound that the statement names.
+        """
+        self._found.pop(table, None)
+        bound = {name: parameters[name] for name in parameter_names(statement)}
+        self._do(f'insert into "{_known(table)}" by name {sql(statement)}', bound)
+
+    def replace_year(self, table: str, year: int | None, frame: pl.DataFrame) -> None:
+        """Puts a frame in place of a table, or of one year of sampling of it. Call it inside a transaction."""
+        self._delete_year(table, year)
+        self.insert(table, frame)
+
+    def _delete_year(self, table: str, year: int | None) -> None:
+        self._found.pop(table, None)
         if year is None:
             self._do(f'delete from "{_known(table)}"')
         else:
-            bound["year"] = year
             self._do(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
-        self._do(f'insert into "{_known(table)}" by name {sql(table)}', bound)
-
-    def replace_year(self, table: str, year: int, frame: pl.DataFrame) -> None:
-        """Puts a frame in place of one year of sampling of a table. Call it inside a transaction."""
-        self.checked.pop(table, None)
-        self._do(f'delete from "{_known(table)}" where sampling_year = $year', {"year": year})
-        self.insert(table, frame)
 
     def read(self, table: str, year: int | None = None) -> pl.DataFrame:
         """The rows of a table, or of one year of sampling of it, with the types of its model."""
@@ -254,13 +290,22 @@ class Warehouse:
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """The result of a statement with bound parameters."""
+        self.prepare(statement)
         # Not by `sql`: its relations were seen to wait for ever (DuckDB 1.5.5) on a registered frame in a union.
         return self.connection.execute(statement, dict(parameters or {})).pl()
 
     def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Carries out a statement with bound parameters. Inside a transaction."""
-        self.checked.clear()
+        self._found.clear()
         self._do(statement, parameters)
+
+    def remembered(self, table: str, what: str, find: Callable[[], T]) -> T:
+        """What is found out about a table, once for as long as nothing is written to it through this warehouse."""
+        of_table = self._found.setdefault(table, {})
+        if what not in of_table:
+            of_table[what] = find()
+        found: T = of_table[what]
+        return found
 
     def count(self, table: str) -> int:
         """Rows of a table."""

@@ -8,6 +8,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -371,7 +372,11 @@ def load_profile(file: Path) -> Profile:
 
     Raises `ProfileError` with the file, the place and what to mend.
     """
-    content = file.read_bytes()
+    return _profile_of(file, file.read_bytes())
+
+
+@lru_cache(maxsize=256)
+def _profile_of(file: Path, content: bytes) -> Profile:
     try:
         return Profile.model_validate(
             tomllib.loads(content.decode("utf-8")) | {"digest": hashlib.sha256(content).hexdigest()}

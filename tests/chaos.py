@@ -164,7 +164,7 @@ class Reader:
 
 def copy_of(published: Path) -> tuple[str, str]:
     """The edition of a copy and a digest of its tables. Raises `AssertionError` where it is a mixture."""
-    with Warehouse.open(published, read_only=True, only_tables=True) as warehouse:
+    with Warehouse.open(published, read_only=True) as warehouse:
         found = warehouse.read("computed_from")
         for identity in ("deliveries_identity", "settings_identity", "factors_identity", "code_identity"):
             assert found[identity].drop_nulls().n_unique() == 1, f"{identity} differs"
@@ -214,7 +214,7 @@ def stopped(folder: Path, seed: int, *, is_stranger: bool) -> Outcome:
             problems = [] if "waiting: another run works on" in said else [f"it did not wait: {said}"]
             first.send_signal(signal.SIGCONT)
             problems += [f"{name} ended with {code}" for name, code in _ended(first=first, second=second) if code]
-    with Warehouse.open(here.published, read_only=True, only_tables=True) as warehouse:
+    with Warehouse.open(here.published, read_only=True) as warehouse:
         n_deliveries = warehouse.count("deliveries")
     problems += reader.verdict(most_editions=3)
     problems += [] if n_deliveries == 14 else [f"{n_deliveries} deliveries published in the end"]

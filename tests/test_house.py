@@ -140,6 +140,7 @@ def test_each_estimated_table_has_its_sql_file_of_the_same_name():
         "open_choices",
         "order_of_receipt",
         "places",
+        "population_by_markers",
         "protocols_without_figures",
         "readings_behind",
         "resampled_days",

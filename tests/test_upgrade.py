@@ -78,7 +78,7 @@ def test_a_file_laid_later_is_later_whatever_its_stamp_says(upgraded):
     take_in(workspace, tell=lambda line: None)
     with Warehouse.open(workspace.warehouse) as warehouse:
         values = warehouse.query(
-            "select concentration_ng_per_l as v from current_results where site_id = 'S2' and residue ="
+            "select concentration_ng_per_l as v from current_results_of(null, 'all') where site_id = 'S2' and residue ="
             " 'methamphetamine' and sampled_on = '2023-03-07' and laboratory = 'Lake'"
         )
     assert values["v"].to_list() == [92]

@@ -13,13 +13,6 @@ SIGNS = {"fall": "▼", "rise": "▲", "no change detected": "=", "not estimable
 """What stands beside a verdict, so that it is told without colour as well."""
 DOUBTED = {"fall": "▽", "rise": "△"}
 """The same where something else could have made all of it."""
-VERDICTS = {
-    "fall": N_("fall"),
-    "rise": N_("rise"),
-    "no change detected": N_("no change detected"),
-    "not estimable": N_("not estimable"),
-    None: N_("no verdict by this protocol"),
-}
 CREDIBILITY = {
     "stands": N_("stands"),
     "stands with reservations": N_("stands with reservations"),
@@ -42,7 +35,7 @@ def in_words(edition: Edition, row: Row, language: str) -> Row:
         "sign": (DOUBTED if is_doubted else SIGNS).get(verdict, ""),
         "is_doubted": is_doubted,
         "kind": {"fall": "fall", "rise": "rise", "no change detected": "same"}.get(verdict, "untold"),
-        "verdict_in_words": labels.said(VERDICTS, verdict, language),
+        "verdict_in_words": labels.said(labels.VERDICTS, verdict, language),
         # What else could have made a change is no question where none was detected.
         "credibility_in_words": "–"
         if verdict == "no change detected"
@@ -124,7 +117,7 @@ def finding(row: Row, language: str) -> str:
     ends = ends_of(row, language)
     change = labels.change_in_words(row["change_percent"], language)
     if row["verdict"] == "no change detected":
-        change = labels.said(VERDICTS, row["verdict"], language)
+        change = labels.said(labels.VERDICTS, row["verdict"], language)
         ends = _("{change}, {interval}").format(change=labels.percent(row["change_percent"], language), interval=ends)
     elif row["verdict"] in DOUBTED and row["credibility"] == "not supported":
         change = _("{change}, not supported").format(change=change)
@@ -165,7 +158,7 @@ def others_in_words(others: Sequence[Row], language: str) -> list[Row]:
             # Of an office's own protocol as it stands in its file.
             "title": words(language)(other["title"]),
             "basis_in_words": labels.said(BASES, other["basis"], language),
-            "verdict_in_words": labels.said(VERDICTS, other["verdict"], language),
+            "verdict_in_words": labels.said(labels.VERDICTS, other["verdict"], language),
             "class_in_words": labels.said(PUBLISHED_CLASSES, other["published_class"], language)
             if other["published_class"]
             else None,

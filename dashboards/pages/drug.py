@@ -112,7 +112,7 @@ def _effects(edition: Edition, drug: str, language: str) -> list[Row]:
     return [
         {
             **row,
-            "verdict_in_words": labels.said(told.VERDICTS, row["verdict"], language),
+            "verdict_in_words": labels.said(labels.VERDICTS, row["verdict"], language),
             "because": labels.because(row["reason"], language=language),
         }
         for row in edition.rows("event_effects")

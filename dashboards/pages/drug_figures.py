@@ -183,7 +183,7 @@ def all_ways(edition: Edition, change: Row, key: tuple[str, str, str], language:
         {
             **way,
             "choice_in_words": labels.said(CHOICES, way["choice"], language),
-            "verdict_in_words": labels.said(told.VERDICTS, way["verdict"], language),
+            "verdict_in_words": labels.said(labels.VERDICTS, way["verdict"], language),
             "because": labels.because(way["reason"], way["n_sites"], language),
             "option_in_words": (option := _option(edition, way, language)),
             "name": _("{choice}: {option}").format(choice=labels.said(CHOICES, way["choice"], language), option=option),

@@ -13,7 +13,8 @@ from pipeline.explain.refusals import ExplainError
 from pipeline.explain.steps import Part, Step, dose_of, factor_of
 from pipeline.factors import markers_behind
 from pipeline.nearest import instead
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 
 
 class AreaExplained(NamedTuple):

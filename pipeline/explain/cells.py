@@ -13,7 +13,8 @@ from pipeline.explain.steps import NEAR
 from pipeline.findings import DeliveryError
 from pipeline.precedence import Decision, decisions
 from pipeline.reading.delivery import DeliveredFile
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.columns import COLUMNS
 from schemas.profile import Profile, column_number
 
@@ -112,6 +113,9 @@ class Archive:
         return self._files[delivery_id]
 
 
+_CURRENT = {"results": "current_results_of(null, 'all')", "reported_loads": "current_reported_loads"}
+
+
 def sources_of(
     warehouse: Warehouse, archive: Archive, table: str, of_day: Mapping[str, Any]
 ) -> tuple[list[Source], list[Source]]:
@@ -125,7 +129,7 @@ def sources_of(
         of_day,
     )
     now = warehouse.query(
-        f'select delivery_id, sheet, row_number, source_column from "current_{table}"'  # noqa: S608
+        f"select delivery_id, sheet, row_number, source_column from {_CURRENT[table]}"  # noqa: S608
         " where site_id = $site and sampled_on = $day and residue = $residue",
         of_day,
     )
@@ -206,7 +210,7 @@ def corrections_of(warehouse: Warehouse, archive: Archive, of_day: Mapping[str, 
         "select c.*, d.file_name, d.received_at, d.place, d.profile"
         " from current_corrections c join ordered_deliveries d using (delivery_id)"
         " where c.site_id = $site and c.sampled_on = $day and (c.residue = $residue or c.corrected = 'flow')"
-        " and not exists (select 1 from stale_corrections s"
+        " and not exists (select 1 from stale_corrections() s"
         " where s.delivery_id = c.delivery_id and s.sheet = c.sheet and s.row_number = c.row_number)"
         " order by c.corrected_on, c.delivery_id, c.row_number",
         of_day,

@@ -10,7 +10,8 @@ from pipeline.explain.refusals import refuse
 from pipeline.explain.steps import Part, Step, dose_of, factor_of, parts_of, step_of
 from pipeline.factors import markers_behind
 from pipeline.periods import expected_days, mean_of_series
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.protocol import OF_SERIES
 
 _PARTS_OF_A_PERIOD = ("days", "spread", "batch", "laboratory", "flow", "population", "factor")

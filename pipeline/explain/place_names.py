@@ -6,7 +6,8 @@ import polars as pl
 
 from pipeline.explain.refusals import ExplainError, sites_called
 from pipeline.nearest import perhaps
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 
 _MOST = 20
 """How many sites, and how many areas, a message lists."""

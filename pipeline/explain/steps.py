@@ -51,6 +51,7 @@ class Part(NamedTuple):
 
 def step_of(warehouse: Warehouse, macro: str, numbers: list[Any], stored: float | None) -> Step:
     """A macro evaluated by the warehouse, and its own text with the numbers put in."""
+    warehouse.prepare(f"{macro}()")
     known = warehouse.query(
         "select parameters, macro_definition from duckdb_functions() where function_name = $name", {"name": macro}
     ).row(0, named=True)

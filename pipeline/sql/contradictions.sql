@@ -6,7 +6,7 @@ with standing as (
     select delivery_id, place, received_at, numbering, release from deliveries where not is_withdrawn
 ),
 
--- Results: as in delivered_results_of, what one of two does not say is taken to be the same.
+-- Results.
 repeated_results as (
     select site_id, sampled_on, residue
     from results join standing using (delivery_id)
@@ -29,9 +29,9 @@ followed as (
     select a as earlier, b as later
     from measured a join measured b using (site_id, sampled_on, residue)
     where b.place > a.place
-        and coalesce(a.start_steady = b.start_steady, true)
-        and coalesce(a.laboratory = b.laboratory, true)
-        and coalesce(a.replicate = b.replicate, true)
+        and is_same_measurement(
+            a.start_steady, b.start_steady, a.laboratory, b.laboratory, a.replicate, b.replicate
+        )
 ),
 superseded as (
     select distinct

@@ -17,7 +17,7 @@ cells as (
     select d.sampled_on, d.weekday, d.origin, r.delivery_id, r.sheet, r.row_number, r.source_column, r.source_cell,
         r.value_as_written
     from days d
-    join current_results r
+    join current_results_of(null, 'all') r
         on r.site_id = $site and r.sampling_year = left($period, 4)::integer and r.sampled_on = d.sampled_on
         and r.residue = d.residue and r.qualifier <> 'not measured'
     where d.origin = 'measured'

@@ -2,7 +2,7 @@
 select f.*, d.file_name, d.received_at, d.place, d.profile, $basis as flow_basis
 from current_flows f
 join ordered_deliveries d using (delivery_id)
-join day_results m on m.site_id = f.site_id and m.sampled_on = $day and m.residue = $residue
+join summed_up_days(null, 'all') m on m.site_id = f.site_id and m.sampled_on = $day and m.residue = $residue
 where f.site_id = $site
     and case $basis
         when 'days'

@@ -1,5 +1,5 @@
--- One row is the load of one residue at one site on one day of $year (null: of all years): measured, below its limit, or not estimable with
--- the reason. Inhabitants are those by the site's primary method: see site_population_methods.
+-- One row is the load of one residue at one site on one day of $year (null: of all years): measured, below its limit, or not
+-- estimable with the reason. Inhabitants are those by the site's primary method: see site_population_methods.
 -- Grain: site_id, sampled_on, residue.
 with
 

@@ -179,6 +179,15 @@ create or replace temp macro flow_between(flow_before_m3_per_day, flow_after_m3_
 create or replace temp macro is_same_value(one, other) as
     coalesce(abs(one - other) <= 1e-9 * abs(other), one is null and other is null);
 
+-- True where two results of a site, a day and a residue are the same measurement: the start of sampling, the laboratory and
+-- the replicate agree, where both deliveries state them.
+create or replace temp macro is_same_measurement(
+    start, other_start, laboratory, other_laboratory, replicate, other_replicate
+) as
+    coalesce(start = other_start, true)
+    and coalesce(laboratory = other_laboratory, true)
+    and coalesce(replicate = other_replicate, true);
+
 -- A text of flags as it is kept: each flag once, sorted, separated by blanks; null where there is none.
 create or replace temp macro joined_flags(text) as
     case

@@ -1,6 +1,7 @@
--- One row is the inhabitants of one site on one sampled day of $year (null: of all years) by one method: a delivered figure that holds that day,
--- or one computed from a marker measured in the day's sample. All methods stand side by side; which of them counts says the
--- view site_population_methods. Of loads another programme reported, which may have no date, the year stands for the day.
+-- One row is the inhabitants of one site on one sampled day of $year (null: of all years) by one method: a delivered figure
+-- that holds that day. Those computed from a marker are added by population_by_markers. All methods stand side by side; which of
+-- them counts says the view site_population_methods. Of loads another programme reported, which may have no date, the year
+-- stands for the day.
 -- Grain: site_id, sampling_year, sampled_on, population_method, population_basis.
 with
 
@@ -12,76 +13,20 @@ sampled as (
     select distinct site_id, sampling_year, null, make_date(sampling_year, 1, 1), make_date(sampling_year, 12, 31)
     from current_reported_loads
     where $year is null or sampling_year = $year
-),
-
--- Of the figures of a method that hold that day the newest.
-delivered as (
-    select
-        s.site_id, s.sampling_year, s.sampled_on, 'delivered' as population_basis, p.population_method, p.population,
-        p.population_rsd, p.delivery_id, p.sheet, p.row_number, p.source_column, p.source_cell, p.flags,
-        false as is_provisional, p.is_simulated
-    from sampled s
-    join current_populations p
-        on p.site_id = s.site_id
-        and coalesce(p.valid_from <= s.last_day, true)
-        and coalesce(p.valid_to >= s.first_day, true)
-    qualify row_number() over (
-        partition by s.site_id, s.sampling_year, s.sampled_on, p.population_method
-        -- By two keys: ordered by one alone, over a view that picks rows in the same way, duckdb 1.5.5 picks a wrong row.
-        order by p.valid_from is not null desc, p.valid_from desc
-    ) = 1
-),
-
--- A marker below its limit, above its range or without a flow counts nobody; nor does cotinine where nobody says how much
--- is smoked.
-by_marker as (
-    select
-        m.site_id, m.sampling_year, m.sampled_on, 'marker' as population_basis, k.population_method, null as population_rsd, m.residue,
-        m.concentration_ng_per_l, m.flow_m3_per_day, m.flow_basis, s.domestic_share,
-        if(k.load_mg_per_cigarette is null, null, s.cigarettes_per_person_per_day) as cigarettes_per_person_per_day,
-        if(
-            k.load_mg_per_cigarette is null,
-            marker_load_mg_per_day_per_1000(k.load_mg_per_person_per_day),
-            cotinine_load_mg_per_day_per_1000(s.cigarettes_per_person_per_day, k.load_mg_per_cigarette)
-        ) as marker_load_mg_per_day_per_1000,
-        population_by_marker(m.concentration_ng_per_l, m.flow_m3_per_day, 1, marker_load_mg_per_day_per_1000) as population,
-        population_by_marker(
-            m.concentration_ng_per_l, m.flow_m3_per_day, s.domestic_share, marker_load_mg_per_day_per_1000
-        ) as population_by_domestic_share,
-        m.delivery_id, m.sheet, m.row_number, m.source_column, m.source_cell,
-        joined_flags(concat_ws(
-            ' ', m.flags, m.flow_flags, if(m.flow_basis = 'filled', 'flow_filled', null)
-        )) as flags,
-        k.marker_status <> 'approved' as is_provisional,
-        m.is_simulated or coalesce(m.is_flow_simulated, false) or s.is_simulated as is_simulated
-    from results_with_flow($year, $flow_fill, true) m
-    join population_markers k using (residue)
-    join current_sites s using (site_id)
-    where m.qualifier = '=' and population > 0
 )
 
+-- Of the figures of a method that hold that day the newest.
 select
-    site_id,
-    sampled_on,
-    sampling_year,
-    population_method,
-    population_basis,
-    population,
-    population_by_domestic_share,
-    population_rsd,
-    residue,
-    concentration_ng_per_l,
-    flow_m3_per_day,
-    flow_basis,
-    domestic_share,
-    cigarettes_per_person_per_day,
-    marker_load_mg_per_day_per_1000,
-    delivery_id,
-    sheet,
-    row_number,
-    source_column,
-    source_cell,
-    flags,
-    is_provisional,
-    is_simulated
-from (select * from delivered union all by name select * from by_marker)
+    s.site_id, s.sampling_year, s.sampled_on, 'delivered' as population_basis, p.population_method, p.population,
+    p.population_rsd, p.delivery_id, p.sheet, p.row_number, p.source_column, p.source_cell, p.flags,
+    false as is_provisional, p.is_simulated
+from sampled s
+join current_populations p
+    on p.site_id = s.site_id
+    and coalesce(p.valid_from <= s.last_day, true)
+    and coalesce(p.valid_to >= s.first_day, true)
+qualify row_number() over (
+    partition by s.site_id, s.sampling_year, s.sampled_on, p.population_method
+    -- By two keys: ordered by one alone, over a view that picks rows in the same way, duckdb 1.5.5 picks a wrong row.
+    order by p.valid_from is not null desc, p.valid_from desc
+) = 1

@@ -4,7 +4,7 @@ with
 asked as (
     select if($basis = 'window', from_steady, steady_of($day::timestamp, time_zone)) as from_steady,
         if($basis = 'window', to_steady, steady_of($day::timestamp + interval 1 day, time_zone)) as to_steady
-    from day_results
+    from summed_up_days(null, 'all')
     where site_id = $site and sampled_on = $day and residue = $residue
 ),
 behind as (

@@ -217,12 +217,11 @@ where not a.is_repeated or not exists (
     where b.is_repeated
         and b.sampling_year = a.sampling_year and b.site_id = a.site_id and b.sampled_on = a.sampled_on
         and b.residue = a.residue and b.delivery_id <> a.delivery_id
-        and coalesce(
-            steady_clock(b.composite_start_utc, b.composite_start_at)
-            = steady_clock(a.composite_start_utc, a.composite_start_at), true
+        and is_same_measurement(
+            steady_clock(b.composite_start_utc, b.composite_start_at),
+            steady_clock(a.composite_start_utc, a.composite_start_at),
+            b.laboratory, a.laboratory, b.replicate, a.replicate
         )
-        and coalesce(b.laboratory = a.laboratory, true)
-        and coalesce(b.replicate = a.replicate, true)
         -- That somebody did not measure it takes nothing away from somebody who did.
         and (b.qualifier <> 'not measured') >= (a.qualifier <> 'not measured')
         and (
@@ -235,9 +234,6 @@ select r.*
 from standing_results r
 where part <> 'several' and (of_year is null or r.sampling_year = of_year)
     and hash(r.sampling_year, r.site_id, r.sampled_on, r.residue) not in (select day_number from days_with_several(of_year));
-
-create or replace temp view delivered_results as
-from delivered_results_of(null, 'all');
 
 -- What the control samples of a batch say of its results. Of several deliveries all count: a bad blank stays a bad blank.
 create or replace temp view batch_flags as
@@ -292,16 +288,13 @@ left join (from undecided_rows where table_name = 'results') u
     on u.delivery_id = r.delivery_id and u.sheet = r.sheet and u.row_number = r.row_number
     and u.source_column = r.source_column;
 
-create or replace temp view current_results as
-from current_results_of(null, 'all');
-
 -- Corrections of values that nobody believes any more, or that were never delivered: they change nothing.
-create or replace temp view stale_corrections as
+create or replace temp macro stale_corrections() as table
 select c.*
 from current_corrections c
 where c.residue is not null and not exists (
     select 1
-    from delivered_results r
+    from delivered_results_of(null, 'all') r
     where r.site_id = c.site_id and r.sampled_on = c.sampled_on and r.residue = c.residue
         and is_same_value(c.value_from, r.concentration_ng_per_l)
         and (c.value_from is not null or r.qualifier <> 'not measured')
@@ -317,7 +310,7 @@ where c.residue is null and not exists (
 
 -- One row is one residue at one site on one day: all its measurements, of which each counts alike. Where at least half
 -- were measured it is their mean, those below a limit with half of it; else it lies below the largest of the figures.
--- Parameters as of delivered_results_of.
+-- Parameters as of delivered_results_of. Who asks for one day takes (null, 'all'): only the rows of that day are read then.
 create or replace temp macro summed_up_days(of_year, part) as table
 with measured as (
     select
@@ -370,7 +363,7 @@ together as (
             if(count(distinct start_steady) > 1, 'several_samples', null),
             if(count(distinct laboratory) > 1, 'several_laboratories', null)
         ) as day_flags,
-        -- The first of the rows it comes from; all of them are in current_results.
+        -- The first of the rows it comes from; all of them are in current_results_of.
         min_by(
             {'delivery_id': delivery_id, 'sheet': sheet, 'row_number': row_number, 'source_column': source_column,
              'source_cell': source_cell},
@@ -457,10 +450,6 @@ select
 from measured
 union all by name
 from summed_up_days(of_year, 'several');
-
--- Of all days alike: so what is asked of one day is looked for in the rows of that day only.
-create or replace temp view day_results as
-from summed_up_days(null, 'all');
 
 create or replace temp view current_reported_loads as
 select
@@ -713,7 +702,7 @@ join counted_populations p
     and p.population_method <> c.population_method
 where c.origin = 'measured' and c.amount_mg_per_day_per_1000 is not null;
 
--- One row is a site's mean over a period of a year, in each area it lies in, with its weight there.
+-- One row is a site's mean over a period of a year (null: of all), in each area it lies in, with its weight there.
 create or replace temp macro sites_of_areas(of_year) as table
 select
     a.level, a.unit_id, a.unit_name, s.*, p.area_weights,
@@ -721,7 +710,7 @@ select
 from site_periods s
 join area_of_site a using (site_id)
 join protocols p using (protocol)
-where s.sampling_year = of_year;
+where of_year is null or s.sampling_year = of_year;
 
 -- The same over all periods of a kind from one to another. Of a complete panel only sites with a mean in all periods in which
 -- any site of the area has one, weighed by their inhabitants in the first of them; else all that have one. Parameters: weights
@@ -763,7 +752,7 @@ from known k
 left join complete c using (level, unit_id, drug, protocol, site_id)
 where not is_complete or c.site_id is not null;
 
--- One row is a day of a year and a calendar period it lies in: the year, its quarter, its month.
+-- One row is a day of a year (null: of all) and a calendar period it lies in: the year, its quarter, its month.
 create or replace temp macro days_by_calendar(of_year) as table
 from (
     select
@@ -774,7 +763,7 @@ from (
             {'kind': 'month', 'period': strftime(c.sampled_on, '%Y-%m')}
         ]) as span
     from consumption c
-    where c.sampling_year = of_year
+    where of_year is null or c.sampling_year = of_year
 )
 where span.period is not null; -- a reported load without a date belongs to its year only
 

@@ -13,7 +13,7 @@ cells as (
         d.site_id, d.drug, d.sampling_year, d.sampled_on, d.weekday, d.origin, r.delivery_id, r.sheet, r.row_number,
         r.source_column, r.source_cell, r.value_as_written, r.unit_as_written
     from days d
-    join current_results r
+    join current_results_of(null, 'all') r
         on r.site_id = d.site_id and r.sampling_year = d.sampling_year and r.sampled_on = d.sampled_on
         and r.residue = d.residue and r.qualifier <> 'not measured'
     where d.origin = 'measured'

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks import FIRST_FINDINGS, PLAUSIBILITY_CHECKS, REMARKS, markdown_table
+from assets.checks import FIRST_FINDINGS, REMARKS, markdown_table, nothing_is_implausible
 from assets.resources import WorkspaceResource
 from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
@@ -20,7 +20,8 @@ def checked(simulated_workspace, tmp_path_factory):
     here = make_workspace(tmp_path_factory.mktemp("checked"))
     shutil.copy(simulated.warehouse, here.warehouse)  # a check opens it for writing, and others read it
     workspace = WorkspaceResource(folder=str(here.folder))
-    return {rule: check(workspace) for rule, check in zip(RULES, PLAUSIBILITY_CHECKS, strict=True)}
+    context = dg.build_asset_check_context()
+    return {result.check_name: result for result in nothing_is_implausible(context, workspace)}
 
 
 @pytest.mark.xdist_group("simulation")
@@ -52,7 +53,7 @@ def test_a_rule_without_findings_passes(checked):
 
 
 def test_no_check_of_plausibility_blocks():
-    specs = [spec for check in PLAUSIBILITY_CHECKS for spec in check.check_specs]
+    specs = list(nothing_is_implausible.check_specs)
     assert [spec.name for spec in specs] == list(RULES)
     assert not any(spec.blocking for spec in specs)
 
@@ -85,7 +86,7 @@ def test_what_was_refused_held_or_lacks_is_a_warning(tmp_path_factory, check):
     here = make_workspace(tmp_path_factory.mktemp("remarked"))
     workspace = WorkspaceResource(folder=str(here.folder))
     assert check(workspace).passed
-    with Warehouse.open(here.warehouse, only_tables=True) as warehouse:
+    with Warehouse.open(here.warehouse) as warehouse:
         warehouse.connection.execute(REMARKED[check.check_key.name])
     result = check(workspace)
     assert not result.passed

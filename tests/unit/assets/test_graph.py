@@ -13,7 +13,7 @@ from pipeline import estimates
 from pipeline.changes import STATEMENTS
 from pipeline.events import STATEMENTS as STATEMENTS_OF_EVENTS
 from pipeline.robustness import STATEMENTS as STATEMENTS_OF_ROBUSTNESS
-from pipeline.warehouse import sql
+from pipeline.statements import sql
 from schemas.tables import TABLES
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "asset_graph.json"
@@ -129,6 +129,7 @@ def test_lineage_is_what_the_sql_reads():
         }  # fmt: skip
         inferred_from = beside.get(table, set())
         of_table = {
+            "population_estimates": ("population_by_markers",),
             "changes": STATEMENTS, "robustness": STATEMENTS_OF_ROBUSTNESS,
             "targets": ("changes", *STATEMENTS, "credibility"),
             "event_effects": STATEMENTS_OF_EVENTS,

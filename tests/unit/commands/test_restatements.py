@@ -69,7 +69,7 @@ def _as_changes(figures: pl.DataFrame) -> pl.DataFrame:
 
 
 def history(file) -> list[list[tuple]]:
-    with Warehouse.open(file, read_only=True, only_tables=True) as warehouse:
+    with Warehouse.open(file, read_only=True) as warehouse:
         return [warehouse.read(table).rows() for table in ("editions", "restatements")]
 
 

@@ -28,7 +28,7 @@ def said(workspace, *arguments) -> str:
 
 
 def test_stored_rows_are_those_computed_now_in_the_same_order(published, computed):
-    with Warehouse.open(published.published, read_only=True, only_tables=True) as warehouse:
+    with Warehouse.open(published.published, read_only=True) as warehouse:
         stored = credibility.of_periods(warehouse, *PERIODS)
     assert not stored.changes.is_empty()
     assert_frame_equal(stored.changes, computed.changes, check_exact=True)

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from pipeline.intake import take_in
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import sql
+from pipeline.warehouse import Warehouse
 from schemas.flags import FLAGS
 from tests.conftest import LOADS, RECEIVED, estimate, lay
 

@@ -141,7 +141,7 @@ def test_two_corrections_of_the_same_value_count_once_and_what_was_not_measured_
     lay(workspace, "corrections.csv", CORRECTIONS + made)
     run(workspace)
     with Warehouse.open(workspace.warehouse) as warehouse:
-        days = warehouse.query("select * from day_results order by sampled_on")
+        days = warehouse.query("select * from summed_up_days(null, 'all') order by sampled_on")
         stale = status(warehouse).stale_corrections
     assert days["concentration_ng_per_l"].to_list() == [70, None]
     assert days["n_measurements"].to_list() == [1, 0]

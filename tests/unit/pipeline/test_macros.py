@@ -6,14 +6,14 @@ from datetime import date, datetime
 import duckdb
 import pytest
 
-from pipeline import warehouse
+from pipeline.statements import sql
 
 
 @pytest.fixture(scope="module")
 def of():
     """Evaluates a macro: `of("load_mg_per_day", 100, 50_000)`."""
     with duckdb.connect() as connection:
-        connection.execute(warehouse.sql("macros"))
+        connection.execute(sql("macros"))
 
         def evaluate(macro, *arguments):
             marks = ", ".join("?" * len(arguments))
@@ -163,6 +163,17 @@ def test_what_is_the_same_value(of):
     )  # fmt: skip
 
 
+def test_what_is_the_same_measurement(of):
+    def is_same(*ours_and_theirs):
+        return of("is_same_measurement", *ours_and_theirs)
+
+    assert is_same("08:00", "08:00", "L1", "L1", 1, 1) is True
+    assert is_same("08:00", "09:00", "L1", "L1", 1, 1) is False
+    assert is_same("08:00", "08:00", "L1", "L2", 1, 1) is False
+    assert is_same("08:00", "08:00", "L1", "L1", 1, 2) is False
+    assert is_same(None, "09:00", "L1", None, None, None) is True
+
+
 def test_flags_are_joined_once_each(of):
     assert of("joined_flags", "b a b ") == "a b"
     assert (of("joined_flags", "a"), of("joined_flags", ""), of("joined_flags", "  "), of("joined_flags", None)) == (
@@ -185,7 +196,7 @@ def test_change_by_hand(of):
 
 def test_sums_in_order_of_a_key(of):
     with duckdb.connect() as connection:
-        connection.execute(warehouse.sql("macros"))
+        connection.execute(sql("macros"))
         rows = "(values (1e16, 3), (1.0, 1), (-1e16, 4), (1.0, 2)) t(v, k)"
         # 1 + 1 + 1e16 - 1e16 keeps both ones, the other way round none.
         found = connection.execute(f"select sum_in_order(v, k), sum_in_order(v, -k), avg_in_order(v, k) from {rows}")

@@ -16,7 +16,8 @@ import pytest
 from pipeline import changes, credibility, events, periods, precedence, targets, trends
 from pipeline.factors import factor_set
 from pipeline.settings import Settings
-from pipeline.warehouse import Warehouse, sql
+from pipeline.statements import definitions, sql
+from pipeline.warehouse import Warehouse
 from schemas.credibility import LIMITS as OF_CREDIBILITY
 from schemas.plausibility import LIMITS as OF_PLAUSIBILITY
 from schemas.tables import TABLES
@@ -82,6 +83,7 @@ class Mirrored(Warehouse):
 
     def plan(self, name: str, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Keeps the plan of a statement under a name."""
+        self.full.prepare(statement)
         (*_, (_, text)) = self.full.connection.execute(
             f"explain (format json) {statement}", dict(parameters or {})
         ).fetchall()
@@ -121,6 +123,7 @@ def plans(tmp_path_factory) -> dict[str, str]:
     """The plan of each file, view and macro, and of the statements in code beside them, by name."""
     folder = tmp_path_factory.mktemp("plans")
     with Warehouse.open(folder / "full.duckdb") as full, Mirrored.open(folder / "empty.duckdb") as empty:
+        full._do("set disabled_optimizers = ''")  # as of many rows
         # Else tables of few rows are compared one by one, whatever the condition.
         for setting in ("nested_loop_join_threshold", "merge_join_threshold"):
             full._do(f"set {setting} = 0")
@@ -172,15 +175,13 @@ def _plan_all(empty: Mirrored) -> None:
     with empty.known_as("causes_now", differs), empty.known_as("moved_figures", moved):
         empty.query(sql("causes_of_figures"))
     # And all else.
+    empty.full.prepare(" ".join(definitions()))
     connection = empty.full.connection
     for name, text in FILES.items():
         if name not in empty.plans:
             (statement,) = connection.extract_statements(text)
             empty.plan(name, text, {of: BOUND[of] for of in statement.named_parameters})
     views = "select view_name from duckdb_views() where temporary and not internal"
-    macros = (
-        "select function_name, parameters from duckdb_functions() where function_type = 'table_macro' and not internal"
-    )
     for (view,) in connection.execute(views).fetchall():
         empty.plan(f"view {view}", f"from {view}")
     macros = "select function_name, parameters from duckdb_functions() where not internal and function_type = "

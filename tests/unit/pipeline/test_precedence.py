@@ -35,7 +35,8 @@ def look(workspace, **files):
 def state(workspace):
     """Current values, and the pairs of deliveries that contradict each other with why the one is current."""
     with Warehouse.open(workspace.warehouse) as warehouse:
-        values = warehouse.query("select concentration_ng_per_l as v from current_results order by v")["v"].to_list()
+        current = "select concentration_ng_per_l as v from current_results_of(null, 'all') order by v"
+        values = warehouse.query(current)["v"].to_list()
         pairs = compared_deliveries(warehouse).select("file_name", "superseded_file", "order_basis", "n_values").rows()
     return values, pairs
 

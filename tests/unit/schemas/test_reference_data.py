@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
-from pipeline.warehouse import sql
+from pipeline.statements import sql
 from schemas.reference import Doses, Factors, Residues
 from schemas.reference_data import (
     FactorError,
