@@ -1,9 +1,11 @@
 """What tests share: where the real data lie, plain deliveries to write, a workspace, a simulated city taken in once."""
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from pipeline.inputs import of_settings
 from pipeline.intake import take_in
 from pipeline.receipts import Copy, Ledger, Receipt
 from pipeline.settings import make_workspace, open_workspace
+from pipeline.statements import definitions, needed
 from pipeline.warehouse import Warehouse
 
 ROOT = Path(__file__).parent.parent
@@ -103,6 +106,40 @@ def estimate(warehouse, workspace=None, tables=tuple(estimates.SOURCES)) -> None
     estimates.load_reference(warehouse, workspace)
     for table in tables:
         estimates.compute(warehouse, table)
+
+
+class LateWarehouse(Warehouse):
+    """A warehouse whose estimates are computed when a statement first reads them: most tests are about a few."""
+
+    def __init__(self, connection) -> None:
+        super().__init__(connection)
+        self._left: list[str] = []
+        self._is_asked_alone = {"plausibility", "dose_totals"}  # nothing else rests on them
+
+    def estimate_when_read(self, workspace, tables) -> None:
+        if not self.count("protocols") or any(workspace.protocols.iterdir()) or any(workspace.factors.iterdir()):
+            estimates.load_reference(self, workspace)
+        self._left = [table for table in estimates.SOURCES if table in tables]
+
+    def prepare(self, statement: str) -> None:
+        super().prepare(statement)
+        if self._left:
+            texts = [statement, *(definitions()[name] for name in needed(statement))]
+            self._estimate(set(re.findall(r"\w+", " ".join(texts))))
+
+    @contextmanager
+    def transaction(self):
+        self._estimate(set(self._left))
+        with super().transaction():
+            yield
+
+    def _estimate(self, named: set[str]) -> None:
+        left, self._left = self._left, []
+        last = max((place for place, table in enumerate(left) if table in named), default=-1)
+        now = [table for table in left[: last + 1] if table in named or table not in self._is_asked_alone]
+        for table in now:
+            estimates.compute(self, table)
+        self._left = [table for table in left if table not in now]
 
 
 def publish(workspace) -> None:
@@ -191,3 +228,10 @@ def tiny_workspace(once):
         run_monitoring(here, tell=lambda line: None)
 
     return open_workspace(once("tiny", make))
+
+
+@pytest.fixture
+def tiny_copy(tiny_workspace, tmp_path):
+    """A copy of it, to do with what a test likes."""
+    shutil.copytree(tiny_workspace.folder, tmp_path / "tiny")
+    return open_workspace(tmp_path / "tiny")

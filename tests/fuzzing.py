@@ -194,11 +194,15 @@ def _members(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+_MUCH = 2**24
+"""From so many bytes on a part is packed in haste."""
+
+
 def _zipped(members: dict[str, bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
-            archive.writestr(name, text)
+            archive.writestr(name, text, compresslevel=1 if len(text) > _MUCH else None)
     return content.getvalue()
 
 

@@ -380,9 +380,8 @@ def test_a_broken_published_copy_is_replaced_by_the_next_run(workspace):
     assert "nothing is lost" in call("status", "--workspace", workspace.folder)
 
 
-def test_a_broken_warehouse_says_what_to_do_and_not_to_wait(workspace):
-    (workspace.inbox / "sites.csv").write_text(SITES)
-    call("run", "--workspace", workspace.folder)
+def test_a_broken_warehouse_says_what_to_do_and_not_to_wait(tiny_copy):
+    workspace = tiny_copy
     content = bytearray(workspace.warehouse.read_bytes())
     content[len(content) // 2 :] = b"\x55" * (len(content) - len(content) // 2)
     content[4096:12288] = b"\xaa" * 8192

@@ -98,11 +98,9 @@ def test_the_setting_names_an_own_protocol_or_is_told_what_there_is(office):
     assert open_workspace(office.folder).settings.protocol == "mine"
 
 
-def test_a_protocol_that_is_newer_than_the_figures_asks_for_a_run(office):
-    (office.protocols / "ours.toml").unlink()
-    call("run", "-w", office.folder)
-    (office.protocols / "ours.toml").write_text(PROTOCOL)
-    said = call("change", "--protocol", "ours", "-w", office.folder, code=1)
+def test_a_protocol_that_is_newer_than_the_figures_asks_for_a_run(tiny_copy):
+    (tiny_copy.protocols / "ours.toml").write_text(PROTOCOL.replace('"ours-1"', '"2026"'))
+    said = call("change", "--protocol", "ours", "-w", tiny_copy.folder, code=1)
     assert "nothing is published by protocol 'ours' yet: run 'permille run' first" in said
 
 
@@ -116,9 +114,9 @@ def test_init_makes_the_folders(tmp_path):
 OWN_ERRORS = "component,applies_to,rsd,shared_over,evidence,source\n"
 
 
-def test_own_errors_take_the_place_of_the_shipped(office):
+def test_own_errors_take_the_place_of_the_shipped(tiny_copy):
     """A flow meter known to 2 %: the interval is narrower by just that part, and the row says whose figure it is."""
-    call("run", "-w", office.folder)
+    office = tiny_copy
     before = levels(office)
     (office.factors / "uncertainty.csv").write_text(OWN_ERRORS + "flow,,0.02,one site,D,Calibrated in 2024\n")
     call("run", "-w", office.folder)

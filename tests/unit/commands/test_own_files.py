@@ -34,12 +34,6 @@ def test_figures_beside_a_broken_file_are_told_to_be_of_the_last_good_run(city, 
     assert "what is shown is of the last good run" in said
 
 
-def test_a_run_tells_that_an_own_file_takes_the_place_of_a_shipped_protocol(city):
-    (city.protocols / "headline.toml").write_text(OWN.replace('"ours"', '"permille"', 1))
-    said = call("run", "-w", city.folder)
-    assert "protocol permille: that of your headline.toml takes the place of the shipped one" in said
-
-
 def test_a_set_for_comparison_serves_no_protocol(city):
     (city.protocols / "ours.toml").write_text(OWN.replace('factor_set = "2026"', 'factor_set = "korea"'))
     said = call("run", "-w", city.folder, code=1)
@@ -47,12 +41,14 @@ def test_a_set_for_comparison_serves_no_protocol(city):
     assert "write one of 2026, australia, highest-fractions, lowest-fractions, older." in said
 
 
-def test_a_run_tells_which_drugs_an_own_set_leaves_out(city):
+def test_a_run_tells_what_own_files_take_the_place_of_and_which_drugs_they_leave_out(city):
+    (city.protocols / "headline.toml").write_text(OWN.replace('"ours"', '"permille"', 1))
     (city.protocols / "ours.toml").write_text(OWN.replace('factor_set = "2026"', 'factor_set = "few"'))
     kept = load_factors().filter(pl.col("drug") != "cocaine").with_columns(factor_set=pl.lit("few"))
     kept.write_csv(city.factors / "few.csv")
     (city.factors / "doses-few.csv").write_text("factor_set,drug,dose_mg,evidence,dose_status,source\n")
     said = call("run", "-w", city.folder)
+    assert "protocol permille: that of your headline.toml takes the place of the shipped one" in said
     assert "protocol ours (ours.toml): factor set few computes no cocaine: there will be no figures of these" in said
 
 

@@ -1,17 +1,20 @@
 """Small published warehouses: the tables of `schemas.tables`, filled with plausible rows."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import duckdb
 import polars as pl
 import pytest
 
+from dashboards import site
 from dashboards.site import publish_site
 from pipeline.judge import judge
+from pipeline.warehouse import Warehouse
 from schemas.tables import TABLES
 
 Tables = dict[str, pl.DataFrame]
@@ -53,13 +56,10 @@ def target(number: int = 1, **changed: Any) -> Row:
 
 def write_warehouse(file: Path, tables: Mapping[str, pl.DataFrame]) -> Path:
     """A published copy: each table of the register, empty where no rows are given."""
-    with duckdb.connect(str(file)) as connection:
-        for table in TABLES:
-            frame = tables.get(table, rows_of(table, []))
+    with Warehouse.open(file) as warehouse, warehouse.transaction():
+        for table, frame in tables.items():
             assert judge(frame, TABLES[table].model).is_empty(), table
-            connection.register("incoming_rows", frame.to_arrow())
-            connection.execute(f'create table "{table}" as select * from incoming_rows')
-            connection.unregister("incoming_rows")
+            warehouse.insert(table, frame)
     return file
 
 
@@ -499,6 +499,17 @@ def without_flows() -> Tables:
     return {**found, "protocols": tables["protocols"], "loads": rows_of("loads", loads)}
 
 
+def _touched(*told: Any) -> None:
+    told[-1].touch()
+
+
+WITHOUT_DATA = {
+    "_WRITERS": dict.fromkeys((".zip", ".parquet"), _touched), "write_workbook": _touched,
+    "write_origins": lambda *told: None, "write_series": lambda *told: None,
+}  # fmt: skip
+"""What stands in for the writers of data where a test is about pages."""
+
+
 @pytest.fixture(scope="session")
 def _built(tmp_path_factory) -> dict[Any, Path]:
     """The sites that were built from the same tables: tests read them, and change none."""
@@ -507,20 +518,25 @@ def _built(tmp_path_factory) -> dict[Any, Path]:
 
 @pytest.fixture
 def build(_built: dict[Any, Path], tmp_path_factory) -> Callable[..., Path]:
-    """A function that publishes tables and gives the folder of the site; the same tables under one name once."""
+    """A function that publishes tables and gives the folder of the site; the same tables under one name once.
 
-    def built(tables: Mapping[str, pl.DataFrame], name: str = "site", **changed: Any) -> Path:
+    `has_data` False leaves the files of data empty: they take half of the time, and most tests read pages.
+    """
+
+    def built(tables: Mapping[str, pl.DataFrame], name: str = "site", *, has_data: bool = True, **changed: Any) -> Path:
         digest = sha256()
         for table in sorted(tables):
             digest.update(table.encode())
             digest.update(repr(tables[table].schema).encode())
             digest.update(tables[table].write_ipc(None).getvalue())
-        key = (digest.hexdigest(), name, tuple(sorted(changed.items())))
+        key = (digest.hexdigest(), name, has_data, tuple(sorted(changed.items())))
         if key not in _built:
             here = tmp_path_factory.mktemp("site")
             folder = here / name
             folder.mkdir()
-            publish_site(write_warehouse(here / "published.duckdb", tables), folder, **{**QUESTION, **changed})
+            database = write_warehouse(here / "published.duckdb", tables)
+            with nullcontext() if has_data else patch.multiple(site, **WITHOUT_DATA):
+                publish_site(database, folder, **{**QUESTION, **changed})
             _built[key] = folder
         return _built[key]
 

@@ -15,10 +15,13 @@ import pytest
 
 from pipeline import estimates
 from pipeline.changes import between
-from pipeline.intake import take_in
-from pipeline.settings import make_workspace
+from pipeline.deliveries import all_profiles, read_and_judge
+from pipeline.intake import store, take_in
+from pipeline.known import known_sites, site_clocks, site_register
+from pipeline.receipts import Receipt
+from pipeline.settings import Workspace, make_workspace
 from pipeline.warehouse import Warehouse
-from tests.conftest import MEANS, RECEIVED, estimate, lay
+from tests.conftest import MEANS, RECEIVED, LateWarehouse, estimate, lay
 
 REPORTED = """name = "reported"
 title = "Loads of another programme"
@@ -89,13 +92,30 @@ def _with_plain(names: list[str], folder: Path) -> None:
     workspace = make_workspace(folder)
     (workspace.profiles / "reported.toml").write_text(REPORTED)
     _take_in(workspace, {name: PLAIN[name] for name in names})
+    with Warehouse.open(workspace.warehouse) as warehouse:
+        estimates.load_reference(warehouse)
+
+
+def _store(workspace: Workspace, warehouse: Warehouse, deliveries: dict[str, str]) -> None:
+    """The rows of deliveries as the intake stores them, but without inbox, ledger, archive and contradictions."""
+    profiles = all_profiles(workspace.profiles)
+    clocks, sites = site_clocks(warehouse, workspace), known_sites(warehouse)
+    for number, (name, text) in enumerate(deliveries.items(), start=1 + warehouse.count("deliveries")):
+        seen_at = RECEIVED + timedelta(seconds=number)
+        delivery = read_and_judge(
+            text.encode(), f"{name}.csv", profiles=profiles, known_sites=sites,
+            receipt=Receipt(number, seen_at, seen_at, seen_at), register=site_register(warehouse), clocks=clocks,
+        )  # fmt: skip
+        assert delivery.status == "accepted", delivery.record["problem"].item() or delivery.quarantine
+        store(warehouse, delivery)
 
 
 @pytest.fixture
 def city(workspace, once):
     """Opens a city of two sites in one area: `with city(results=..., flows=...) as warehouse`.
 
-    Plain deliveries are taken in once for all tests and copied. `tables` are the estimates a test is about.
+    Plain deliveries are taken in once for all tests and copied. Others are taken in through the inbox only where they
+    list sites, or decide. `tables` are the estimates a test is about, each computed when it is first read.
     """
 
     @contextmanager
@@ -106,9 +126,13 @@ def city(workspace, once):
         shutil.copytree(
             once("-".join(["plain", *plain]), partial(_with_plain, plain)), workspace.folder, dirs_exist_ok=True
         )
-        _take_in(workspace, deliveries)
-        with Warehouse.open(workspace.warehouse) as warehouse:
-            estimate(warehouse, workspace, tables)
+        is_whole = "sites" in deliveries
+        if is_whole:
+            _take_in(workspace, deliveries)
+        with LateWarehouse.open(workspace.warehouse) as warehouse:
+            if not is_whole:
+                _store(workspace, warehouse, deliveries)
+            warehouse.estimate_when_read(workspace, tables)
             yield warehouse
 
     return opened
