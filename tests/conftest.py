@@ -115,6 +115,7 @@ class LateWarehouse(Warehouse):
         super().__init__(connection)
         self._left: list[str] = []
         self._is_asked_alone = {"plausibility", "dose_totals"}  # nothing else rests on them
+        self._is_for_a_while = False
 
     def estimate_when_read(self, workspace, tables) -> None:
         if not self.count("protocols") or any(workspace.protocols.iterdir()) or any(workspace.factors.iterdir()):
@@ -130,8 +131,23 @@ class LateWarehouse(Warehouse):
     @contextmanager
     def transaction(self):
         self._estimate(set(self._left))
+        if self._is_for_a_while:
+            yield
+            return
         with super().transaction():
             yield
+
+    @contextmanager
+    def for_a_while(self):
+        """One transaction around all that is done, which is rolled back at the end."""
+        self._is_for_a_while = True
+        self.connection.begin()
+        try:
+            yield
+        finally:
+            self.connection.rollback()
+            self._found.clear()
+            self._left, self._is_for_a_while = [], False
 
     def _estimate(self, named: set[str]) -> None:
         left, self._left = self._left, []

@@ -4,11 +4,9 @@ Methamphetamine keeps the arithmetic short: with a flow of 1,000 m3/day and 1,00
 1 mg/day per 1000 inhabitants, and consumption is that over 0.43.
 """
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,7 +85,7 @@ def _take_in(workspace, deliveries: dict[str, str]) -> None:
         assert delivery.status == "accepted", delivery.record["problem"].item() or delivery.quarantine
 
 
-def _with_plain(names: list[str], folder: Path) -> None:
+def take_in_plain(names: Iterable[str], folder: Path) -> None:
     """A workspace in which the plain deliveries of these names were taken in."""
     workspace = make_workspace(folder)
     (workspace.profiles / "reported.toml").write_text(REPORTED)
@@ -111,27 +109,27 @@ def _store(workspace: Workspace, warehouse: Warehouse, deliveries: dict[str, str
 
 
 @pytest.fixture
-def city(workspace, once):
+def city(workspace, plain_warehouses):
     """Opens a city of two sites in one area: `with city(results=..., flows=...) as warehouse`.
 
-    Plain deliveries are taken in once for all tests and copied. Others are taken in through the inbox only where they
-    list sites, or decide. `tables` are the estimates a test is about, each computed when it is first read.
+    Plain deliveries were taken in once for all tests, and what a test adds to them is rolled back. Only where it lists
+    sites is all taken in through the inbox of its workspace. `tables` are the estimates a test is about, each computed
+    when it is first read.
     """
 
     @contextmanager
     def opened(tables: tuple[str, ...] = MEANS, **deliveries: str) -> Iterator[Warehouse]:
-        plain = [name for name in PLAIN if name not in deliveries]
-        if "sites" not in plain:  # which all others need
-            plain, deliveries = [], PLAIN | deliveries
-        shutil.copytree(
-            once("-".join(["plain", *plain]), partial(_with_plain, plain)), workspace.folder, dirs_exist_ok=True
-        )
-        is_whole = "sites" in deliveries
-        if is_whole:
-            _take_in(workspace, deliveries)
-        with LateWarehouse.open(workspace.warehouse) as warehouse:
-            if not is_whole:
-                _store(workspace, warehouse, deliveries)
+        if "sites" in deliveries:  # which all others need
+            (workspace.profiles / "reported.toml").write_text(REPORTED)
+            _take_in(workspace, PLAIN | deliveries)
+            with LateWarehouse.open(workspace.warehouse) as warehouse:
+                warehouse.estimate_when_read(workspace, tables)
+                yield warehouse
+            return
+        (workspace.profiles / "reported.toml").write_text(REPORTED)
+        warehouse = plain_warehouses(*(name for name in PLAIN if name not in deliveries))
+        with warehouse.for_a_while():
+            _store(workspace, warehouse, deliveries)
             warehouse.estimate_when_read(workspace, tables)
             yield warehouse
 

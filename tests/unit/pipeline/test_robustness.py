@@ -12,7 +12,18 @@ from pipeline.warehouse import Warehouse
 from schemas.protocol import Protocol, load_protocols
 from schemas.tables import TABLES
 from tests.conftest import tables_of
-from tests.unit.pipeline.test_estimates import FACTOR, LATER, MONDAY, city, flows, people, reported, results, week
+from tests.unit.pipeline.test_estimates import (
+    FACTOR,
+    LATER,
+    MONDAY,
+    PLAIN,
+    city,
+    flows,
+    people,
+    reported,
+    results,
+    week,
+)
 
 __all__ = ["city"]
 PERIODS = ("2023", "2024")
@@ -136,7 +147,8 @@ def test_each_variant_is_what_a_protocol_of_that_choice_gives(city, workspace):
 
 
 def test_nothing_is_left_behind_and_a_warehouse_that_is_only_read_gives_the_same(city, workspace):
-    with city(results=drawn(), populations=people("S1 census 1000  ", "S2 census 3000  ", *HALVED)) as warehouse:
+    held = people("S1 census 1000  ", "S2 census 3000  ", *HALVED)
+    with city(sites=PLAIN["sites"], results=drawn(), populations=held) as warehouse:
         before = tables_of(warehouse)
         first = ways(warehouse)
         after = tables_of(warehouse)
