@@ -17,7 +17,7 @@ from schemas.credibility import EXPLANATIONS
 from schemas.plausibility import RULES
 from schemas.profile import load_profile
 from schemas.tables import TABLES
-from tests.conftest import shared
+from tests.conftest import publish, shared
 
 COMMANDS = [
     "init", "demo", "run", "check", "status", "plausibility", "change", "credibility", "robustness", "targets",
@@ -111,7 +111,7 @@ def test_status_says_exactly_which_flows_are_missing(workspace):
     (workspace.inbox / "sites.csv").write_text(SITES)
     days = ["2025-03-10", "2025-03-11", "2025-03-12", "2025-03-20"]
     (workspace.inbox / "may.csv").write_text(HEAD + "".join(f"S1,{day},METH,5,ng/L,,,,\n" for day in days))
-    call("run", "--workspace", workspace.folder)
+    publish(workspace)
     said = call("status", "--workspace", workspace.folder)
     assert "S1: flow of 4 days (4 results): 2025-03-10..2025-03-12 2025-03-20" in said
     assert "S1: population of 4 days (4 results)" in said
@@ -302,7 +302,7 @@ def test_findings_cannot_rewrite_a_terminal_or_a_spreadsheet(workspace):
     (workspace.inbox / "sites.csv").write_text(SITES.replace("S1", site), encoding="utf-8")
     text = HEAD + "".join(f"{site},2025-03-1{day},METH,<LOQ,ng/L,1,3,,\n" for day in range(7))
     (workspace.inbox / "may.csv").write_text(text, encoding="utf-8")
-    call("run", "--workspace", workspace.folder)
+    publish(workspace)
     said = call("plausibility", "-w", workspace.folder)
     assert "    =S�1�2J, 2025, methamphetamine: 7 of 7 measurements of the year lie below their limits" in said
     assert "\u202e" not in said
@@ -470,7 +470,7 @@ def test_a_mistyped_variable_or_setting_is_no_silent_default(workspace, monkeypa
 
 
 def test_an_empty_workspace_says_what_was_not_delivered(workspace):
-    call("run", "-w", workspace.folder)
+    publish(workspace)
     assert "Not delivered yet: sites, populations, flows, results." in call("status", "-w", workspace.folder)
     said = call("change", "-w", workspace.folder, "--baseline", "2023", "--current", "2024", code=1)
     assert "there is no estimate yet" in said

@@ -6,7 +6,7 @@ import re
 import polars as pl
 import pytest
 
-from pipeline.settings import make_workspace
+from pipeline.settings import make_workspace, open_workspace
 from schemas.tables import TABLES
 from tests.conftest import lay, publish
 from tests.test_command_line import call
@@ -14,9 +14,13 @@ from tests.unit.commands.conftest import DAYS
 
 
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory):
+def counted(once):
     """Methamphetamine down by half; by cotinine a tenth more people then: down by 55 %. Read it, do not change it."""
-    here = make_workspace(tmp_path_factory.mktemp("counted") / "city")
+    return open_workspace(once("counted", _counted))
+
+
+def _counted(folder):
+    here = make_workspace(folder)
     lay(here, "sites.csv", "site_id,site_name\nS1,Mill\n")
     lay(here, "people.csv", "site_id,population_method,population,valid_from,valid_to\nS1,census,2000,,\n"
         "S1,cotinine,2000,,2023-12-31\nS1,cotinine,2222.2222222222222,2024-01-01,\n")  # fmt: skip
@@ -27,7 +31,6 @@ def counted(tmp_path_factory):
     lay(here, "results.csv", head + "".join(
         f"S1,{day},METH,{value},ng/L,1,3,Lab,B\n" for day, value in of_day.items()))  # fmt: skip
     publish(here)
-    return here
 
 
 def test_a_headline_says_how_far_it_goes_and_what_matters_most(counted):
