@@ -203,10 +203,10 @@ def _run_changed(mutant: Mutant, text: str, tests: list[str]) -> int:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     if mutant.module == "macros":
-        import pipeline.warehouse
+        import pipeline.statements
 
-        plain = pipeline.warehouse.sql
-        pipeline.warehouse.sql = lambda name: text if name == "macros" else plain(name)
+        plain = pipeline.statements.sql
+        pipeline.statements.sql = lambda name: text if name == "macros" else plain(name)
     else:
         name = f"pipeline.statistics.{mutant.module}"
         loader = importlib.machinery.SourceFileLoader
