@@ -35,5 +35,6 @@ def intake(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> I
         report = pipeline_intake.take_in(workspace.get())
     context.log.info(f"{len(report.taken)} deliveries taken in, {report.n_unchanged} files unchanged")
     with workspace.warehouse() as warehouse:
+        warehouse.forget()  # the intake wrote through one of its own
         for table in INTAKE:
             yield materialized(warehouse, table)

@@ -75,4 +75,5 @@ class LockedWorkspace(WorkspaceResource):
                 self._of_run = self._until_end.enter_context(super().warehouse())
             # Each step reads the settings anew, so that those edited during a run are noticed before it publishes.
             self._of_run.settings_identity = of_settings(self.get().settings)
+            self._of_run.plan_for_size()
             yield self._of_run

@@ -3,6 +3,7 @@
 Nothing is read or stored here; `pipeline/intake.py` does what is found due.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,12 +41,18 @@ def is_due(before: Mapping[str, Any] | None, profiles: Mapping[str, Profile], fo
     return not is_same or found.file.profile_name not in (None, before["profile"])
 
 
-def profile_of(file: InboxFile, profiles: Mapping[str, Profile]) -> str | None:
-    """The profile a file is read by: that of its folder, else the one that fits; None where none can be found."""
+def profile_of(file: InboxFile, delivery_id: str, profiles: Mapping[str, Profile]) -> str | None:
+    """The profile a delivery is read by: that of its folder, else the one that fits.
+
+    None where none can be found, or the file is not that delivery any more.
+    """
     if file.profile_name is not None:
         return file.profile_name
     try:
-        return choose_profile(DeliveredFile(read_file(file.path), file.name), profiles).name
+        content = read_file(file.path)
+        if hashlib.sha256(content).hexdigest() != delivery_id:
+            return None
+        return choose_profile(DeliveredFile(content, file.name), profiles).name
     except (DeliveryError, OSError):
         return None
 

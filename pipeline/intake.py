@@ -108,7 +108,7 @@ def take_in(workspace: Workspace, *, tell: Callable[[str], None] = _log.info) ->
         candidates, seen_again = inbox.candidates_of(in_inbox, workspace.archive, profiles, ledger, stored, tell)
         again = partial(_take_again, warehouse, workspace, candidates, profiles, tell)
         to_take = [name for name, found in candidates.items() if due.is_due(known.get(name), profiles, found)]
-        profile_of = {name: due.profile_of(candidates[name].file, profiles) for name in to_take}
+        profile_of = {name: due.profile_of(candidates[name].file, name, profiles) for name in to_take}
         # Decisions and site lists first, so that the rows of their sites need not be judged twice.
         order = sorted(
             to_take, key=lambda name: (due.turn(profile_of[name], profiles), candidates[name].receipt.number)

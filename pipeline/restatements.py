@@ -31,7 +31,6 @@ PARTS = {
 }
 """What is printed of a figure, and what the table calls it as it was before."""
 _FIGURE = (*KEY, "unit_name", *PARTS, "is_simulated")
-"""Causes that concern every figure."""
 _IDENTITIES = {"settings": "settings_identity", "factors": "factors_identity", "code": "code_identity"}
 
 

@@ -147,7 +147,7 @@ class Warehouse:
         self._do(f"set memory_limit = '{most} B'")
 
     def plan_for_size(self) -> None:
-        """Has statements planned for as many rows as the largest table holds. Call it where many rows have come in.
+        """Has statements planned for as many rows as the largest table holds by now.
 
         Of few rows each CTE is computed as it is written, which is planned in half the time; of many, DuckDB puts
         those that are read once into what reads them, so that they take no memory. Of very few rows one thread is used.
@@ -193,11 +193,22 @@ class Warehouse:
         try:
             yield
         except BaseException:
+            self.forget()
             self._do("rollback")
-            self._defined.clear()  # what was defined inside is gone as well
-            self._found.clear()
             raise
-        self._do("commit")
+        try:
+            self._do("commit")
+        except duckdb.Error:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Forgets what was found out about tables, and which macros and views are defined.
+
+        Call it where another warehouse of this process wrote to the file. Definitions go with a transaction that fails.
+        """
+        self._found.clear()
+        self._defined.clear()
 
     def insert(self, table: str, frame: pl.DataFrame) -> None:
         """Appends a frame that holds the table's columns."""
@@ -234,11 +245,13 @@ class Warehouse:
     @contextmanager
     def known_as(self, name: str, frame: pl.DataFrame) -> Iterator[None]:
         """A frame that statements know by a name for a while."""
+        self._found.pop(name, None)
         self.connection.register(name, frame.to_arrow())
         try:
             yield
         finally:
             self.connection.unregister(name)
+            self._found.pop(name, None)
 
     def define(self, view: str, statement: str) -> None:
         """A view of this connection, also of a warehouse that is only read. No user's text is in the statement."""
@@ -250,11 +263,13 @@ class Warehouse:
 
         The warehouse's own stays as it is; also of a warehouse that is only read.
         """
+        self._found.pop(table, None)
         self._do(f'create temp table "{_known(table)}" as from "{_known(table)}" limit 0')
         try:
             yield
         finally:
             self._do(f'drop table temp."{_known(table)}"')
+            self._found.pop(table, None)
 
     def compute(self, table: str, year: int | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         """Replaces a table, or one year of sampling of it, by what `sql/<table>.sql` gives. Inside a transaction."""

@@ -1,7 +1,6 @@
 """Two sites and two weeks, from files to figures: some checked by hand, all against golden files."""
 
 import os
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -75,18 +74,3 @@ def test_golden_tables(warehouse, table):
     if os.environ.get("PERMILLE_WRITE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8"), f"{table} has changed: read the diff after 'make golden'"
-
-
-def test_all_years_in_one_are_the_years_one_by_one(tiny_workspace, tmp_path, monkeypatch):
-    """Of few rows each table is computed in one statement, of many year by year: to the last digit the same."""
-    found = []
-    for most in (estimates.FEW_ROWS, -1):
-        monkeypatch.setattr(estimates, "FEW_ROWS", most)
-        file = shutil.copy(tiny_workspace.warehouse, tmp_path / f"{most}.duckdb")
-        with Warehouse.open(Path(file)) as warehouse:
-            for table in estimates.SOURCES:
-                estimates.compute(warehouse, table)
-            found.append({table: warehouse.read(table).sort(pl.all()) for table in estimates.SOURCES})
-    for table in estimates.SOURCES:
-        assert found[0][table].equals(found[1][table]), table
-    assert found[0]["site_periods"]["sampling_year"].n_unique() == 2

@@ -10,7 +10,8 @@ from pipeline.warehouse import Warehouse
 def test_each_definition_needs_none_that_comes_after_it():
     names = list(definitions())
     for place, (name, text) in enumerate(definitions().items()):
-        later = set(re.findall(r"\w+(?=\s*\()", text)) & set(names[place + 1 :])
+        named = re.findall(r"\w+(?=\s*\()|(?<=from )\w+|(?<=join )\w+", re.sub(r"--.*", "", text))
+        later = set(named) & set(names[place + 1 :])
         assert not later, name
 
 
@@ -30,3 +31,23 @@ def test_what_a_transaction_defined_that_failed_is_defined_again(tmp_path):
             assert warehouse.query("from current_flows").is_empty()
             raise ZeroDivisionError
         assert warehouse.query("from current_flows").is_empty()
+
+
+def test_what_was_found_out_of_a_table_is_forgotten_when_it_may_be_another(tmp_path):
+    with Warehouse.open(tmp_path / "w.duckdb") as warehouse:
+
+        def n_rows():
+            return warehouse.remembered("events", "n_rows", lambda: warehouse.count("events"))
+
+        assert n_rows() == 0
+        warehouse.connection.execute("insert into events (event_id) values ('a')").fetchall()
+        assert n_rows() == 0, "once for as long as nothing is written through the warehouse"
+        with warehouse.shadowed("events"):
+            assert n_rows() == 0
+        assert n_rows() == 1
+        with warehouse.known_as("events", warehouse.read("events").clear()):
+            assert n_rows() == 0
+        assert n_rows() == 1
+        warehouse.connection.execute("insert into events (event_id) values ('b')").fetchall()
+        warehouse.forget()
+        assert n_rows() == 2
