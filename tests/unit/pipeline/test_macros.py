@@ -6,14 +6,14 @@ from datetime import date, datetime
 import duckdb
 import pytest
 
-from pipeline.statements import sql
+from pipeline import statements
 
 
 @pytest.fixture(scope="module")
 def of():
     """Evaluates a macro: `of("load_mg_per_day", 100, 50_000)`."""
     with duckdb.connect() as connection:
-        connection.execute(sql("macros"))
+        connection.execute(statements.sql("macros"))
 
         def evaluate(macro, *arguments):
             marks = ", ".join("?" * len(arguments))
@@ -196,7 +196,7 @@ def test_change_by_hand(of):
 
 def test_sums_in_order_of_a_key(of):
     with duckdb.connect() as connection:
-        connection.execute(sql("macros"))
+        connection.execute(statements.sql("macros"))
         rows = "(values (1e16, 3), (1.0, 1), (-1e16, 4), (1.0, 2)) t(v, k)"
         # 1 + 1 + 1e16 - 1e16 keeps both ones, the other way round none.
         found = connection.execute(f"select sum_in_order(v, k), sum_in_order(v, -k), avg_in_order(v, k) from {rows}")
