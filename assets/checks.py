@@ -28,7 +28,7 @@ FIRST_FINDINGS = 20
 
 
 def _model_checks(step: str, tables: Sequence[str]) -> dg.AssetChecksDefinition:
-    """The checks of the tables that one step fills: one step as well, which costs a fifth of a second."""
+    """The checks of the tables that one step fills, in one step."""
     specs = {
         table: dg.AssetCheckSpec(
             name=f"{table}_keeps_its_model", asset=table, blocking=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from pipeline.statements import parameter_names
 from pipeline.warehouse import Warehouse
 
 _QUERIES = Path(__file__).parent / "queries"
@@ -54,8 +55,7 @@ def read_in_parts(warehouse: Warehouse, name: str, parameters: Mapping[str, Para
 
 def _run(warehouse: Warehouse, name: str, parameters: Mapping[str, Parameter]) -> duckdb.DuckDBPyConnection:
     text = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
-    (statement,) = duckdb.extract_statements(text)
-    bound = {key: parameters[key] for key in statement.named_parameters}
+    bound = {key: parameters[key] for key in parameter_names(text)}
     # Not by `sql`: with parameters its relations keep the whole result, and hand it over four times as slowly.
     warehouse.prepare(text)
     return warehouse.connection.execute(text, bound)

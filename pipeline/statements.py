@@ -26,10 +26,14 @@ def sql(name: str) -> str:
     return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
-@cache
-def parameter_names(name: str) -> frozenset[str]:
-    """The parameters of `sql/<name>.sql`."""
-    (statement,) = duckdb.extract_statements(sql(name))
+@lru_cache(maxsize=1024)
+def parameter_names(text: str) -> frozenset[str]:
+    """The parameters that a statement names.
+
+    >>> sorted(parameter_names("select $year, $site"))
+    ['site', 'year']
+    """
+    (statement,) = duckdb.extract_statements(text)
     return frozenset(statement.named_parameters)
 
 

@@ -221,9 +221,7 @@ class Warehouse:
 
     def replace(self, table: str, frame: pl.DataFrame) -> None:
         """Puts a frame in place of all rows of a table. Call it inside a transaction."""
-        self._found.pop(table, None)
-        self._do(f'delete from "{_known(table)}"')
-        self.insert(table, frame)
+        self.replace_year(table, None, frame)
 
     def delete_delivery(self, table: str, delivery_id: str) -> None:
         """Removes the rows of one delivery from an intake table. Call it inside a transaction."""
@@ -282,8 +280,9 @@ class Warehouse:
         Of the parameters those are bound that the statement names.
         """
         self._found.pop(table, None)
-        bound = {name: parameters[name] for name in parameter_names(statement)}
-        self._do(f'insert into "{_known(table)}" by name {sql(statement)}', bound)
+        text = sql(statement)
+        bound = {name: parameters[name] for name in parameter_names(text)}
+        self._do(f'insert into "{_known(table)}" by name {text}', bound)
 
     def replace_year(self, table: str, year: int | None, frame: pl.DataFrame) -> None:
         """Puts a frame in place of a table, or of one year of sampling of it. Call it inside a transaction."""

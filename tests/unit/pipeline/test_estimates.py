@@ -119,14 +119,13 @@ def city(workspace, plain_warehouses):
 
     @contextmanager
     def opened(tables: tuple[str, ...] = MEANS, **deliveries: str) -> Iterator[Warehouse]:
+        (workspace.profiles / "reported.toml").write_text(REPORTED)
         if "sites" in deliveries:  # which all others need
-            (workspace.profiles / "reported.toml").write_text(REPORTED)
             _take_in(workspace, PLAIN | deliveries)
             with LateWarehouse.open(workspace.warehouse) as warehouse:
                 warehouse.estimate_when_read(workspace, tables)
                 yield warehouse
             return
-        (workspace.profiles / "reported.toml").write_text(REPORTED)
         warehouse = plain_warehouses(*(name for name in PLAIN if name not in deliveries))
         with warehouse.for_a_while():
             _store(workspace, warehouse, deliveries)
