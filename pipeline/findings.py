@@ -297,5 +297,5 @@ class DeliveryError(Exception):
         self.finding = finding
 
     def __str__(self) -> str:
-        # Made when somebody reads it: most are raised for a profile that does not fit, and nobody does.
+        # Built only when it is read: most of these errors are raised while profiles are tried, and are caught.
         return self.finding.message

@@ -2,8 +2,8 @@
 -- day's sample: further rows of the table population_estimates. Grain: as there.
 with
 
--- A marker below its limit, above its range or without a flow counts nobody; nor does cotinine where nobody says how much
--- is smoked.
+-- A marker below its limit, above its range or without a flow gives no number of inhabitants. Neither does cotinine where the
+-- number of cigarettes is not stated.
 by_marker as (
     select
         m.site_id, m.sampling_year, m.sampled_on, 'marker' as population_basis, k.population_method,

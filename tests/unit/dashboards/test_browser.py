@@ -45,7 +45,7 @@ KINDS = (
 BUNDLE = Path(__file__).parents[3] / ".bundle" / "plotly.min.js"
 """Where 'make bundle' lays the smaller drawing library."""
 ONLY_VIOLATIONS = {"preload": False, "resultTypes": ["violations"]}
-"""What axe is asked for: what it has not found need not be described in full."""
+"""Options of axe: only violations are described in full."""
 
 
 @pytest.fixture
