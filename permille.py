@@ -3,6 +3,8 @@
 What a command needs is imported when it runs, so that `permille --help` answers at once.
 """
 
+import gc
+import os
 import sys
 from typing import Annotated
 
@@ -89,6 +91,8 @@ for name, group in (
 
 def main() -> None:
     """The command `permille`."""
+    gc.set_threshold(50_000)  # by default the objects that imports make are searched for garbage all the time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices here are small: threads that wait for more take time
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names are Chinese, terminals may not be
