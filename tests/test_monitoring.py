@@ -139,33 +139,37 @@ def _assert_same(first, second) -> None:
     assert pages == again
 
 
-@pytest.mark.parametrize("moment", ["intake", "loads", "site_periods", "copy", "site"])
-def test_a_run_killed_in_the_middle_leaves_nothing_to_clean(tiny_workspace, tmp_path, moment):
-    """kill -9 during a stage, then a normal run: the result of an undisturbed one."""
+def test_runs_killed_in_the_middle_leave_nothing_to_clean(tiny_workspace, tmp_path):
+    """kill -9 in one stage after the other, each run going on from what the last one left: then an undisturbed one.
+
+    A run killed earlier must not keep the next from reaching the stage in which that one is killed.
+    """
     here = make_workspace(tmp_path / "killed")
     shutil.copytree(tiny_workspace.inbox, here.inbox, dirs_exist_ok=True, copy_function=shutil.copy2)
     shutil.copy(tiny_workspace.receipts, here.receipts)
-    command = [sys.executable, "-u", "-m", "permille", "run", "--workspace", str(here.folder)]
-    sign = {"intake": "[3/", "loads": "quarantine:", "site_periods": "consumption:", "site": "site: writing"}.get(
-        moment
-    )
-    env = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
-        for line in process.stdout:
-            if moment == "copy" and "published copy:" in line:
-                _wait_for(lambda: any(here.folder.glob(".published.duckdb.*")))
-                process.send_signal(signal.SIGKILL)
-                break
-            if sign and sign in line:
-                time.sleep(0.02)
-                process.send_signal(signal.SIGKILL)
-                break
-        process.stdout.read()
-    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    for sign in ("[3/", "quarantine:", "consumption:", "published copy:", "site: writing"):
+        _run_until(here, sign)
     run_monitoring(here, tell=lambda line: None)
     _assert_same(tiny_workspace, here)
     left = [path.name for path in here.folder.iterdir() if path.name.startswith((".site", ".published"))]
     assert left == []
+
+
+def _run_until(here, sign: str) -> None:
+    """Starts `permille run` and kills it soon after the line of its progress that holds a sign."""
+    command = [sys.executable, "-u", "-m", "permille", "run", "--workspace", str(here.folder)]
+    env = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+        for line in process.stdout:
+            if sign in line:
+                if sign == "published copy:":
+                    _wait_for(lambda: any(here.folder.glob(".published.duckdb.*")))
+                else:
+                    time.sleep(0.02)
+                process.send_signal(signal.SIGKILL)
+                break
+        process.stdout.read()
+    assert process.returncode == -signal.SIGKILL, f"the run ended before it could be killed at '{sign}'"
 
 
 def _wait_for(happened, seconds: float = 60) -> None:
