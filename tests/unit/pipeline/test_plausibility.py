@@ -2,14 +2,17 @@
 
 from datetime import date, timedelta
 from functools import partial
+from itertools import pairwise
 
 import polars as pl
 import pytest
 
+from pipeline.intake import take_in
 from pipeline.plausibility import implausible
+from pipeline.settings import make_workspace
 from pipeline.warehouse import Warehouse
 from schemas.plausibility import RULES
-from tests.conftest import LOADS, estimate
+from tests.conftest import LOADS, estimate, lay
 from tests.unit.pipeline.test_estimates import (
     LATER,
     MONDAY,
@@ -22,6 +25,138 @@ from tests.unit.pipeline.test_estimates import city as city_of_estimates  # noqa
 
 USUAL = [10, 12, 9, 11, 10, 13, 8] * 2
 """Two weeks of days, the median deviation of which is 1 part in 10."""
+
+
+def scattered(levels) -> list[float]:
+    """These levels, a day each, scattered as usual days are."""
+    return [round(level * USUAL[n % 7] / 10, 4) for n, level in enumerate(levels)]
+
+
+def run_of(start: date, values) -> dict[date, float]:
+    """A value a day from `start` on."""
+    return {start + timedelta(days=n): value for n, value in enumerate(values)}
+
+
+def weeks_of(levels, every_months: int) -> dict[date, float]:
+    """A week a quarter, or a year, from 2019 on."""
+    months = [every_months * n for n in range(len(levels))]
+    starts = [date(2019 + month // 12, month % 12 + 2, 7) for month in months]
+    return {day: value for start, level in zip(starts, levels, strict=True)
+            for day, value in run_of(start, scattered([level] * 7)).items()}  # fmt: skip
+
+
+START = date(2019, 1, 7)
+"""A Monday."""
+WEEK_WITH_SATURDAY = [10, 10.1, 9.9, 10, 10.2, 60, 9.8]
+
+
+def weekends(changed: dict[int, float]) -> dict[date, float]:
+    return run_of(START, [changed.get(n, value) for n, value in enumerate(WEEK_WITH_SATURDAY * 10)])
+
+
+def within(n_before: int) -> dict[date, float]:
+    first, second = scattered([1000] * 7), scattered([50] * 7)
+    years = [first, first, [*first[:n_before], *second[n_before:]], second]
+    return {day: value for n, week in enumerate(years) for day, value in run_of(date(2019 + n, 2, 7), week).items()}
+
+
+DAYS: dict[str, list[dict[date, float]]] = {
+    "quiet": [
+        run_of(MONDAY, values)
+        for values in (USUAL, [10] * 14, [10] * 13 + [18.9], [*USUAL[:8], 350], [10] * 3 + [10_000])
+    ],
+    "beyond": [run_of(MONDAY, values) for values in ([10] * 13 + [19.1], [10] * 4 + [1001], [1000] * 4 + [9.99])],
+    "step": [
+        run_of(START, scattered([100] * 40 + [100 * ratio] * n_after))
+        for ratio in (0.05, 20, 50)
+        for n_after in (4, 5, 6, 7, 10, 40)
+    ],
+    "peak": [
+        run_of(START, scattered([100] * 40 + [2000] * n_days + [100] * n_after))
+        for n_days in (1, 2, 3)
+        for n_after in (0, 1, 2, 20)
+    ],
+    "decline": [
+        run_of(START, [round(1000 * per_year ** (n / 365) * USUAL[n % 7] / 10, 4) for n in range(720)])
+        for per_year in (0.9, 0.5, 0.1)
+    ],
+    "weekend": [weekends({}), weekends({35: 60}), weekends({40: 10})],  # a Monday like a Saturday, one like a Monday
+    "fall": [
+        weeks_of(levels, every_months)
+        for every_months in (3, 12)
+        for levels in (
+            [1000 * 0.75**n for n in range(7)],
+            [1000 * 0.3**n for n in range(6)],
+            [1000] * 3 + [50],
+            [1000] * 3 + [50] * 2,
+            [1000] + [50] * 4,
+            [1000] * 2 + [50] + [1000] * 2,  # as in a year of confinement
+        )
+    ],
+    "within": [within(n_before) for n_before in (1, 2, 3, 4, 5, 6)],
+    "unit": [
+        weeks_of([10 * level for level in levels], every_months)
+        for every_months in (3, 12)
+        for levels in (
+            [1, 1, 1, 1000],  # the latest
+            [1000, 1, 1, 1],
+            [1, 1, 1000, 1, 1],  # up and down again
+            [1, 1, 1000, 1000, 1000],
+            [1000, 1000, 1, 1000],
+        )
+    ],
+}
+"""Series of days that are measured."""
+RESIDUES = {"step": "METH", "peak": "ketamine", "decline": "codeine", "fall": "cocaine", "within": "MDMA"}
+"""Of the series that are taken in as one city, each a site of its own: kinds share no rhythm of the week."""
+
+
+def each(kind: str):
+    """Has a test run for each series of a kind."""
+    cases = [pytest.param(f"{kind}-{n}", days, id=f"{kind}-{n}") for n, days in enumerate(DAYS[kind])]
+    return pytest.mark.parametrize(("name", "days"), cases)
+
+
+def rules_and_days(findings: pl.DataFrame) -> list[tuple[str, date]]:
+    return findings.select("rule", "sampled_on").sort("sampled_on").rows()
+
+
+@pytest.fixture
+def alone(city):
+    """Findings of a series of methamphetamine that is all there is in the city: `alone(days)`."""
+
+    def judged(days: dict[date, float]) -> pl.DataFrame:
+        rows = results(*(week(day, [value]) for day, value in days.items()))
+        flow = "site_id,date,flow_m3_per_day\n" + "".join(f"S1,{day},200\n" for day in days)
+        with city(results=rows, flows=flow) as warehouse:
+            assert set(warehouse.read("loads")["sampled_on"]) == set(days), "each day has its load"
+            return implausible(warehouse)
+
+    return judged
+
+
+@pytest.fixture(scope="module")
+def among_others(tmp_path_factory):
+    """Findings of a series that is one of the sites of a city: `among_others("step-3", days)`."""
+    here = make_workspace(tmp_path_factory.mktemp("series"))
+    days_of_site = {f"{kind}-{n}": days for kind in RESIDUES for n, days in enumerate(DAYS[kind])}
+    rows = [(site, day, value) for site, days in days_of_site.items() for day, value in days.items()]
+    lay(here, "sites.csv", "site_id,site_name\n" + "".join(f"{site},{site}\n" for site in days_of_site))
+    lay(here, "populations.csv", people(*(f"{site} census 1000  " for site in days_of_site)))
+    lay(here, "flows.csv", "site_id,date,flow_m3_per_day\n" + "".join(f"{site},{day},200\n" for site, day, _ in rows))
+    measured = (week(day, [value], site, RESIDUES[site.split("-")[0]]) for site, day, value in rows)
+    lay(here, "results.csv", results(*measured))
+    take_in(here)
+    with Warehouse.open(here.warehouse) as warehouse:
+        assert warehouse.count("quarantine") == 0
+        estimate(warehouse, tables=(*LOADS, "plausibility"))
+        loads, findings = warehouse.read("loads"), implausible(warehouse)
+
+    def judged(name: str, days: dict[date, float]) -> pl.DataFrame:
+        assert set(loads.filter(site_id=name)["sampled_on"]) == set(days), "each day has its load"
+        return findings.filter(site_id=name)
+
+    return judged
 
 
 @pytest.fixture
@@ -107,17 +242,15 @@ def test_how_far_off_is_by_hand(city):
         assert f"({off[9] / deviation:+.1f} deviations)" in row["finding"]
 
 
-@pytest.mark.parametrize("values", [USUAL, [10] * 14, [10] * 13 + [18.9], [*USUAL[:8], 350], [10] * 3 + [10_000]])
-def test_usual_days_constant_days_and_days_without_a_history_are_not(city, values):
+@each("quiet")
+def test_usual_days_constant_days_and_days_without_a_history_are_not(alone, name, days):
     """Where days agree by chance, sampling and analysis leave 13 %; of fewer than 14 days it is not known."""
-    with city(results=results(week(MONDAY, values))) as warehouse:
-        assert not found(warehouse, "off_its_history")
+    assert alone(days).is_empty()
 
 
-@pytest.mark.parametrize("values", [[10] * 13 + [19.1], [10] * 4 + [1001], [1000] * 4 + [9.99]])
-def test_a_day_beyond_sampling_and_analysis_and_a_hundredfold_of_five_days_is(city, values):
-    with city(results=results(week(MONDAY, values))) as warehouse:
-        assert days_of(warehouse, "off_its_history") == [MONDAY + timedelta(days=len(values) - 1)]
+@each("beyond")
+def test_a_day_beyond_sampling_and_analysis_and_a_hundredfold_of_five_days_is(alone, name, days):
+    assert rules_and_days(alone(days)) == [("off_its_history", max(days))]
 
 
 def flows_of(years) -> str:
@@ -127,16 +260,19 @@ def flows_of(years) -> str:
 
 def daily(levels) -> str:
     """Results of each day from January 2019 on, at these levels, which scatter as usual days do."""
-    return results(week(date(2019, 1, 7), [level * USUAL[n % 7] / 10 for n, level in enumerate(levels)]))
+    return results(week(date(2019, 1, 7), scattered(levels)))
 
 
-@pytest.mark.parametrize("ratio", [0.05, 20, 50])
-@pytest.mark.parametrize("n_after", [4, 5, 6, 7, 10, 40])
-def test_a_step_that_lasts_four_days_or_longer_is_not(city, ratio, n_after):
+def campaigns(levels) -> str:
+    """Results of a week a year from 2019 on."""
+    return results(*(week(date(2019 + n, 2, 7), scattered([level] * 7)) for n, level in enumerate(levels)))
+
+
+@pytest.mark.xdist_group("series")
+@each("step")
+def test_a_step_that_lasts_four_days_or_longer_is_not(among_others, name, days):
     """At neither side of it, and also where nobody knows yet whether it lasts: at the end of the series."""
-    with city(results=daily([100] * 40 + [100 * ratio] * n_after), flows=flows_of([2019])) as warehouse:
-        assert warehouse.count("loads") == 40 + n_after
-        assert warehouse.count("plausibility") == 0
+    assert among_others(name, days).is_empty()
 
 
 def test_four_days_that_are_off_are_a_level_of_their_own(city):
@@ -144,12 +280,11 @@ def test_four_days_that_are_off_are_a_level_of_their_own(city):
         assert warehouse.count("plausibility") == 0
 
 
-@pytest.mark.parametrize("n_days", [1, 2, 3])
-@pytest.mark.parametrize("n_after", [0, 1, 2, 20])
-def test_one_to_three_days_that_are_off_are(city, n_days, n_after):
-    with city(results=daily([100] * 40 + [2000] * n_days + [100] * n_after), flows=flows_of([2019])) as warehouse:
-        first = date(2019, 1, 7) + timedelta(days=40)
-        assert set(days_of(warehouse, "off_its_history")) == {first + timedelta(days=n) for n in range(n_days)}
+@pytest.mark.xdist_group("series")
+@each("peak")
+def test_one_to_three_days_that_are_off_are(among_others, name, days):
+    off = [day for day, value in days.items() if value > 1000]
+    assert rules_and_days(among_others(name, days)) == [("off_its_history", day) for day in off]
 
 
 def test_numbers_in_a_finding_have_no_exponents(city):
@@ -174,77 +309,35 @@ def test_a_season_is_not(city):
         assert warehouse.count("plausibility") == 0
 
 
-@pytest.mark.parametrize("per_year", [0.9, 0.5, 0.1])
-def test_a_slow_decline_is_not(city, per_year):
+@pytest.mark.xdist_group("series")
+@each("decline")
+def test_a_slow_decline_is_not(among_others, name, days):
     """Two years of daily samples, to a hundredth of where they began at the steepest."""
-    levels = [round(1000 * per_year ** (n / 365), 4) for n in range(720)]
-    with city(results=daily(levels), flows=flows_of([2019, 2020])) as warehouse:
-        assert warehouse.count("loads") == 720
-        assert warehouse.count("plausibility") == 0
+    assert among_others(name, days).is_empty()
 
 
-STEADY_AND_SATURDAYS = [10, 10.1, 9.9, 10, 10.2, 60, 9.8]
-
-
-@pytest.mark.parametrize(
-    ("changed", "off"),
-    [
-        ({}, []),
-        ({35: 60}, [35]),  # a Monday like a Saturday
-        ({40: 10}, [40]),  # a Saturday like a Monday
-    ],
-)
-def test_the_weekend_is_not_off_but_a_day_unlike_its_weekday_is(city, changed, off):
+@each("weekend")
+def test_the_weekend_is_not_off_but_a_day_unlike_its_weekday_is(alone, name, days):
     """Six days that hardly differ and one that does: without the rhythm of the week each Saturday would be far off."""
-    values = [changed.get(n, value) for n, value in enumerate(STEADY_AND_SATURDAYS * 10)]
-    with city(results=results(week(date(2019, 1, 7), values)), flows=flows_of([2019])) as warehouse:
-        assert days_of(warehouse, "off_its_history") == [date(2019, 1, 7) + timedelta(days=n) for n in off]
-        assert warehouse.count("plausibility") == len(off)
+    off = [day for day, value in days.items() if (value == 60) != (day.isoweekday() == 6)]
+    assert rules_and_days(alone(days)) == [("off_its_history", day) for day in off]
 
 
-def campaigns(levels, every_months=3) -> str:
-    """Results of a week a quarter, or a year, from 2019 on."""
-    rows = []
-    for n, level in enumerate(levels):
-        month = every_months * n
-        rows.append(
-            week(date(2019 + month // 12, month % 12 + 2, 7), [round(level * value / 10, 4) for value in USUAL[:7]])
-        )
-    return results(*rows)
+@pytest.mark.xdist_group("series")
+@each("fall")
+def test_campaigns_that_fall_are_not(among_others, name, days):
+    assert among_others(name, days).is_empty()
 
 
-@pytest.mark.parametrize("every_months", [3, 12])
-@pytest.mark.parametrize(
-    "levels",
-    [
-        [1000 * 0.75**n for n in range(7)],
-        [1000 * 0.3**n for n in range(6)],
-        [1000] * 3 + [50],
-        [1000] * 3 + [50] * 2,
-        [1000] + [50] * 4,
-        [1000] * 2 + [50] + [1000] * 2,  # as in a year of confinement
-    ],
-)
-def test_campaigns_that_fall_are_not(city, levels, every_months):
-    years = list(range(2019, 2019 + len(levels)))
-    with city(results=campaigns(levels, every_months), flows=flows_of(years)) as warehouse:
-        assert warehouse.count("loads") == 7 * len(levels)
-        assert warehouse.count("plausibility") == 0
-
-
-@pytest.mark.parametrize("n_before", [1, 2, 3, 4, 5, 6])
-def test_a_level_that_changes_within_a_campaign_and_stays_is_not(city, n_before):
+@pytest.mark.xdist_group("series")
+@each("within")
+def test_a_level_that_changes_within_a_campaign_and_stays_is_not(among_others, name, days):
     """The days nearest to the few at one side are those of the other side, though a year before they were as these."""
-    first, second = [1000 * value / 10 for value in USUAL[:7]], [50 * value / 10 for value in USUAL[:7]]
-    years = [first, first, [*first[:n_before], *second[n_before:]], second]
-    days = [week(date(2019 + n, 2, 7), values) for n, values in enumerate(years)]
-    with city(results=results(*days), flows=flows_of([2019, 2020, 2021, 2022])) as warehouse:
-        assert warehouse.count("loads") == 28
-        assert warehouse.count("plausibility") == 0
+    assert among_others(name, days).is_empty()
 
 
 def test_a_day_at_the_edge_of_a_campaign_is_where_those_beside_it_are_not_like_it(city):
-    text = campaigns([1000, 900, 800], 12)
+    text = campaigns([1000, 900, 800])
     off = text.replace(f"S1,{date(2020, 2, 7)},METH,900.0", f"S1,{date(2020, 2, 7)},METH,9000.0")
     assert off != text
     with city(results=off, flows=flows_of([2019, 2020, 2021])) as warehouse:
@@ -252,33 +345,20 @@ def test_a_day_at_the_edge_of_a_campaign_is_where_those_beside_it_are_not_like_i
 
 
 def test_a_day_of_a_campaign_in_another_unit_is(city):
-    text = campaigns([1000, 300, 100], 12)
+    text = campaigns([1000, 300, 100])
     off = text.replace(f"S1,{date(2020, 2, 9)},METH,270", f"S1,{date(2020, 2, 9)},METH,270000")
     assert off != text
     with city(results=off, flows=flows_of([2019, 2020, 2021])) as warehouse:
         assert days_of(warehouse, "off_its_history") == [date(2020, 2, 9)]
 
 
-@pytest.mark.parametrize("every_months", [3, 12])
-@pytest.mark.parametrize(
-    ("levels", "at"),
-    [
-        ([1, 1, 1, 1000], [3]),  # the latest
-        ([1000, 1, 1, 1], [1]),
-        ([1, 1, 1000, 1, 1], [2, 3]),  # up and down again
-        ([1, 1, 1000, 1000, 1000], [2]),
-        ([1000, 1000, 1, 1000], [2, 3]),
-    ],
-)
-def test_a_whole_campaign_in_another_unit_is_found_once_a_step(city, levels, at, every_months):
-    years = list(range(2019, 2019 + len(levels)))
-    with city(results=campaigns([10 * level for level in levels], every_months), flows=flows_of(years)) as warehouse:
-        months = [every_months * n for n in at]
-        days = [date(2019 + month // 12, month % 12 + 2, 7) for month in months]
-        rows = found(warehouse, "jump_of_level")
-        assert sorted(row["sampled_on"] for row in rows) == days
-        assert {round(max(row["value"], 1 / row["value"])) for row in rows} == {1000}
-        assert not found(warehouse, "off_its_history")
+@each("unit")
+def test_a_whole_campaign_in_another_unit_is_found_once_a_step(alone, name, days):
+    firsts = [day for day in days if day - timedelta(days=1) not in days]
+    steps = [day for before, day in pairwise(firsts) if days[before] != days[day]]
+    found = alone(days)
+    assert rules_and_days(found) == [("jump_of_level", day) for day in steps]
+    assert {round(max(ratio, 1 / ratio)) for ratio in found["value"]} == {1000}
 
 
 def test_a_month_of_daily_samples_in_another_unit_is_found_at_both_ends(city):
