@@ -444,7 +444,7 @@ def test_a_decision_that_fits_no_number_is_told(tmp_path):
         assert status(warehouse).idle_decisions["numbering"].to_list() == ["North"]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_one_by_one_in_any_order_or_all_at_once_it_ends_the_same(tmp_path, seed):
     """Small worlds by chance: names, numbers and decisions that clash."""
     chance = random.Random(seed)
@@ -457,7 +457,8 @@ def test_one_by_one_in_any_order_or_all_at_once_it_ends_the_same(tmp_path, seed)
         files[f"north-{number}.csv"] = "plant,name,day,flow\n" + rows
     files["who.csv"] = HEAD.decode() + f"north,,P1,,{chance.choice('fm')},2023-02-01,,chance,An,2024-01-01\n"
     ends = []
-    for order in (list(files), list(reversed(files)), None):
+    one_by_one = list(files) if seed % 2 else list(reversed(files))
+    for order in (one_by_one, None):
         here = make_workspace(tmp_path / str(len(ends)))
         north(here, label='site_label = "name"\n')
         saved = {name: datetime(2023, 6, 1 + number) for number, name in enumerate(files)}  # noqa: DTZ001
@@ -467,12 +468,12 @@ def test_one_by_one_in_any_order_or_all_at_once_it_ends_the_same(tmp_path, seed)
             lay_unseen(here, name, files[name], saved[name])
             if order is not None:
                 take_in(here)
-        take_in(here)
+        if order is None:
+            take_in(here)
         assert [delivery for delivery in take_in(here).taken if delivery.status != "refused"] == []
         with Warehouse.open(here.warehouse) as warehouse:
             assert status(warehouse).does_add_up
             ends.append(
                 [warehouse.query(f"select * from {table} order by all") for table in ("flows", "sites", "site_aliases")]
             )
-    for other in ends[1:]:
-        assert all(one.equals(two) for one, two in zip(ends[0], other, strict=True))
+    assert all(one.equals(two) for one, two in zip(*ends, strict=True))
