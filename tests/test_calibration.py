@@ -10,6 +10,8 @@ from scipy.stats import binom
 from benchmarks import changes
 from benchmarks.calibration import Scenario, run
 
+pytestmark = pytest.mark.xdist_group("calibration")  # what its tests share is made once
+
 RARE = 0.001
 """How rarely chance alone may fail a bound below, on either side."""
 

@@ -4,6 +4,8 @@ import pytest
 
 from tests.fuzzing import judge
 
+pytestmark = pytest.mark.xdist_group("fuzzing")  # what is changed is made once
+
 
 @pytest.mark.parametrize("first", range(0, 300, 50))
 def test_no_delivery_does_what_none_may(first):

@@ -15,6 +15,8 @@ from pipeline.settings import open_workspace
 from pipeline.warehouse import OtherLayoutError, Warehouse
 from tests.conftest import estimate, lay_unseen
 
+pytestmark = pytest.mark.xdist_group("upgrade")  # what its tests share is made once
+
 OLD = Path(__file__).parent / "data" / "workspace-0.1.0"
 NOT_FIGURES = ("reader_version", "received_at")
 """Of deliveries: told by another version, and now the moment of receipt."""

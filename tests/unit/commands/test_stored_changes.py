@@ -10,6 +10,8 @@ import permille
 from pipeline import changes, credibility
 from pipeline.warehouse import Warehouse
 
+pytestmark = pytest.mark.xdist_group("stored changes")  # what its tests share is made once
+
 PERIODS = ("2023", "2024")
 runner = CliRunner()
 

@@ -16,6 +16,8 @@ from pipeline.warehouse import Warehouse
 from tests.unit.dashboards.conftest import city, write_warehouse
 from tests.unit.dashboards.test_pages import HOSTILE, hostile_city
 
+pytestmark = pytest.mark.xdist_group("origins")  # what its tests share is made once
+
 
 def read(file) -> dict:
     """What a script gives."""

@@ -15,6 +15,8 @@ from pipeline.warehouse import Warehouse
 from tests.conftest import RECEIVED, lay, publish, shared
 from tests.test_command_line import call
 
+pytestmark = pytest.mark.xdist_group("explain")  # what its tests share is made once
+
 HEAD = "site_id,sampled_on,residue,concentration,unit,lod,loq,laboratory,batch\n"
 DAY = date(2025, 3, 11)
 

@@ -11,6 +11,8 @@ from pipeline.settings import Settings, make_workspace
 from pipeline.warehouse import Warehouse
 from tests.conftest import estimate, lay, lay_tiny
 
+pytestmark = pytest.mark.xdist_group("inputs")  # what its tests share is made once
+
 
 def compute(warehouse, here):
     """All tables, as the job computes them."""
