@@ -362,6 +362,12 @@ def city(
     }
 
 
+def large_city() -> Tables:
+    """As large as the European network: 215 sites, 30 areas, 6 drugs, 13 years."""
+    years = tuple(range(2013, 2026))
+    return city(n_sites=215, n_areas=30, drugs=tuple(NAMES), years=years, has_quarters=False, is_simulated=False)
+
+
 def with_every_figure(tables: Mapping[str, pl.DataFrame], name: str = "Campaign") -> Tables:
     """The same tables with all that figures can be drawn of: weekdays, a map, errors, laboratories, events."""
     is_known = pl.col("state") == "estimated"

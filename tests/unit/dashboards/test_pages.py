@@ -29,6 +29,7 @@ from tests.unit.dashboards.conftest import (
     city,
     factor,
     judged_city,
+    large_city,
     rows_of,
     target,
     with_every_figure,
@@ -545,7 +546,7 @@ def test_database_is_only_read(tmp_path):
 
 def hostile_city():
     """A city in which every text a delivery can bring tries to break out."""
-    tables = city(site_name=lambda n: f"{HOSTILE}{n}", file_name=f"{HOSTILE}.csv")
+    tables = city(n_sites=4, n_areas=2, site_name=lambda n: f"{HOSTILE}{n}", file_name=f"{HOSTILE}.csv")
     evil = pl.lit(HOSTILE)
     tables["deliveries"] = tables["deliveries"].with_columns(
         sender=evil, source=evil, licence=evil, profile=evil, problem=evil
@@ -705,17 +706,10 @@ def test_pages_ask_nothing_of_any_network(build):
             assert not re.findall(r"https?://|//[a-z]+\.|url\(|@import|fetch\(|XMLHttpRequest", own), file.name
 
 
+@pytest.mark.xdist_group("browser")  # where the same city is drawn
 def test_pages_of_a_large_network_stay_small(build):
-    """As large as the European network: 215 sites, 30 areas, 6 drugs, 13 years. The budget: 250 kB compressed."""
-    tables = city(
-        n_sites=215,
-        n_areas=30,
-        drugs=tuple(NAMES),
-        years=tuple(range(2013, 2026)),
-        has_quarters=False,
-        is_simulated=False,
-    )
-    folder = build(tables)
+    """The budget: 250 kB compressed."""
+    folder = build(large_city())
     sizes = {address: len(gzip.compress(text.encode(), mtime=0)) for address, text in every_page(folder).items()}
     assert max(sizes.values()) < 60_000, max(sizes, key=lambda address: sizes[address])
 
