@@ -8,7 +8,7 @@ of_all as (select * from sides where period_kind = 'all'),
 of_matched as (select * from sides where period_kind = 'matched'),
 
 -- Each site with what it had in the two periods; sites seen in one of them only are kept, to be counted.
-pairs as (
+beside as (
     select
         k.site_id, k.drug, k.protocol,
         coalesce(ab.residue, ac.residue) as residue,
@@ -26,7 +26,7 @@ pairs as (
         coalesce(c.n_days, 0) as n_days_current,
         coalesce(b.n_censored, 0) as n_censored_baseline,
         coalesce(c.n_censored, 0) as n_censored_current,
-        is_weekday_matched and c.n_weekdays < 7 as has_few_weekdays,
+        c.n_weekdays as n_weekdays_current,
         case
             when ab.state is null then 'no_baseline'
             when ac.state is null then 'no_current'
@@ -34,25 +34,9 @@ pairs as (
             when b.state <> 'estimated' then b.reason
             when c.state <> 'estimated' then c.reason
         end as reason_left_out,
-        reason_left_out is null as is_in_panel,
         -- What limits alone say of the means.
         b.at_least_mg_per_day_per_1000 as baseline_at_least, b.at_most_mg_per_day_per_1000 as baseline_at_most,
         c.at_least_mg_per_day_per_1000 as current_at_least, c.at_most_mg_per_day_per_1000 as current_at_most,
-        -- What it had at both ends of that. Where no limit is stated, no more than the other period had.
-        coalesce(baseline, baseline_at_least) as baseline_least,
-        coalesce(present, current_at_least) as current_least,
-        coalesce(
-            baseline, baseline_at_most, nullif(greatest(baseline_at_least, present), 0), current_at_most,
-            nullif(current_at_least, 0)
-        ) as baseline_most,
-        coalesce(
-            present, current_at_most, nullif(greatest(current_at_least, baseline), 0), baseline_at_most,
-            nullif(baseline_at_least, 0)
-        ) as current_most,
-        -- Measured in both periods, and not compared because one of them says no more than "below the limit" or "above it":
-        -- such sites may be just those that changed most. Where neither states a limit nothing is known of them.
-        coalesce(reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit'), false)
-            and baseline_most is not null and current_most is not null as is_lost_to_limits,
         -- Of the two periods, what leaves each in doubt.
         b.days_log_variance as baseline_days, b.days_df as baseline_df, b.spread_log_variance as baseline_spread,
         c.days_log_variance as current_days, c.days_df as current_df, c.spread_log_variance as current_spread,
@@ -67,24 +51,10 @@ pairs as (
         b.laboratories as baseline_laboratories, c.laboratories as current_laboratories,
         b.batches as baseline_batches, c.batches as current_batches,
         b.batch_shares as baseline_batch_shares, c.batch_shares as current_batch_shares,
-        -- How much of the days went from one laboratory to another.
-        list_sum([
-            abs(
-                share_of_laboratory(laboratory, current_laboratories, current_batch_shares)
-                - share_of_laboratory(laboratory, baseline_laboratories, baseline_batch_shares)
-            ) for laboratory in list_distinct(baseline_laboratories || current_laboratories)
-        ]) / 2 as laboratory_shift,
-        laboratory_shift >= $least_laboratory_shift - 1e-9 as is_laboratory_changed,
         b.origin as baseline_origin, c.origin as current_origin,
         b.mean_flow_m3_per_day as baseline_flow_m3_per_day, c.mean_flow_m3_per_day as current_flow_m3_per_day,
         b.mean_factor as baseline_factor, c.mean_factor as current_factor,
-        -- The two means as concentration times flow times factor over inhabitants.
-        logarithmic_mean(present, baseline) as between_means,
-        if(baseline > 0 and present > 0, ln(present / baseline), null) as log_ratio,
         ln(nullif(c.population, 0) / nullif(b.population, 0)) as log_population_ratio,
-        ln(nullif(c.mean_flow_m3_per_day, 0) / nullif(b.mean_flow_m3_per_day, 0)) as log_flow_ratio,
-        if(is_same_value(c.mean_factor, b.mean_factor), 0, ln(nullif(c.mean_factor, 0) / nullif(b.mean_factor, 0)))
-            as log_factor_ratio,
         joined_flags(concat_ws(' ', ab.flags, ac.flags)) as flags,
         coalesce(ab.is_provisional, false) or coalesce(ac.is_provisional, false) as is_provisional,
         coalesce(ab.is_simulated, false) or coalesce(ac.is_simulated, false) as is_simulated
@@ -94,6 +64,45 @@ pairs as (
     left join (from of_all where period = 'current') ac using (site_id, drug, protocol)
     left join (from of_matched where period = 'baseline') b using (site_id, drug, protocol)
     left join (from of_matched where period = 'current') c using (site_id, drug, protocol)
+),
+
+-- Told of `beside` and not within it: a name that is used in the select that makes it takes DuckDB 1.5 a millisecond to plan
+-- where many tables are joined, and there are thirty.
+pairs as (
+    select
+        *,
+        is_weekday_matched and n_weekdays_current < 7 as has_few_weekdays,
+        reason_left_out is null as is_in_panel,
+        -- What it had at both ends of what limits say. Where no limit is stated, no more than the other period had.
+        coalesce(baseline, baseline_at_least) as baseline_least,
+        coalesce(present, current_at_least) as current_least,
+        coalesce(
+            baseline, baseline_at_most, nullif(greatest(baseline_at_least, present), 0), current_at_most,
+            nullif(current_at_least, 0)
+        ) as baseline_most,
+        coalesce(
+            present, current_at_most, nullif(greatest(current_at_least, baseline), 0), baseline_at_most,
+            nullif(baseline_at_least, 0)
+        ) as current_most,
+        -- Measured in both periods, and not compared because one of them says no more than "below the limit" or "above it":
+        -- such sites may be just those that changed most. Where neither states a limit nothing is known of them.
+        coalesce(reason_left_out in ('mostly_below_limit', 'too_few_detects', 'limit_unknown', 'above_upper_limit'), false)
+            and baseline_most is not null and current_most is not null as is_lost_to_limits,
+        -- How much of the days went from one laboratory to another.
+        list_sum([
+            abs(
+                share_of_laboratory(laboratory, current_laboratories, current_batch_shares)
+                - share_of_laboratory(laboratory, baseline_laboratories, baseline_batch_shares)
+            ) for laboratory in list_distinct(baseline_laboratories || current_laboratories)
+        ]) / 2 as laboratory_shift,
+        laboratory_shift >= $least_laboratory_shift - 1e-9 as is_laboratory_changed,
+        -- The two means as concentration times flow times factor over inhabitants.
+        logarithmic_mean(present, baseline) as between_means,
+        if(baseline > 0 and present > 0, ln(present / baseline), null) as log_ratio,
+        ln(nullif(current_flow_m3_per_day, 0) / nullif(baseline_flow_m3_per_day, 0)) as log_flow_ratio,
+        if(is_same_value(current_factor, baseline_factor), 0, ln(nullif(current_factor, 0) / nullif(baseline_factor, 0)))
+            as log_factor_ratio
+    from beside
 ),
 
 places as (
