@@ -88,10 +88,10 @@ def test_an_event_between_two_other_spans():
 
 @pytest.mark.parametrize(
     ("n", "n_within", "is_told"),
-    [(6, 2, True), (5, 2, False), (13, 6, True), (6, 5, True), (5, 4, False)],
+    [(6, 2, True), (5, 2, False), (13, 6, True), (6, 5, True), (5, 4, False), (7, 6, False), (8, 6, True)],
 )
 def test_three_degrees_of_freedom_must_be_left(n, n_within, is_told):
-    """Three coefficients, four where six points lie within."""
+    """Three coefficients, four where six points lie within; of a slope outside, two points there."""
     series = normal(1, n)
     found = segmented(series, np.arange(n) >= n - n_within)
     assert np.isfinite(found.effect[0]) == is_told
