@@ -560,7 +560,7 @@ def _detects_of_group(rows: _Rows) -> NDArray[np.int64]:
 
 def _position(rank: NDArray[np.int64], n: NDArray[np.int64], constant: float) -> Numbers:
     """Where the rank-th of n is plotted."""
-    return np.asarray((rank - constant) / (n + 1 - 2 * constant), dtype=float)
+    return np.asarray((rank - constant) / np.maximum(n + 1 - 2 * constant, 1), dtype=float)  # of none: not looked at
 
 
 def _product_from(factors: Numbers) -> Numbers:

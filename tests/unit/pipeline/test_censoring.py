@@ -106,6 +106,14 @@ def test_plotting_position_decides_the_mean_of_manganese():
     assert regression_on_order_statistics(*read(MANGANESE)).mean[0] == pytest.approx(19.8276733, abs=5e-8)
 
 
+@pytest.mark.parametrize("text", ["<1 2 5 9", "<1 <1 3 <4 8 20", "3 4 5"])
+def test_the_plotting_constant_of_hazen_is_the_end_of_those_before_it(text):
+    """1/2, where n + 1 - 2 a is nothing for a limit that no value has."""
+    nearly, hazen = (regression_on_order_statistics(*read(text), constant) for constant in (0.5 - 1e-12, 0.5))
+    assert [number[0] for number in hazen] == pytest.approx([number[0] for number in nearly], rel=1e-9)
+    assert np.isfinite(hazen.mean[0])
+
+
 # --- Other software ---------------------------------------------------------------------------------------------------
 
 
