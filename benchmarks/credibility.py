@@ -8,6 +8,7 @@ import argparse
 import datetime as dt
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,8 +178,8 @@ def _monday(year: int, month: int, nth: int) -> dt.date:
     return first + dt.timedelta(days=-first.weekday() % 7 + 7 * (nth - 1) + 7)
 
 
-def fill(warehouse: Warehouse, city: City) -> None:
-    """Puts cities into the tables that deliveries fill, each an area of its own, and computes consumption."""
+def _rows(city: City, prefix: str) -> dict[str, pl.DataFrame]:
+    """Rows of the tables that deliveries fill: each city is an area of its own, whose number follows the prefix."""
     of = pl.DataFrame(
         dict(
             zip(
@@ -195,9 +196,11 @@ def fill(warehouse: Warehouse, city: City) -> None:
         **{name: city.concentration[..., k].ravel() for k, name in enumerate(RESIDUES)},
     ).with_columns(
         pl.col("sampled_on").cast(pl.Date),
-        site_id=pl.format("{}-{}", "city", "site"), area_id=pl.col("city").cast(pl.String),
+        site_id=pl.format("{}{}-{}", pl.lit(prefix), "city", "site"),
+        area_id=pl.format("{}{}", pl.lit(prefix), "city"),
         delivery_id=pl.lit("0" * 64),
-        batch=pl.format("{}-{}", "year", "campaign"), laboratory=pl.format("Lab {}-{}", "city", "laboratory"),
+        batch=pl.format("{}-{}", "year", "campaign"),
+        laboratory=pl.format("Lab {}{}-{}", pl.lit(prefix), "city", "laboratory"),
         is_simulated=True,
     ).with_columns(sampling_year=pl.col("sampled_on").dt.year())  # fmt: skip
     sampled = days.filter("is_sampled")
@@ -226,18 +229,17 @@ def fill(warehouse: Warehouse, city: City) -> None:
     )  # fmt: skip
     sites = days.select("site_id", "area_id", "delivery_id", "is_simulated").unique(maintain_order=True)
     areas = sites.select("area_id", "delivery_id", "is_simulated").unique(maintain_order=True)
+    return {"results": results, "flows": sampled, "populations": counted, "sites": sites, "areas": areas}
+
+
+def fill(warehouse: Warehouse, cities: Mapping[str, City]) -> None:
+    """Puts cities, by the prefix of their areas, into the tables that deliveries fill, and computes consumption."""
     delivery = pl.DataFrame(
         {"delivery_id": ["0" * 64], "received_at": [dt.datetime(CURRENT, 12, 31)], "is_simulated": [True]}  # noqa: DTZ001
     )
+    each = [_rows(city, prefix) for prefix, city in cities.items()]
+    tables = {"deliveries": delivery, **{table: pl.concat(rows[table] for rows in each) for table in each[0]}}
     estimates.load_reference(warehouse)
-    tables = {
-        "results": results,
-        "flows": sampled,
-        "populations": counted,
-        "sites": sites,
-        "areas": areas,
-        "deliveries": delivery,
-    }
     with warehouse.transaction():
         for table, rows in tables.items():
             warehouse.replace(table, filled(table, rows))
@@ -247,14 +249,27 @@ def fill(warehouse: Warehouse, city: City) -> None:
         estimates.compute(warehouse, table)
 
 
-def judged(scenario: Scenario, n_cities: int, seed: int) -> credibility.Judged:
-    """The changes of methamphetamine in each city, an area, with all tests of them."""
-    stream = np.random.default_rng([seed, [entry.name for entry in SCENARIOS].index(scenario.name)])
+def judged(scenarios: Sequence[Scenario], n_cities: int, seed: int) -> dict[str, credibility.Judged]:
+    """The changes of methamphetamine in each city, an area, with all tests of them, by the names of the scenarios.
+
+    All cities are of one warehouse: whether a verdict is told is judged over all of them together.
+    """
+    numbers = [SCENARIOS.index(scenario) for scenario in scenarios]
+    streams = [np.random.default_rng([seed, number]) for number in numbers]
+    cities = {
+        f"{number}-": draw(stream, scenario, n_cities)
+        for number, stream, scenario in zip(numbers, streams, scenarios, strict=True)
+    }
     with tempfile.TemporaryDirectory() as folder, Warehouse.open(Path(folder) / "cities.duckdb") as warehouse:
-        fill(warehouse, draw(stream, scenario, n_cities))
+        fill(warehouse, cities)
         both = credibility.judged(warehouse, changes.between(warehouse, str(BASELINE), str(CURRENT)))
     is_city = (pl.col("level") == "area") & (pl.col("drug") == RESIDUES[0])
-    return credibility.Judged(both.changes.filter(is_city), both.credibility.filter(is_city))
+    return {
+        scenario.name: credibility.Judged(
+            *(table.filter(is_city, pl.col("unit_id").str.starts_with(f"{number}-")) for table in both)
+        )
+        for number, scenario in zip(numbers, scenarios, strict=True)
+    }
 
 
 IS_FOUND = pl.col("outcome").is_in(["set aside", "part of it", "all of it"])
@@ -267,7 +282,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help=f"seed ({SEED})")
     chosen = parser.parse_args()
     began = time.perf_counter()
-    runs = {scenario: judged(scenario, chosen.cities, chosen.seed) for scenario in SCENARIOS}
+    runs = {scenario: judged([scenario], chosen.cities, chosen.seed)[scenario.name] for scenario in SCENARIOS}
     head = (
         "what happened", "protocol", "compared", "change, middle", "looked for", "found", "called fall or rise",
         "stands", "with reservations", "not supported",

@@ -36,10 +36,16 @@ def named(week_of: str, laboratory: str) -> str:
     return week_of.replace(",Lab,B\n", f",{laboratory},B\n")
 
 
+@pytest.fixture(scope="module")
+def of_scenarios():
+    """The short form of `make calibration-credibility`: six cities of each scenario, all in one warehouse."""
+    return judged_cities(SCENARIOS, 6, seed=11)
+
+
+@pytest.mark.xdist_group("scenarios of credibility")  # they are judged once
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
-def test_each_artefact_is_found_by_its_test_and_honest_cities_are_left_alone(scenario):
-    """The short form of `make calibration-credibility`: six cities each."""
-    both = judged_cities(scenario, 6, seed=11)
+def test_each_artefact_is_found_by_its_test_and_honest_cities_are_left_alone(of_scenarios, scenario):
+    both = of_scenarios[scenario.name]
     for protocol in ("permille", "euda"):
         rows = both.changes.filter(protocol=protocol, state="estimated")
         # What limits took out of an area may leave nothing to tell: no fall is told, and none is to be tested.
