@@ -444,7 +444,7 @@ def test_a_decision_that_fits_no_number_is_told(tmp_path):
         assert status(warehouse).idle_decisions["numbering"].to_list() == ["North"]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_one_by_one_in_any_order_or_all_at_once_it_ends_the_same(tmp_path, seed):
     """Small worlds by chance: names, numbers and decisions that clash."""
     chance = random.Random(seed)
