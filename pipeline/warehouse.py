@@ -5,12 +5,10 @@ same statements run on DuckLake.
 """
 
 import itertools
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -90,7 +88,6 @@ class Warehouse:
         if read_only and not path.is_file():
             raise WarehouseError(f"{path} does not exist yet: run 'permille run' first.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _note_absence_of_pandas()
         try:
             connection = duckdb.connect(str(path), read_only=read_only)
         except duckdb.Error as error:
@@ -348,16 +345,6 @@ class Warehouse:
             self._do(f"comment on table copy_target.{_VERSIONED} is '{version('permille')}'")
         finally:
             self._do("detach copy_target")
-
-
-def _note_absence_of_pandas() -> None:
-    """Where pandas is not installed, has Python remember that.
-
-    For each value that a statement is given, DuckDB looks for pandas in every folder of Python's path, and does not
-    remember that it found none. With small statements that was a tenth of their time.
-    """
-    if "pandas" not in sys.modules and find_spec("pandas") is None:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
 
 
 def _known(table: str) -> str:
