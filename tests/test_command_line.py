@@ -167,7 +167,9 @@ def test_a_bootstrap_stands_beside_the_part_of_the_interval_it_can_check(simulat
     assert row["bootstrap_log_sd"] == pytest.approx(row["days_log_sd"], rel=0.2)
     assert row["bootstrap_low_percent"] < row["change_percent"] < row["bootstrap_high_percent"]
     assert row["days_high_percent"] < row["ci_high_percent"], "the days are a part of what leaves it in doubt"
-    assert re.search(r"\b500\b.*\b7\b", call(*asked, "--seed", "7"))
+    assert call(*asked, "--format", "csv") == as_csv
+    assert call(*asked, "--seed", "7", "--format", "csv") != as_csv
+    assert re.search(r"\b500\b.*\b2026\b", call(*asked))
     call(*asked, "--format", "sentence", code=2)
 
 

@@ -522,6 +522,7 @@ def test_every_page_is_drawn_from_the_disk_quietly_and_has_no_obstacle_that_axe_
     rules = {**ONLY_VIOLATIONS, "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     every = sorted(str(file.relative_to(folder / language)) for file in (folder / language).rglob("*.html"))
     assert len(every) == 4 + 3 + 8 + 9
+    assert len(list(folder.rglob("*.html"))) == 2 * len(every) + 1
     assert set(KINDS) <= set(every)
     for address in every:
         page = visit.open(folder / language / address)

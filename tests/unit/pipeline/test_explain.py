@@ -141,7 +141,7 @@ def test_a_random_sample_of_simulated_figures_agrees_with_its_cells(simulated_wo
     _, here = simulated_workspace
     with Warehouse.open(here.published, read_only=True) as warehouse:
         rows = warehouse.query("select site_id, drug, sampled_on, protocol from consumption order by all").sample(
-            20, seed=int(os.environ.get("PERMILLE_SEED", "7"))
+            40, seed=int(os.environ.get("PERMILLE_SEED", "7"))
         )
         kept = archive(here)
         for site_id, drug, day, protocol in rows.iter_rows():

@@ -94,7 +94,7 @@ def test_a_short_sheet_says_what_the_whole_one_says(options, laid, monkeypatch):
 
 @pytest.mark.xdist_group("fuzzing")
 def test_no_file_of_the_fuzz_run_says_anything_else(laid, monkeypatch):
-    contents = [content for _, content, _ in _all()[0]] + [mutated(number)[2] for number in range(60)]
+    contents = [content for _, content, _ in _all()[0]] + [mutated(number)[2] for number in range(100)]
     contents = [content for content in contents if content.startswith(b"PK") and len(content) < 10**6]
     assert [told(content) for content in contents] == [told_as_it_is(content, monkeypatch) for content in contents]
     # How many are read so depends on which real files are there to start from.
