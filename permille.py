@@ -91,8 +91,8 @@ for name, group in (
 
 def main() -> None:
     """The command `permille`."""
-    gc.set_threshold(50_000)  # by default the objects that imports make are searched for garbage all the time
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices here are small: threads that wait for more take time
+    gc.set_threshold(50_000)  # the default runs the garbage collector too often during imports
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small; idle threads would use CPU time
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")  # names are Chinese, terminals may not be

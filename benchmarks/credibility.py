@@ -252,7 +252,7 @@ def fill(warehouse: Warehouse, cities: Mapping[str, City]) -> None:
 def judged(scenarios: Sequence[Scenario], n_cities: int, seed: int) -> dict[str, credibility.Judged]:
     """The changes of methamphetamine in each city, an area, with all tests of them, by the names of the scenarios.
 
-    All cities are of one warehouse: whether a verdict is told is judged over all of them together.
+    All cities share one warehouse, so the false discovery rate is controlled over all of them together.
     """
     numbers = [SCENARIOS.index(scenario) for scenario in scenarios]
     streams = [np.random.default_rng([seed, number]) for number in numbers]

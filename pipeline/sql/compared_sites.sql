@@ -66,8 +66,8 @@ beside as (
     left join (from of_matched where period = 'current') c using (site_id, drug, protocol)
 ),
 
--- Told of `beside` and not within it: a name that is used in the select that makes it takes DuckDB 1.5 a millisecond to plan
--- where many tables are joined, and there are thirty.
+-- A separate step, to save planning time: DuckDB 1.5 resolves an alias used within its own select slowly where many tables
+-- are joined.
 pairs as (
     select
         *,

@@ -98,7 +98,7 @@ def segmented(log_value: Floats, is_within: Bools) -> Effect:
         place = np.flatnonzero(known)
         within = is_within[place]
         n_coefficients = 4 if within.sum() >= FEWEST_FOR_SLOPE else 3
-        # Where the slope within is its own, that outside is told by the points outside: one has none.
+        # If the slope within is separate, the slope outside needs two points outside.
         fewest_outside = n_coefficients - 2
         if not within.any() or (~within).sum() < fewest_outside or len(place) - n_coefficients < FEWEST_LEFT:
             continue
